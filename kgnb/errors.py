@@ -1,0 +1,230 @@
+"""Every error that kgnb raises or sends, with its stable code.
+
+    KgnbError                     internal
+    ├── Unauthorized              unauthorized
+    ├── Forbidden                 forbidden
+    ├── RateLimited               rate_limited
+    ├── BadFrame                  invalid        a frame that breaks the protocol
+    │   ├── FrameTooLarge         too_large
+    │   └── UnknownType           unknown_type
+    ├── InvalidValue              invalid        a value that breaks a stated rule
+    ├── NotAGraph                 invalid        run() of something that is no graph
+    ├── GraphError                invalid        a graph that cannot run as wired
+    ├── OutsideRun                invalid        ask() where no run is
+    ├── WrongThread               invalid        .result() on the loop that must work
+    ├── NoSuchWorkflow            no_such_workflow
+    ├── NoSuchRun                 no_such_run
+    ├── NoSuchApproval            no_such_approval
+    ├── AlreadyAnswered           already_answered
+    ├── Expired                   expired
+    ├── Conflict                  conflict
+    ├── Gap                       gap
+    ├── Unavailable               unavailable
+    ├── ApprovalTimeout           expired        the deadline of an ask() passed
+    ├── ApprovalCancelled         conflict       an ask() was closed with no answer
+    ├── Unanswerable              invalid        nobody can answer it in this mode
+    ├── RunCancelled              conflict
+    └── RunLost                   unavailable
+
+The code is the same in Python, in logs, on the wire and in JavaScript. Facts
+are attributes; the sentence is made from them: who, what was expected, what
+came, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class KgnbError(Exception):
+    """The root: catch it to catch whatever kgnb raises.
+
+    Args:
+        message: The sentence shown; most subclasses make their own.
+        code: Overrides the class's code, for errors that came over the wire.
+        data: Facts that travel with the error (for example the winning answer).
+    """
+
+    code: str = "internal"
+
+    def __init__(
+        self, message: str = "", *, code: str | None = None, **data: Any
+    ) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        """Facts read as attributes: ``error.value``."""
+        data = self.__dict__.get("data", {})
+        if name in data:
+            return data[name]
+        msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(msg)
+
+
+class Unauthorized(KgnbError):
+    """No valid credential."""
+
+    code = "unauthorized"
+
+
+class Forbidden(KgnbError):
+    """The credential is valid, but its role may not do this."""
+
+    code = "forbidden"
+
+
+class RateLimited(KgnbError):
+    """Too many messages; ``retry_after`` is in seconds."""
+
+    code = "rate_limited"
+
+
+class BadFrame(KgnbError):
+    """A frame that is not JSON, not an object, too deep, or breaks its schema."""
+
+    code = "invalid"
+
+
+class FrameTooLarge(BadFrame):
+    """A frame past the size limit; ``size`` and ``limit`` are in bytes."""
+
+    code = "too_large"
+
+
+class UnknownType(BadFrame):
+    """A frame whose ``type`` no command has."""
+
+    code = "unknown_type"
+
+
+class InvalidValue(KgnbError):
+    """A value that breaks a stated rule, such as an answer not among the options."""
+
+    code = "invalid"
+
+
+class NotAGraph(KgnbError, TypeError):
+    """What was given to ``run()`` is no graph."""
+
+    code = "invalid"
+
+
+class GraphError(KgnbError, ValueError):
+    """The graph cannot run as it is wired."""
+
+    code = "invalid"
+
+
+class OutsideRun(KgnbError, RuntimeError):
+    """``ask()`` was called where no run is."""
+
+    code = "invalid"
+
+
+class WrongThread(KgnbError, RuntimeError):
+    """A blocking wait on the very thread that must do the work."""
+
+    code = "invalid"
+
+
+class NoSuchWorkflow(KgnbError):
+    """No workflow was published under that name."""
+
+    code = "no_such_workflow"
+
+
+class NoSuchRun(KgnbError):
+    """No run has that id, or it is not yours to see."""
+
+    code = "no_such_run"
+
+
+class NoSuchApproval(KgnbError):
+    """No approval has that id, or it is not yours to see."""
+
+    code = "no_such_approval"
+
+
+class AlreadyAnswered(KgnbError):
+    """Another answer was first; ``value`` and ``by`` are the winning ones."""
+
+    code = "already_answered"
+
+
+class Expired(KgnbError):
+    """The deadline had passed."""
+
+    code = "expired"
+
+
+class Conflict(KgnbError):
+    """The state it was meant for is no more."""
+
+    code = "conflict"
+
+
+class Gap(KgnbError):
+    """Events that were asked for are no longer in the log."""
+
+    code = "gap"
+
+
+class Unavailable(KgnbError):
+    """A part that is needed cannot be reached now; trying again may work."""
+
+    code = "unavailable"
+
+
+class ApprovalTimeout(KgnbError, TimeoutError):
+    """The deadline of an ``ask()`` without ``on_timeout=`` passed."""
+
+    code = "expired"
+
+
+class ApprovalCancelled(KgnbError):
+    """An ``ask()`` was closed without an answer."""
+
+    code = "conflict"
+
+
+class Unanswerable(KgnbError):
+    """An approval that nobody can answer in this mode."""
+
+    code = "invalid"
+
+
+class RunCancelled(KgnbError):
+    """The run was cancelled before it completed."""
+
+    code = "conflict"
+
+
+class RunLost(KgnbError):
+    """The process that ran it is gone."""
+
+    code = "unavailable"
+
+
+def _tree(cls: type[KgnbError]) -> list[type[KgnbError]]:
+    found = [cls]
+    for child in cls.__subclasses__():
+        found += _tree(child)
+    return found
+
+
+class _ByCode:
+    """The most general class for each code that has one to itself."""
+
+    table: ClassVar[dict[str, type[KgnbError]]] = {}
+
+
+def from_code(code: str, message: str, **data: Any) -> KgnbError:
+    """The error that an ``error`` frame stands for."""
+    if not _ByCode.table:
+        for cls in _tree(KgnbError):
+            _ByCode.table.setdefault(cls.code, cls)
+    cls = _ByCode.table.get(code, KgnbError)
+    return cls(message, code=code, **data)
