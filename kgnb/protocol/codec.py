@@ -1,0 +1,239 @@
+"""Bytes to messages and back: size first, then depth, then types.
+
+What comes from a client is untrusted: every failure is a ``BadFrame`` whose
+text names the field, never a traceback, a ``RecursionError`` or a number that
+JSON cannot hold.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import msgspec
+
+from kgnb.errors import BadFrame, FrameTooLarge, UnknownType
+from kgnb.protocol import commands, events, link, replies
+from kgnb.protocol.ids import RunId
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a decoder accepts of a stranger."""
+
+    max_size: int = 1024 * 1024
+    """Bytes."""
+    max_depth: int = 64
+    """Nested arrays and objects."""
+
+
+_DEFAULT = Limits()
+_encoder = msgspec.json.Encoder()
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _depth_exceeds(data: bytes, limit: int) -> bool:
+    """Whether brackets nest deeper than ``limit``, in time linear in the size.
+
+    Each round removes the innermost pairs, so ``limit`` rounds leave nothing
+    of a frame that is shallow enough. Unbalanced brackets are left to the
+    parser, which names the place.
+    """
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    brackets = _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)
+    for _ in range(limit):
+        shorter = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not shorter:
+            return False
+        if len(shorter) == len(brackets):
+            return brackets.count(b"[") + brackets.count(b"{") > limit
+        brackets = shorter
+    return bool(brackets)
+
+
+def _check(data: bytes | str, limits: Limits) -> bytes:
+    try:
+        raw = data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError:
+        raise BadFrame("frame: expected UTF-8, got a lone surrogate") from None
+    if len(raw) > limits.max_size:
+        raise FrameTooLarge(
+            f"frame: expected at most {limits.max_size} bytes, got {len(raw)}",
+            size=len(raw),
+            limit=limits.max_size,
+        )
+    if _depth_exceeds(raw, limits.max_depth):
+        raise BadFrame(
+            f"frame: expected at most {limits.max_depth} nested levels, got more"
+        )
+    return raw
+
+
+def _known(union: Any) -> tuple[frozenset[str], msgspec.json.Decoder[Any]]:
+    tags = (msgspec.inspect.type_info(cls) for cls in get_args(union))
+    names = frozenset(str(info.tag) for info in tags)  # type: ignore[attr-defined]  # struct infos all have a tag
+    return names, msgspec.json.Decoder(union)
+
+
+_EVENTS, _event_decoder = _known(events.KnownEvent)
+_COMMANDS, _command_decoder = _known(commands.AnyCommand)
+_REPLIES, _reply_decoder = _known(replies.AnyReply)
+_kernel_decoder = msgspec.json.Decoder(link.KernelFrame)
+_server_decoder = msgspec.json.Decoder(link.ServerFrame)
+_custom_decoder = msgspec.json.Decoder(events.Custom)
+
+RESERVED = _EVENTS | _REPLIES | _COMMANDS
+"""Names that a node's own message must not take."""
+
+
+class _Peek(msgspec.Struct):
+    type: str | None = None
+    session_id: str | None = None
+    message: Any = msgspec.UNSET
+
+
+_peek_decoder = msgspec.json.Decoder(_Peek)
+
+
+def _decode(raw: bytes, decoder: msgspec.json.Decoder[Any], what: str) -> Any:
+    try:
+        return decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise BadFrame(f"{what}: {error}") from None
+    except (RecursionError, UnicodeDecodeError):
+        raise BadFrame(f"{what}: not readable as JSON") from None
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """The JSON of one message; NaN and infinities become null."""
+    return _encoder.encode(message)
+
+
+def with_seq(payload: bytes, seq: int, run_id: RunId) -> bytes:
+    """A stored event as it is sent: with its ``seq`` and ``workflow_id``."""
+    return b'{"seq":%d,"workflow_id":"%s",%s' % (seq, run_id.encode(), payload[1:])
+
+
+def event_type(payload: bytes) -> str:
+    """The ``type`` of an encoded event, without decoding the rest of it."""
+    found: _Peek = _peek_decoder.decode(payload)
+    return found.type or ""
+
+
+def decode_event(data: bytes) -> events.AnyEvent:
+    """An event from a trusted producer or from the log.
+
+    Raises:
+        BadFrame: It is no event.
+    """
+    kind = _decode(data, _peek_decoder, "event").type
+    if kind is None:
+        raise BadFrame("event: expected a field 'type'")
+    decoder = _event_decoder if kind in _EVENTS else _custom_decoder
+    event: events.AnyEvent = _decode(data, decoder, f"event {kind!r}")
+    return event
+
+
+def decode_frame(data: bytes | str) -> events.AnyEvent | replies.AnyReply:
+    """What a server sent to a client: an event or a reply.
+
+    Raises:
+        BadFrame: It is neither.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    kind = _decode(raw, _peek_decoder, "frame").type
+    if kind in _REPLIES:
+        reply: replies.AnyReply = _decode(raw, _reply_decoder, f"frame {kind!r}")
+        return reply
+    return decode_event(raw)
+
+
+def decode_command(data: bytes | str, limits: Limits = _DEFAULT) -> commands.AnyCommand:
+    """A command from anybody.
+
+    The documents' frame without a type, ``{session_id, message}``, becomes a
+    ``SendMessage`` marked ``bare``.
+
+    Raises:
+        FrameTooLarge: More bytes than ``limits`` allow.
+        UnknownType: No command has that type.
+        BadFrame: Not JSON, not an object, too deep, or a field of a wrong type.
+    """
+    raw = _check(data, limits)
+    peek = _decode(raw, _peek_decoder, "frame")
+    if peek.type is None:
+        if peek.message is msgspec.UNSET:
+            raise BadFrame("frame: expected a field 'type'")
+        return commands.SendMessage(
+            content=peek.message, session_id=peek.session_id, bare=True
+        )
+    if peek.type not in _COMMANDS:
+        raise UnknownType(
+            f"frame: no command has the type {peek.type[:80]!r}; "
+            f"known are {', '.join(sorted(_COMMANDS))}"
+        )
+    command: commands.AnyCommand = _decode(
+        raw, _command_decoder, f"command {peek.type!r}"
+    )
+    return command
+
+
+def command_id(data: bytes | str) -> str | int | None:
+    """The ``id`` of a frame that was refused, if it can be read at all."""
+    try:
+        found = msgspec.json.decode(data, type=_Identified).id
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+    return found
+
+
+class _Identified(msgspec.Struct):
+    id: commands.CommandId | None = None
+
+
+def decode_kernel_frame(data: bytes | str) -> link.KernelFrame:
+    """A frame of the link, as the server gets it.
+
+    Raises:
+        BadFrame: It is none.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    frame: link.KernelFrame = _decode(raw, _kernel_decoder, "link frame")
+    return frame
+
+
+def decode_server_frame(data: bytes | str) -> link.ServerFrame:
+    """A frame of the link, as the kernel gets it.
+
+    Raises:
+        BadFrame: It is none.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    frame: link.ServerFrame = _decode(raw, _server_decoder, "link frame")
+    return frame
+
+
+def to_builtins(value: Any) -> Any:
+    """Plain dicts, lists and scalars, as JSON would give them back."""
+    return msgspec.json.decode(_encoder.encode(value))
+
+
+def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
+    """A user's value as JSON can carry it.
+
+    Args:
+        value: Anything.
+        limit: Bytes of JSON past which only a shortened ``repr`` is kept.
+
+    Returns:
+        The value, and whether it had to be replaced by its ``repr``.
+    """
+    try:
+        encoded = _encoder.encode(value)
+        if len(encoded) <= limit:
+            return msgspec.json.decode(encoded), False
+    except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):
+        pass
+    return repr(value)[:2_000], True

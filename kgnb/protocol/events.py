@@ -1,0 +1,332 @@
+"""What happened: the frames that a server sends about a run.
+
+An event leaves the kernel without ``seq``; the log assigns it, and
+``codec.with_seq`` puts it, with the documents' ``workflow_id``, in front when
+the event is delivered. Fields at their defaults are left out on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from kgnb.protocol.ids import (
+    ApprovalId,
+    ArgsHash,
+    NodeId,
+    RunId,
+    StreamId,
+    TaskId,
+)
+
+NodeStatus = Literal[
+    "running", "waiting", "retrying", "completed", "failed", "skipped", "cancelled"
+]
+TokenKind = Literal["text", "reasoning", "tool_call"]
+Outcome = Literal["answered", "timed_out", "cancelled"]
+ApprovalKind = Literal["choice", "text", "edit", "form", "file", "confirm"]
+
+
+class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What every event of a run carries."""
+
+    run_id: RunId
+    workflow: str = ""
+    seq: int = 0
+    """Position in the run's log, from 1; 0 before the log has assigned it."""
+    workflow_id: str = ""
+    """The documents' name of ``run_id``; always the same value."""
+    timestamp: str = ""
+
+
+class NodeEvent(Event, kw_only=True, omit_defaults=True):
+    """An event that one node caused."""
+
+    node_id: NodeId
+    task_id: TaskId | None = None
+    attempt: int | None = None
+    path: list[str] = []
+
+
+class GraphNode(msgspec.Struct, kw_only=True):
+    """A box of the picture."""
+
+    id: NodeId
+    label: str
+    kind: Literal["node", "batch", "graph"] = "node"
+    path: list[str] = []
+
+
+class GraphEdge(msgspec.Struct, kw_only=True):
+    """An arrow of the picture; ``action`` is ``"default"`` where none is named."""
+
+    source: NodeId
+    target: NodeId
+    action: str = "default"
+
+
+class GraphSpec(msgspec.Struct, kw_only=True):
+    """The shape of a graph, as far as it is known before it runs."""
+
+    name: str = ""
+    start: NodeId | None = None
+    nodes: list[GraphNode] = []
+    edges: list[GraphEdge] = []
+    svg: str | None = None
+    """The kernel's drawing, or None where there is none (the list serves)."""
+
+
+class WorkflowStarted(Event, kw_only=True, omit_defaults=True, tag="workflow_started"):
+    """The run exists from here on."""
+
+    graph: GraphSpec = msgspec.field(default_factory=GraphSpec)
+    params: dict[str, Any] = {}
+    session_id: str | None = None
+    resumed_from: str | None = None
+
+
+class Via(msgspec.Struct, kw_only=True):
+    """The edge that led to a visit."""
+
+    node_id: NodeId
+    action: str = "default"
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What went wrong, with nothing secret in it."""
+
+    code: str
+    message: str
+    node_id: NodeId | None = None
+
+
+class NodeUpdate(NodeEvent, kw_only=True, omit_defaults=True, tag="node_update"):
+    """A node changed state or, with ``progress``, reported how far it is."""
+
+    status: NodeStatus
+    progress: float | None = None
+    """Per cent, 0 to 100."""
+    message: str | None = None
+    duration: float | None = None
+    """Seconds, all attempts and the waits between them included."""
+    action: str | None = None
+    error: Problem | None = None
+    via: Via | None = None
+
+
+class Step(Event, kw_only=True, omit_defaults=True, tag="step"):
+    """The LangGraph document's frame: messages so far, and what comes next."""
+
+    messages: list[dict[str, Any]]
+    state: dict[str, Any]
+    next: str | None
+    next_nodes: list[str]
+
+
+class ProgressData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How far; ``item`` names a batch item, else it is the node's."""
+
+    percent: float
+    current: float | None = None
+    total: float | None = None
+    message: str | None = None
+    item: str | None = None
+
+
+class Progress(NodeEvent, kw_only=True, omit_defaults=True, tag="progress"):
+    """A progress report of a node or of one batch item."""
+
+    data: ProgressData
+
+
+class Token(NodeEvent, kw_only=True, omit_defaults=True, tag="token"):
+    """Text of a stream; ``index`` counts code points from the stream's start."""
+
+    data: str
+    stream: StreamId
+    index: int = 0
+    kind: TokenKind = "text"
+    final: bool = False
+
+
+class MessageData(msgspec.Struct, kw_only=True):
+    """One chat message."""
+
+    role: str
+    content: Any
+
+
+class Message(NodeEvent, kw_only=True, omit_defaults=True, tag="message"):
+    """A whole chat message."""
+
+    data: MessageData
+
+
+class ApprovalData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """All that is shown to the person who is asked."""
+
+    approval_id: ApprovalId
+    args_hash: ArgsHash
+    message: str
+    options: list[Any] | None = None
+    payload: Any = None
+    schema: dict[str, Any] | None = None
+    kind: ApprovalKind = "choice"
+    name: str | None = None
+    expires_at: str | None = None
+    on_timeout: Any = msgspec.UNSET
+    """The value taken at the deadline; absent: the node gets a time-out error."""
+    need: int = 1
+    approvers: list[str] | None = None
+
+
+class ApprovalRequest(
+    NodeEvent, kw_only=True, omit_defaults=True, tag="approval_request"
+):
+    """A node waits for a person."""
+
+    data: ApprovalData
+
+
+class By(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who decided; never a name that Jupyter made up."""
+
+    user: str | None = None
+    via: str = ""
+    at: str = ""
+    kind: Literal["human", "policy", "script"] = "human"
+
+
+class ResolvedData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The decision."""
+
+    approval_id: ApprovalId
+    outcome: Outcome
+    value: Any = None
+    by: By | None = None
+    votes: list[dict[str, Any]] | None = None
+    reason: str | None = None
+
+
+class ApprovalResolved(
+    NodeEvent, kw_only=True, omit_defaults=True, tag="approval_resolved"
+):
+    """An approval was decided, once and for all."""
+
+    data: ResolvedData
+
+
+class ResultEvent(NodeEvent, kw_only=True, omit_defaults=True, tag="result"):
+    """The value of a node without a successor."""
+
+    data: Any
+    truncated: bool = False
+
+
+class LogData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A piece of a node's output, or one logging record."""
+
+    stream: Literal["stdout", "stderr", "logging"]
+    text: str
+    level: str | None = None
+
+
+class Log(NodeEvent, kw_only=True, omit_defaults=True, tag="log"):
+    """What a node printed or logged."""
+
+    data: LogData
+
+
+class WorkflowCompleted(
+    Event, kw_only=True, omit_defaults=True, tag="workflow_completed"
+):
+    """The graph came to its end."""
+
+    data: Any
+    """The last ``result``, or what the publisher picked."""
+
+
+class WorkflowFailed(Event, kw_only=True, omit_defaults=True, tag="workflow_failed"):
+    """A node's error ended the run."""
+
+    error: Problem
+
+
+class WorkflowCancelled(
+    Event, kw_only=True, omit_defaults=True, tag="workflow_cancelled"
+):
+    """Somebody ended the run."""
+
+    reason: str | None = None
+    by: By | None = None
+
+
+class WorkflowPaused(Event, kw_only=True, omit_defaults=True, tag="workflow_paused"):
+    """No new node starts until the run is resumed."""
+
+
+class WorkflowResumed(Event, kw_only=True, omit_defaults=True, tag="workflow_resumed"):
+    """A pause ended."""
+
+
+class WorkflowStalled(Event, kw_only=True, omit_defaults=True, tag="workflow_stalled"):
+    """The kernel's link is silent; not an end, the run may go on unseen."""
+
+
+class WorkflowLost(Event, kw_only=True, omit_defaults=True, tag="workflow_lost"):
+    """The process that ran it is gone; known from its manager, not from silence."""
+
+    reason: str = ""
+    resumable: bool = False
+
+
+class Custom(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a node sent under a name of its own; ``type`` is that name."""
+
+    type: str
+    run_id: RunId
+    workflow: str = ""
+    seq: int = 0
+    workflow_id: str = ""
+    timestamp: str = ""
+    node_id: NodeId = NodeId("")
+    task_id: TaskId | None = None
+    attempt: int | None = None
+    path: list[str] = []
+    data: Any = None
+
+
+KnownEvent = (
+    WorkflowStarted
+    | NodeUpdate
+    | Step
+    | Progress
+    | Token
+    | Message
+    | ApprovalRequest
+    | ApprovalResolved
+    | ResultEvent
+    | Log
+    | WorkflowCompleted
+    | WorkflowFailed
+    | WorkflowCancelled
+    | WorkflowPaused
+    | WorkflowResumed
+    | WorkflowStalled
+    | WorkflowLost
+)
+AnyEvent = KnownEvent | Custom
+
+TERMINAL = frozenset(
+    {"workflow_completed", "workflow_failed", "workflow_cancelled", "workflow_lost"}
+)
+"""Types after which a run has no further event of its own."""
+
+LIFE_CYCLE = TERMINAL | {
+    "workflow_started",
+    "workflow_paused",
+    "workflow_resumed",
+    "workflow_stalled",
+}
+"""Types that reach every subscriber of a run whatever its topics."""

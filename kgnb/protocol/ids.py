@@ -1,0 +1,62 @@
+"""Names of things, and how the derived ones are made.
+
+Derived ids are the same in every process that resumes a run, so an approval
+that is asked again after a crash is found again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+from typing import Any, NewType
+
+import msgspec
+
+RunId = NewType("RunId", str)
+"""32 hexadecimal digits of a random UUID: cannot be guessed."""
+
+NodeId = NewType("NodeId", str)
+"""Unique in its run; a node of a nested graph is ``"Outer/Inner"``."""
+
+TaskId = NewType("TaskId", str)
+"""One visit of one node: ``"Draft:1"``."""
+
+StreamId = NewType("StreamId", str)
+"""One token stream of one attempt: ``"Draft:1.1/1"``."""
+
+ApprovalId = NewType("ApprovalId", str)
+ArgsHash = NewType("ArgsHash", str)
+Topic = NewType("Topic", str)
+
+
+def task_id(node_id: NodeId, visit: int) -> TaskId:
+    """The id of the ``visit``-th visit (from 1) of a node."""
+    return TaskId(f"{node_id}:{visit}")
+
+
+def stream_id(task: TaskId, attempt: int, name: str | int) -> StreamId:
+    """The id of a stream; ``name`` is the user's, or its ordinal from 1."""
+    return StreamId(f"{task}.{attempt}/{name}")
+
+
+def approval_id(run: RunId, task: TaskId, name: str | int) -> ApprovalId:
+    """The id of an approval: run, visit of the node, and ordinal or name."""
+    key = msgspec.json.encode([run, task, name])
+    return ApprovalId(hashlib.sha256(key).hexdigest()[:20])
+
+
+def args_hash(message: str, options: Any, schema: Any, payload: Any) -> ArgsHash:
+    """The hash of what is shown: who answers it answers exactly this."""
+    shown = msgspec.json.encode([message, options, schema, payload], order="sorted")
+    return ArgsHash(hashlib.sha256(shown).hexdigest()[:32])
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with milliseconds, of seconds since the epoch."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def seconds(stamp: str) -> float:
+    """The inverse of :func:`timestamp`, for any RFC 3339 stamp."""
+    return datetime.fromisoformat(stamp).timestamp()

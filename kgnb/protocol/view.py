@@ -1,0 +1,477 @@
+"""The fold "events → RunView": what a panel shows, from the log alone.
+
+``kgnb/web/src/reduce.js`` is its twin; golden files under ``tests/wire`` hold
+both to the same answers. Lists that a long run would grow without end keep
+their newest entries and count what they dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from kgnb.protocol import events as e
+from kgnb.protocol.ids import NodeId
+
+MAX_LOGS = 1000
+MAX_TIMELINE = 1000
+MAX_CUSTOM = 200
+
+RunStatus = Literal[
+    "running",
+    "waiting",
+    "paused",
+    "stalled",
+    "completed",
+    "failed",
+    "cancelled",
+    "lost",
+]
+ENDED = frozenset({"completed", "failed", "cancelled", "lost"})
+
+
+class ProgressView(msgspec.Struct, kw_only=True):
+    """How far a node or a batch item is."""
+
+    percent: float
+    current: float | None = None
+    total: float | None = None
+    message: str | None = None
+
+
+class NodeView(msgspec.Struct, kw_only=True):
+    """One box: its latest visit, and how many there were."""
+
+    status: Literal[
+        "idle",
+        "running",
+        "waiting",
+        "retrying",
+        "completed",
+        "failed",
+        "skipped",
+        "cancelled",
+    ] = "idle"
+    visits: int = 0
+    task_id: str | None = None
+    attempt: int = 0
+    progress: ProgressView | None = None
+    items: dict[str, ProgressView] = {}
+    message: str | None = None
+    duration: float | None = None
+    action: str | None = None
+    error: e.Problem | None = None
+
+
+class EdgeView(msgspec.Struct, kw_only=True):
+    """An arrow that was taken, and how often."""
+
+    source: str
+    action: str
+    target: str
+    count: int = 0
+
+
+class ActiveEdge(msgspec.Struct, kw_only=True):
+    """The arrow that was taken last, while the run lives."""
+
+    source: str
+    action: str
+    target: str
+
+
+class StreamView(msgspec.Struct, kw_only=True):
+    """The text of one stream so far; ``length`` is in code points."""
+
+    stream: str
+    node_id: str
+    task_id: str | None
+    attempt: int | None
+    kind: str
+    text: str = ""
+    length: int = 0
+    final: bool = False
+
+
+class ApprovalView(msgspec.Struct, kw_only=True):
+    """A question, and its answer once there is one."""
+
+    approval_id: str
+    node_id: str
+    task_id: str | None
+    args_hash: str
+    message: str
+    options: list[Any] | None
+    payload: Any
+    schema: dict[str, Any] | None
+    kind: str
+    name: str | None
+    expires_at: str | None
+    on_timeout: Any
+    need: int
+    approvers: list[str] | None
+    opened_at: str
+    state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
+    value: Any = None
+    by: e.By | None = None
+    reason: str | None = None
+
+
+class MessageView(msgspec.Struct, kw_only=True):
+    """One chat message."""
+
+    node_id: str
+    role: str
+    content: Any
+
+
+class LogView(msgspec.Struct, kw_only=True):
+    """One piece of output."""
+
+    node_id: str
+    task_id: str | None
+    stream: str
+    level: str | None
+    text: str
+
+
+class VisitView(msgspec.Struct, kw_only=True):
+    """One bar of the timeline."""
+
+    node_id: str
+    task_id: str | None
+    status: str
+    started_at: str
+    ended_at: str | None = None
+    attempts: int = 1
+    duration: float | None = None
+
+
+class CustomView(msgspec.Struct, kw_only=True):
+    """What a node sent under a name of its own."""
+
+    type: str
+    node_id: str
+    data: Any
+
+
+class RunView(msgspec.Struct, kw_only=True):
+    """Everything a panel shows of one run."""
+
+    run_id: str = ""
+    workflow: str = ""
+    status: RunStatus = "running"
+    seq: int = 0
+    started_at: str | None = None
+    ended_at: str | None = None
+    params: dict[str, Any] = {}
+    session_id: str | None = None
+    graph: e.GraphSpec = msgspec.field(default_factory=e.GraphSpec)
+    nodes: dict[str, NodeView] = {}
+    edges: list[EdgeView] = []
+    active_edge: ActiveEdge | None = None
+    streams: list[StreamView] = []
+    approvals: list[ApprovalView] = []
+    messages: list[MessageView] = []
+    results: dict[str, Any] = {}
+    logs: list[LogView] = []
+    logs_dropped: int = 0
+    timeline: list[VisitView] = []
+    timeline_dropped: int = 0
+    custom: list[CustomView] = []
+    custom_dropped: int = 0
+    result: Any = None
+    error: e.Problem | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as the JavaScript twin holds them."""
+        plain = msgspec.to_builtins(self)
+        assert isinstance(plain, dict)  # noqa: S101  # a struct becomes a dict
+        return plain
+
+
+def fold(view: RunView, event: e.AnyEvent) -> None:
+    """Bring ``view`` up to date with ``event``, which must be the next one.
+
+    An event whose ``seq`` the view already has is passed over, so that a
+    reader may replay with overlap.
+    """
+    if event.seq and event.seq <= view.seq:
+        return
+    if event.seq:
+        view.seq = event.seq
+    if view.status == "stalled":
+        view.status = "running"
+    if isinstance(event, e.Custom):
+        _custom(view, event)
+    else:
+        _FOLD[type(event)](view, event)
+    if view.status in ("running", "waiting"):
+        is_waiting = any(a.state == "open" for a in view.approvals)
+        view.status = "waiting" if is_waiting else "running"
+
+
+def _bounded(entries: list[Any], entry: Any, limit: int) -> int:
+    entries.append(entry)
+    excess = max(0, len(entries) - limit)
+    del entries[:excess]
+    return excess
+
+
+def _custom(view: RunView, event: e.Custom) -> None:
+    entry = CustomView(type=event.type, node_id=event.node_id, data=event.data)
+    view.custom_dropped += _bounded(view.custom, entry, MAX_CUSTOM)
+
+
+def _started(view: RunView, event: e.WorkflowStarted) -> None:
+    view.run_id = event.run_id
+    view.workflow = event.workflow
+    view.status = "running"
+    view.started_at = view.started_at or event.timestamp
+    view.ended_at = None
+    view.params = event.params
+    view.session_id = event.session_id
+    view.graph = event.graph
+    view.error = None
+    for node in event.graph.nodes:
+        view.nodes.setdefault(node.id, NodeView())
+
+
+def _node(view: RunView, node_id: str) -> NodeView:
+    return view.nodes.setdefault(node_id, NodeView())
+
+
+_NODE_ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
+
+
+def _node_update(view: RunView, event: e.NodeUpdate) -> None:
+    node = _node(view, event.node_id)
+    if event.progress is not None:
+        node.message = event.message
+        return
+    if event.task_id != node.task_id:
+        _visit_began(view, node, event)
+    node.status = event.status
+    node.attempt = event.attempt or node.attempt
+    node.message = event.message
+    node.error = event.error
+    visit = _visit(view, event.task_id)
+    if visit is not None:
+        visit.attempts = max(visit.attempts, node.attempt)
+        visit.status = event.status
+    if event.status in _NODE_ENDED:
+        node.duration = event.duration
+        node.action = event.action
+        if visit is not None:
+            visit.ended_at = event.timestamp
+            visit.duration = event.duration
+
+
+def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> None:
+    node.task_id = event.task_id
+    node.visits += 1
+    node.attempt = event.attempt or 1
+    node.progress = None
+    node.items = {}
+    node.duration = None
+    node.action = None
+    entry = VisitView(
+        node_id=event.node_id,
+        task_id=event.task_id,
+        status=event.status,
+        started_at=event.timestamp,
+    )
+    view.timeline_dropped += _bounded(view.timeline, entry, MAX_TIMELINE)
+    if event.via is not None:
+        _traverse(view, event.via, event.node_id)
+
+
+def _visit(view: RunView, task_id: str | None) -> VisitView | None:
+    for visit in reversed(view.timeline):
+        if visit.task_id == task_id:
+            return visit
+    return None
+
+
+def _traverse(view: RunView, via: e.Via, target: NodeId) -> None:
+    view.active_edge = ActiveEdge(source=via.node_id, action=via.action, target=target)
+    for edge in view.edges:
+        if (edge.source, edge.action, edge.target) == (via.node_id, via.action, target):
+            edge.count += 1
+            return
+    view.edges.append(
+        EdgeView(source=via.node_id, action=via.action, target=target, count=1)
+    )
+
+
+def _progress(view: RunView, event: e.Progress) -> None:
+    node = _node(view, event.node_id)
+    data = event.data
+    shown = ProgressView(
+        percent=data.percent,
+        current=data.current,
+        total=data.total,
+        message=data.message,
+    )
+    if data.item is None:
+        node.progress = shown
+    else:
+        node.items[data.item] = shown
+
+
+def _token(view: RunView, event: e.Token) -> None:
+    stream = next(
+        (
+            s
+            for s in reversed(view.streams)
+            if s.stream == event.stream and s.kind == event.kind
+        ),
+        None,
+    )
+    if stream is None:
+        stream = StreamView(
+            stream=event.stream,
+            node_id=event.node_id,
+            task_id=event.task_id,
+            attempt=event.attempt,
+            kind=event.kind,
+        )
+        view.streams.append(stream)
+    new = event.data[max(0, stream.length - event.index) :]
+    stream.text += new
+    stream.length += len(new)
+    stream.final = stream.final or event.final
+
+
+def _message(view: RunView, event: e.Message) -> None:
+    view.messages.append(
+        MessageView(
+            node_id=event.node_id, role=event.data.role, content=event.data.content
+        )
+    )
+
+
+def _asked(view: RunView, event: e.ApprovalRequest) -> None:
+    data = event.data
+    entry = ApprovalView(
+        approval_id=data.approval_id,
+        node_id=event.node_id,
+        task_id=event.task_id,
+        args_hash=data.args_hash,
+        message=data.message,
+        options=data.options,
+        payload=data.payload,
+        schema=data.schema,
+        kind=data.kind,
+        name=data.name,
+        expires_at=data.expires_at,
+        on_timeout=None if data.on_timeout is msgspec.UNSET else data.on_timeout,
+        need=data.need,
+        approvers=data.approvers,
+        opened_at=event.timestamp,
+    )
+    for index, known in enumerate(view.approvals):
+        if known.approval_id == data.approval_id:
+            view.approvals[index] = entry
+            return
+    view.approvals.append(entry)
+
+
+def _resolved(view: RunView, event: e.ApprovalResolved) -> None:
+    data = event.data
+    for approval in view.approvals:
+        if approval.approval_id == data.approval_id:
+            approval.state = data.outcome
+            approval.value = data.value
+            approval.by = data.by
+            approval.reason = data.reason
+
+
+def _result(view: RunView, event: e.ResultEvent) -> None:
+    view.results[event.node_id] = event.data
+
+
+def _log(view: RunView, event: e.Log) -> None:
+    entry = LogView(
+        node_id=event.node_id,
+        task_id=event.task_id,
+        stream=event.data.stream,
+        level=event.data.level,
+        text=event.data.text,
+    )
+    view.logs_dropped += _bounded(view.logs, entry, MAX_LOGS)
+
+
+def _ended(view: RunView, status: RunStatus, at: str) -> None:
+    """The run is over: nothing in it may look alive any more."""
+    view.status = status
+    view.ended_at = at
+    view.active_edge = None
+    for node in view.nodes.values():
+        if node.status in ("running", "waiting", "retrying"):
+            node.status = "cancelled"
+    for visit in view.timeline:
+        if visit.ended_at is None:
+            visit.ended_at = at
+            visit.status = "cancelled"
+    for approval in view.approvals:
+        if approval.state == "open":
+            approval.state = "cancelled"
+
+
+def _completed(view: RunView, event: e.WorkflowCompleted) -> None:
+    view.result = event.data
+    _ended(view, "completed", event.timestamp)
+
+
+def _failed(view: RunView, event: e.WorkflowFailed) -> None:
+    view.error = event.error
+    _ended(view, "failed", event.timestamp)
+
+
+def _cancelled(view: RunView, event: e.WorkflowCancelled) -> None:
+    _ended(view, "cancelled", event.timestamp)
+
+
+def _lost(view: RunView, event: e.WorkflowLost) -> None:
+    view.error = e.Problem(code="unavailable", message=event.reason)
+    _ended(view, "lost", event.timestamp)
+
+
+def _paused(view: RunView, _event: e.WorkflowPaused) -> None:
+    view.status = "paused"
+
+
+def _resumed(view: RunView, _event: e.WorkflowResumed) -> None:
+    view.status = "running"
+
+
+def _stalled(view: RunView, _event: e.WorkflowStalled) -> None:
+    if view.status not in ENDED:
+        view.status = "stalled"
+
+
+def _nothing(_view: RunView, _event: e.Step) -> None:
+    """A step frame repeats what other events said."""
+
+
+_FOLD: dict[type, Any] = {
+    e.WorkflowStarted: _started,
+    e.NodeUpdate: _node_update,
+    e.Step: _nothing,
+    e.Progress: _progress,
+    e.Token: _token,
+    e.Message: _message,
+    e.ApprovalRequest: _asked,
+    e.ApprovalResolved: _resolved,
+    e.ResultEvent: _result,
+    e.Log: _log,
+    e.WorkflowCompleted: _completed,
+    e.WorkflowFailed: _failed,
+    e.WorkflowCancelled: _cancelled,
+    e.WorkflowPaused: _paused,
+    e.WorkflowResumed: _resumed,
+    e.WorkflowStalled: _stalled,
+    e.WorkflowLost: _lost,
+}
