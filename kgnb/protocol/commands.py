@@ -67,7 +67,7 @@ class EndChat(Command, kw_only=True, omit_defaults=True, tag="end_chat"):
 class Subscribe(Command, kw_only=True, omit_defaults=True, tag="subscribe"):
     """Read topics of one run, of one workflow's runs, or of all runs."""
 
-    topics: list[Name] = ["all"]
+    topics: list[Name] = msgspec.field(default_factory=lambda: ["all"])
     run_id: RunId | None = None
     workflow: str | None = None
     since: Since | None = None

@@ -7,7 +7,7 @@ that is asked again after a crash is found again.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, NewType
 
 import msgspec
@@ -53,7 +53,7 @@ def args_hash(message: str, options: Any, schema: Any, payload: Any) -> ArgsHash
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC with milliseconds, of seconds since the epoch."""
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    moment = datetime.fromtimestamp(seconds, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
