@@ -1,0 +1,113 @@
+"""What the code of a node can reach of the run around it.
+
+``kgnb.ask``, ``stream``, ``track``, ``progress``, ``emit`` and ``log`` find the run
+through ``current_context``. Whoever runs the graph sets it around the user's code,
+once per attempt and batch item, in the thread or task that executes it; without a
+run it is None, so that ``graph.run(shared)`` and a node's unit test need nothing.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class NodeVisit(msgspec.Struct, frozen=True, gc=False):
+    """Where in a run some code stands: which visit of which node, attempt and item."""
+
+    node_id: str
+    """Unique in the run; nested nodes carry their graph: ``"Inner/Draft"``."""
+    task_id: str
+    """One visit of one node: ``"<node_id>:<visit>"``, visits counted from 1."""
+    path: tuple[str, ...] = ()
+    """The enclosing graphs' node ids, outermost first; the run's own is left out."""
+    attempt: int = 1
+    """1 for the first; prep, post and the hooks run under 1 too."""
+    item: int | None = None
+    """Index of the batch item from 0, or None outside a batch's exec."""
+
+
+class Pending(Protocol[T_co]):
+    """Something that will have a value: await it, or block on ``result()``."""
+
+    def __await__(self) -> Generator[Any, None, T_co]: ...
+
+    def result(self) -> T_co:
+        """Wait for the value; not on the loop that must do the work."""
+
+
+class Context(Protocol):
+    """The run, seen from one attempt of one visit. The runtime implements it.
+
+    Methods may be called in whichever thread or task executes the node, and from
+    threads that carried the context along. When the run is cancelled, blocking ones
+    raise ``asyncio.CancelledError`` (a BaseException: no retry and no ``on_error``
+    takes it for a node's failure).
+    """
+
+    @property
+    def visit(self) -> NodeVisit:
+        """The visit, attempt and item that this context stands for."""
+
+    def ask(
+        self,
+        message: str,
+        *,
+        options: Sequence[str] | None,
+        schema: Any,
+        payload: Any,
+        kind: str | None,
+        timeout: float | None,
+        on_timeout: Any,
+        need: int,
+        approvers: Sequence[str] | None,
+        name: str | None,
+    ) -> Pending[Any]:
+        """Open an approval at once; the value is an ``Answer``."""
+
+    def stream(
+        self, source: AsyncIterable[Any] | Iterable[Any], *, name: str | None
+    ) -> Pending[Any]:
+        """Show the chunks as they come; the value is the whole text."""
+
+    def track(
+        self, iterable: Iterable[T] | AsyncIterable[T], *, total: int | None
+    ) -> Iterator[T] | AsyncIterator[T]:
+        """Yield the elements and report how far it got."""
+
+    def progress(
+        self,
+        percent: float | None,
+        message: str | None,
+        *,
+        current: float | None,
+        total: float | None,
+    ) -> None:
+        """Report how far the node, or its current item, is."""
+
+    def emit(self, type: str, data: Mapping[str, Any] | Any) -> None:  # noqa: A002 - the wire's word
+        """Send an event of the user's own type."""
+
+    def log(self, text: str, *, level: str) -> None:
+        """Add a line to the node's log."""
+
+
+current_context: ContextVar[Context | None] = ContextVar(
+    "kgnb_current_context", default=None
+)

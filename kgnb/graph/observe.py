@@ -1,0 +1,131 @@
+"""What the lifecycle tells whoever watches a run, and where it lets itself be held.
+
+The lifecycle stands once: ``graph.run(shared)`` goes through it with nobody
+watching, an engine with an ``Observer`` that the runtime supplies.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from kgnb.graph.context import NodeVisit
+
+Outcome = Literal["completed", "failed", "cancelled"]
+
+
+class NoResult(Enum):
+    """The type of ``NO_RESULT``."""
+
+    NO_RESULT = "no result"
+
+
+NO_RESULT: Final = NoResult.NO_RESULT
+"""Stands where a visit leaves the run no result: another node follows, or it failed."""
+
+
+class Via(msgspec.Struct, frozen=True, gc=False):
+    """The edge that led to a visit."""
+
+    node_id: str
+    action: str
+    """The edge's label; ``"default"`` for a falsy action."""
+
+
+class Observer(Protocol):
+    """Is told each step of a run and may hold or end it.
+
+    Every method is called from the thread or task that runs the node in question,
+    so from several at once, and none of the plain ones may block, but for
+    ``checkpoint`` and ``wait`` (never called on an event loop). Order for one visit:
+
+        checkpoint, node_started,
+          [item_started] (attempt_failed)* [item_finished] ...,
+        node_finished
+
+    with further checkpoints between phases, attempts and items. ``node_finished``
+    comes exactly once per ``node_started``, cancelled runs included; for sync code
+    of a cancelled run only when its thread comes to its next checkpoint. An
+    exception out of a reporting method ends the run.
+    """
+
+    def checkpoint(self, visit: NodeVisit) -> None:
+        """Block while the run is paused (sync code).
+
+        Raises:
+            asyncio.CancelledError: The run was cancelled.
+        """
+
+    async def checkpoint_async(self, visit: NodeVisit) -> None:
+        """Wait while the run is paused (async code, on the run's loop)."""
+
+    def wait(self, visit: NodeVisit, seconds: float) -> None:
+        """Sleep between two attempts of sync code.
+
+        Raises:
+            asyncio.CancelledError: The run was cancelled before the time was over.
+        """
+
+    def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
+        """Set ``current_context`` around user code.
+
+        Entered for a whole visit (attempt 1, no item), and again inside it for each
+        batch item and each later attempt; always left in the thread or task that
+        entered it. Leaving does not end the visit: ``node_finished`` does.
+        """
+
+    def node_started(self, visit: NodeVisit, via: Via | None) -> None:
+        """A visit began; ``via`` is None at the start of a graph."""
+
+    def attempt_failed(
+        self, visit: NodeVisit, error: Exception, retry_in: float | None
+    ) -> None:
+        """One exec raised.
+
+        Args:
+            visit: Names the attempt, and the item if any.
+            error: What exec raised.
+            retry_in: Seconds until the next attempt; None after the last one, when
+                ``exec_fallback`` is asked.
+        """
+
+    def item_started(self, visit: NodeVisit, index: int, total: int | None) -> None:
+        """A batch item began; ``total`` is None for items of unknown number."""
+
+    def item_finished(
+        self,
+        visit: NodeVisit,
+        index: int,
+        total: int | None,
+        error: BaseException | None,
+    ) -> None:
+        """A batch item ended, well if ``error`` is None."""
+
+    def node_finished(
+        self,
+        visit: NodeVisit,
+        outcome: Outcome,
+        *,
+        action: str | None,
+        error: BaseException | None,
+        result: Any,
+        duration: float,
+    ) -> None:
+        """A visit ended.
+
+        Args:
+            visit: The visit, as in ``node_started``.
+            outcome: How it ended.
+            action: The label of the edge to follow (``"default"`` for a falsy
+                action), whether or not such an edge exists; None unless completed.
+            error: What it failed by; with "completed" it is the exception that
+                ``on_error`` took.
+            result: What exec returned, if the run ends here, else ``NO_RESULT``.
+                The last one is the run's result.
+            duration: Seconds, all attempts and the waits between them included.
+        """
