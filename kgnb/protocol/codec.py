@@ -31,6 +31,7 @@ _encoder = msgspec.json.Encoder()
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def _depth_exceeds(data: bytes, limit: int) -> bool:
@@ -42,13 +43,13 @@ def _depth_exceeds(data: bytes, limit: int) -> bool:
     """
     if data.count(b"[") + data.count(b"{") <= limit:
         return False
-    brackets = _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)
+    brackets = _STRINGS.sub(b"", data).translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(limit):
-        shorter = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        shorter = brackets.replace(b"[]", b"")
         if not shorter:
             return False
         if len(shorter) == len(brackets):
-            return brackets.count(b"[") + brackets.count(b"{") > limit
+            return brackets.count(b"[") > limit
         brackets = shorter
     return bool(brackets)
 
