@@ -1,3 +1,135 @@
-"""Run a graph in a notebook cell, watch it live, and answer it with a click."""
+"""Run a graph in a notebook cell, watch it live, and answer it with a click.
+
+Process: kernel (what a cell needs) and server (the extension's entry points).
+
+Names load on first use, so that ``import kgnb`` costs little and loads neither
+tornado nor the widget. This module is a composition root: it hands the panel
+to the runtime, which does not know it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kgnb.errors import KgnbError
+    from kgnb.graph import (
+        AsyncBatchNode,
+        AsyncGraph,
+        AsyncNode,
+        AsyncParallelBatchNode,
+        BaseNode,
+        BatchNode,
+        Config,
+        Graph,
+        Node,
+        ParallelBatchNode,
+    )
+    from kgnb.panel.widget import Panel
+    from kgnb.runtime import (
+        Answer,
+        Result,
+        Run,
+        allow_nested_run,
+        ask,
+        emit,
+        log,
+        progress,
+        recorded,
+        replay,
+        run,
+        stream,
+        track,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "AsyncBatchNode",
+    "AsyncGraph",
+    "AsyncNode",
+    "AsyncParallelBatchNode",
+    "BaseNode",
+    "BatchNode",
+    "Config",
+    "Graph",
+    "KgnbError",
+    "Node",
+    "Panel",
+    "ParallelBatchNode",
+    "Result",
+    "Run",
+    "allow_nested_run",
+    "ask",
+    "emit",
+    "log",
+    "progress",
+    "recorded",
+    "replay",
+    "run",
+    "stream",
+    "track",
+]
+
+_GRAPH = {
+    "AsyncBatchNode",
+    "AsyncGraph",
+    "AsyncNode",
+    "AsyncParallelBatchNode",
+    "BaseNode",
+    "BatchNode",
+    "Config",
+    "Graph",
+    "Node",
+    "ParallelBatchNode",
+}
+
+
+def _home(name: str) -> str:
+    """The module that a public name lives in."""
+    if name in _GRAPH:
+        return "kgnb.graph"
+    if name == "KgnbError":
+        return "kgnb.errors"
+    if name == "Panel":
+        return "kgnb.panel.widget"
+    return "kgnb.runtime"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        msg = f"module 'kgnb' has no attribute {name!r}"
+        raise AttributeError(msg)
+    home = _home(name)
+    module = import_module(home)
+    if home == "kgnb.runtime":
+        _hand_the_panel_to_the_runtime()
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
+
+
+def _hand_the_panel_to_the_runtime() -> None:
+    from kgnb.panel.display import RunDisplay  # noqa: PLC0415  # lazy by design
+    from kgnb.runtime import hooks  # noqa: PLC0415  # lazy by design
+
+    hooks.install(RunDisplay())
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """What Jupyter Server loads; see its "Server Extensions" guide."""
+    from kgnb.server.app import KgnbApp  # noqa: PLC0415  # a kernel needs no server
+
+    return [{"module": "kgnb", "app": KgnbApp}]
+
+
+def load_ipython_extension(_shell: Any) -> None:
+    """``%load_ext kgnb``: let pasted ``asyncio.run(main())`` work in a cell."""
+    from kgnb.runtime import allow_nested_run  # noqa: PLC0415  # lazy by design
+
+    allow_nested_run()

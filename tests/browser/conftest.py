@@ -1,0 +1,81 @@
+"""Fixtures: Chromium once a session, servers once a module."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import CHROMIUM_ARGS, Jupyter, NotebookPage  # noqa: E402
+
+OLDER = {"ipykernel-6.31": "6.31.0", "ipykernel-7.3": "7.3.0"}
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium")
+    assert path, "Debian's chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_folders(tmp_path_factory):
+    """Kernel name to the folder of its ipykernel; None is the installed one."""
+    folders = {"python3": None}
+    for name, version in OLDER.items():
+        folder = tmp_path_factory.mktemp(name)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            + ["--disable-pip-version-check", "--target", str(folder)]
+            + [f"ipykernel=={version}"],
+            check=True,
+        )
+        folders[name] = folder
+    return folders
+
+
+@pytest.fixture(scope="module")
+def start_jupyter(tmp_path_factory, request):
+    """Start a server; every one is stopped when the module ends."""
+    started = []
+
+    def start(**options):
+        jupyter = Jupyter(tmp_path_factory.mktemp("jupyter"), **options)
+        started.append(jupyter)
+        return jupyter.start()
+
+    yield start
+    for jupyter in started:
+        jupyter.stop()
+
+
+@pytest.fixture(scope="module")
+def lab(start_jupyter):
+    return start_jupyter()
+
+
+@pytest.fixture
+def open_notebook(context):
+    """Write a notebook of the given cells and open it in a new tab."""
+
+    def open_(jupyter, name, *cells, kernel="python3"):
+        if cells:
+            jupyter.write(name, *cells, kernel=kernel)
+        return NotebookPage(context.new_page(), jupyter, name).open()
+
+    return open_
