@@ -1,0 +1,91 @@
+"""Who is at the other end, what he may do, and where his frames go."""
+
+from __future__ import annotations
+
+from typing import Literal, NewType, Protocol
+
+import msgspec
+
+ConnectionId = NewType("ConnectionId", int)
+
+Role = Literal["view", "answer", "control", "start", "owner"]
+_RANK: dict[str, int] = {
+    "view": 0,
+    "answer": 1,
+    "control": 2,
+    "start": 3,
+    "owner": 4,
+}
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who somebody is, as the host found out; never taken from a frame."""
+
+    user: str
+    """A stable key; two sockets of one person have the same."""
+    name: str = ""
+    """What people are shown."""
+    kind: Literal["user", "token", "link", "anonymous", "kernel"] = "user"
+    """``token``: whoever holds the server's token; ``link``: a share link."""
+
+    @property
+    def shown(self) -> str | None:
+        """The name under a decision; None where no person is known."""
+        if self.kind in ("user", "link"):
+            return self.name or self.user
+        return None
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """One socket's other end, as the host authenticated it."""
+
+    identity: Identity
+    role: Role = "view"
+    via: str = "page"
+    """``panel``, ``page``, ``python``, ``kernel``, ``script``, ``control``, ``comm``:
+    stands under a decision."""
+    client_id: str | None = None
+    protocol: Literal["kgnb.v1", "document"] = "kgnb.v1"
+    run_scope: str | None = None
+    """The only run it may know of (a share link's)."""
+    workflow_scope: str | None = None
+    """The only workflow whose runs it may know of."""
+    kernel_id: str | None = None
+    """The only kernel whose runs it may know of (a channel of that kernel)."""
+
+    def may(self, role: Role) -> bool:
+        """Whether its role includes ``role``."""
+        return _RANK[self.role] >= _RANK[role]
+
+
+class OutFrame(msgspec.Struct, frozen=True):
+    """A frame on its way to one client; the bytes are shared by all readers."""
+
+    payload: bytes
+    """UTF-8 JSON, complete."""
+    topic: str = ""
+    """The event's or reply's type."""
+    merge_key: tuple[str, ...] | None = None
+    """Frames with an equal key may be merged when the reader is slow."""
+    seq: int = 0
+    """0 for replies."""
+    run_id: str = ""
+
+
+class Sink(Protocol):
+    """Where a host takes frames for one connection; never blocks, never raises.
+
+    Called on the driver's loop only. After ``close_nowait`` it gets nothing
+    more, and the host drops the connection; the host need not call the
+    attachment's ``close`` then, but may.
+    """
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether a replay should wait before it sends more."""
+
+    def send_nowait(self, frame: OutFrame) -> None:
+        """Queue one frame, or on overflow close the connection with 4009."""
+
+    def close_nowait(self, code: int, reason: str) -> None:
+        """Close once what is queued has been sent."""
