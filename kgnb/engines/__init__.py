@@ -2,3 +2,69 @@
 
 Process: kernel. Loop: the one that calls ``Engine.run``; sync code in threads.
 """
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from kgnb.engines.native import NativeEngine, function_graph
+from kgnb.errors import NotAGraph
+from kgnb.graph import BaseNode, Graph
+from kgnb.graph.spec import label_of
+
+if TYPE_CHECKING:
+    from kgnb.engines.base import Engine
+
+__all__ = ["engine_for"]
+
+ACCEPTED = "expected a kgnb.Graph, a node without successors, or a function of shared"
+
+
+def engine_for(thing: Any) -> Engine:
+    """The engine that runs ``thing``.
+
+    Args:
+        thing: A kgnb graph, a single node of it, or a function or coroutine
+            function that takes ``shared`` or nothing.
+
+    Raises:
+        NotAGraph: It is none of these; says what it is and what would do.
+    """
+    if isinstance(thing, Graph):
+        return NativeEngine(thing)
+    if isinstance(thing, BaseNode):
+        return NativeEngine(_graph_of_one(thing))
+    if inspect.isroutine(thing) or isinstance(thing, functools.partial):
+        return NativeEngine(function_graph(thing))
+    raise NotAGraph(_refusal(thing))
+
+
+def _graph_of_one(node: BaseNode) -> Graph:
+    if node.successors:
+        label = label_of(node)
+        msg = (
+            f"{label} is a node with successors, and it is not said whether they are "
+            f"to run too; if they are, give kgnb.Graph({label.lower()})"
+        )
+        raise NotAGraph(msg)
+    return Graph(node, name=label_of(node))
+
+
+def _refusal(thing: Any) -> str:
+    kind = type(thing).__name__
+    if isinstance(thing, type):
+        return f"{thing.__name__} is a class; {ACCEPTED}: write {thing.__name__}()"
+    if inspect.iscoroutine(thing):
+        thing.close()  # refused, not forgotten: no warning that it was never awaited
+        name = thing.__name__
+        return f"{name}() is a call already made; give the function itself: {name}"
+    if hasattr(thing, "add_node") and hasattr(thing, "compile"):
+        return f"{kind} is a graph still being built; {ACCEPTED}"
+    if hasattr(thing, "get_next_node") or hasattr(thing, "astream"):
+        return (
+            f"{kind} is another library's graph, for which this version of kgnb has "
+            f"no engine; {ACCEPTED}"
+        )
+    return f"{kind} object {thing!r:.80} is no graph; {ACCEPTED}"

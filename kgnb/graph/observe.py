@@ -6,6 +6,9 @@ watching, an engine with an ``Observer`` that the runtime supplies.
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextlib import nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -129,3 +132,63 @@ class Observer(Protocol):
                 The last one is the run's result.
             duration: Seconds, all attempts and the waits between them included.
         """
+
+
+class Unobserved(Observer):
+    """Hears nothing; lets the sync code of a plain ``run_async`` be stopped."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End sync code at its next checkpoint. From any thread."""
+        self._stopped.set()
+
+    def checkpoint(self, visit: NodeVisit) -> None:  # noqa: ARG002
+        """See ``Observer.checkpoint``."""
+        if self._stopped.is_set():
+            raise asyncio.CancelledError
+
+    async def checkpoint_async(self, visit: NodeVisit) -> None:
+        """See ``Observer.checkpoint_async``."""
+
+    def wait(self, visit: NodeVisit, seconds: float) -> None:  # noqa: ARG002
+        """See ``Observer.wait``."""
+        if self._stopped.wait(seconds):
+            raise asyncio.CancelledError
+
+    def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Leave the context as it is: an enclosing watched node stays it."""
+        return nullcontext()
+
+    def node_started(self, visit: NodeVisit, via: Via | None) -> None:
+        """See ``Observer.node_started``."""
+
+    def attempt_failed(
+        self, visit: NodeVisit, error: Exception, retry_in: float | None
+    ) -> None:
+        """See ``Observer.attempt_failed``."""
+
+    def item_started(self, visit: NodeVisit, index: int, total: int | None) -> None:
+        """See ``Observer.item_started``."""
+
+    def item_finished(
+        self,
+        visit: NodeVisit,
+        index: int,
+        total: int | None,
+        error: BaseException | None,
+    ) -> None:
+        """See ``Observer.item_finished``."""
+
+    def node_finished(
+        self,
+        visit: NodeVisit,
+        outcome: Outcome,
+        *,
+        action: str | None,
+        error: BaseException | None,
+        result: Any,
+        duration: float,
+    ) -> None:
+        """See ``Observer.node_finished``."""

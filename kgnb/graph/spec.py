@@ -1,10 +1,20 @@
-"""The picture of a graph: nodes with stable ids, and the edges between them."""
+"""The picture of a graph: nodes with stable ids, and the edges between them.
+
+Nodes are looked at, never required to be of a class: what has ``get_next_node`` is a
+graph. Successors that are no nodes at all are left out.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NodeKind = Literal["node", "batch", "graph"]
 
@@ -50,3 +60,141 @@ class GraphSpec(msgspec.Struct, frozen=True):
                 for e in self.edges
             ],
         }
+
+
+def is_node(thing: Any) -> bool:
+    """Whether a graph can run it: an object (not a class) that can be visited."""
+    return (
+        not isinstance(thing, type)
+        and hasattr(thing, "_run")
+        and isinstance(getattr(thing, "successors", None), dict)
+    )
+
+
+def is_graph(node: Any) -> bool:
+    """Whether it holds nodes of its own."""
+    return hasattr(node, "get_next_node")
+
+
+def label_of(node: Any) -> str:
+    """What to call a node: its given id, a graph's name, or its class."""
+    kind = type(node).__name__
+    node_id = getattr(node, "node_id", None)
+    # An id made from the class and a memory address is no name: it differs in each
+    # process. (Copies and unpickled nodes carry the address of another object.)
+    given = isinstance(node_id, str) and not re.fullmatch(
+        rf"{re.escape(kind)}_\d{{5,}}", node_id
+    )
+    if given and node_id:
+        return str(node_id)
+    return str(getattr(node, "name", None) or kind) if is_graph(node) else kind
+
+
+class Scope:
+    """Gives the nodes of one graph their ids, in the order in which it meets them.
+
+    An id is the label, ``_2``, ``_3`` … added to repeated ones, after the enclosing
+    graphs' ids. Nodes that a run meets although they were not there when the graph
+    was described are named then; for that it may be called from any thread.
+    """
+
+    def __init__(
+        self, path: tuple[str, ...] = (), taken: dict[str, int] | None = None
+    ) -> None:
+        self.path = path
+        # Each id of the whole graph, and how often it was asked for as a label.
+        self._taken: dict[str, int] = {} if taken is None else taken
+        self._lock = threading.Lock()
+        # By identity, since ids given by users may repeat. The node is kept with its
+        # name: a dead one's identity would be given to another.
+        self._names: dict[int, tuple[Any, NodeSpec]] = {}
+        self._children: dict[int, Scope] = {}
+
+    def name(self, node: Any) -> NodeSpec:
+        """The node's place in the picture; the same each time."""
+        known = self._names.get(id(node))
+        if known is not None:
+            return known[1]
+        with self._lock:
+            return self._names.setdefault(id(node), (node, self._new_name(node)))[1]
+
+    def child(self, graph: Any) -> Scope:
+        """The scope of a graph that is a node here."""
+        known = self._children.get(id(graph))
+        if known is None:
+            path = (*self.path, self.name(graph).id)
+            known = self._children.setdefault(id(graph), Scope(path, self._taken))
+        return known
+
+    def _new_name(self, node: Any) -> NodeSpec:
+        label = label_of(node)
+        prefix = f"{self.path[-1]}/" if self.path else ""
+        number = self._taken.get(prefix + label, 0) + 1
+        local = label if number == 1 else f"{label}_{number}"
+        while prefix + local in self._taken:
+            number += 1
+            local = f"{label}_{number}"
+        self._taken[prefix + label] = number
+        self._taken.setdefault(prefix + local, 1)
+        kind: NodeKind = "graph" if is_graph(node) else getattr(node, "_kind", "node")
+        return NodeSpec(prefix + local, local, kind, self.path)
+
+
+def successors_of(node: Any) -> Iterator[tuple[str, Any]]:
+    """The actions of a node and where they lead, as wired, odd targets left out."""
+    for action, target in list(node.successors.items()):
+        if is_node(target):
+            yield str(action), target
+
+
+def members(graph: Any) -> Iterator[Any]:
+    """The nodes that a graph can reach, each once, nearest first.
+
+    Iterative, so that a chain of thousands of nodes is walked too.
+    """
+    start = getattr(graph, "start_node", None)
+    if not is_node(start):
+        return
+    seen = {id(start)}
+    waiting = deque([start])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for _, target in successors_of(node):
+            if id(target) not in seen:
+                seen.add(id(target))
+                waiting.append(target)
+
+
+def describe(graph: Any, scope: Scope | None = None) -> GraphSpec:
+    """Look at a graph and name its nodes.
+
+    Args:
+        graph: The graph; nested ones are expanded, their nodes listed right after
+            them. One that contains itself is not expanded again.
+        scope: Where the names are kept; give one to look them up later.
+    """
+    scope = Scope() if scope is None else scope
+    start = getattr(graph, "start_node", None)
+    nodes: list[NodeSpec] = []
+    edges: list[EdgeSpec] = []
+    levels: list[tuple[Scope, tuple[int, ...], Iterator[Any]]]
+    levels = [(scope, (id(graph),), members(graph))]
+    while levels:
+        here, enclosing, rest = levels[-1]
+        node = next(rest, None)
+        if node is None:
+            levels.pop()
+            continue
+        spec = here.name(node)
+        nodes.append(spec)
+        if is_graph(node) and id(node) not in enclosing:
+            levels.append((here.child(node), (*enclosing, id(node)), members(node)))
+        for action, target in successors_of(node):
+            edges.append(EdgeSpec(spec.id, here.name(target).id, action))
+    return GraphSpec(
+        name=label_of(graph),
+        start=scope.name(start).id if is_node(start) else None,
+        nodes=tuple(nodes),
+        edges=tuple(edges),
+    )

@@ -8,10 +8,10 @@ import itertools
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
@@ -112,9 +112,9 @@ class ThreadWorker:
         mailbox.put(None)
 
 
-def _unwrap(value: Any, error: BaseException | None) -> Any:
+def _unwrap(value: T | None, error: BaseException | None) -> T:
     if error is None:
-        return value
+        return cast("T", value)
     try:
         raise error
     finally:
@@ -140,3 +140,38 @@ def _deliver(
         # The loop was closed under a cancelled run: nobody waits for this any more.
         if not loop.is_closed():
             raise
+
+
+def call_in_threads(functions: Sequence[Callable[[], T]], limit: int) -> list[T]:
+    """Run sync functions at the same time and wait for all of them.
+
+    Each runs in a copy of the caller's context, at most ``limit`` at a time.
+
+    Returns:
+        Their values, in the order of ``functions``.
+
+    Raises:
+        BaseException: What the first of them, in that order, raised; the others
+            ran to their end nevertheless.
+    """
+    outcomes: list[tuple[T | None, BaseException | None]]
+    outcomes = [(None, None)] * len(functions)
+    contexts = [contextvars.copy_context() for _ in functions]
+    indices = iter(range(len(functions)))  # next() on it is atomic
+
+    def drain() -> None:
+        for index in indices:
+            try:
+                outcomes[index] = (contexts[index].run(functions[index]), None)
+            except BaseException as error:  # noqa: BLE001 - the root of a thread's work
+                outcomes[index] = (None, error)
+
+    threads = [
+        threading.Thread(target=drain, name=f"kgnb-item-{number}", daemon=True)
+        for number in range(1, min(limit, len(functions)) + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [_unwrap(*outcome) for outcome in outcomes]

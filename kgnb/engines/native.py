@@ -1,0 +1,120 @@
+"""The engine of kgnb's own graphs: sync, async and mixed ones, and plain functions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from kgnb.errors import NotAGraph
+from kgnb.graph import AsyncGraph, AsyncNode, Graph, Node
+from kgnb.graph.spec import GraphSpec, Scope, describe
+from kgnb.graph.steps import RootStep, Watch, WatchedLevel
+from kgnb.graph.walk import needs_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from kgnb.graph.observe import Observer
+    from kgnb.graph.workers import Worker
+
+
+class NativeEngine:
+    """Runs a ``kgnb.Graph``.
+
+    A graph without async nodes runs wholly in one thread. Otherwise async nodes run
+    in the calling task, and the sync nodes between two of them in one go in a
+    thread. The graph's own ``run`` is called (or ``run_async``, or the loop behind
+    it), so that whatever a user overrode there is honoured.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._scope = Scope()
+        self._spec = describe(graph, self._scope)
+
+    def describe(self) -> GraphSpec:
+        """See ``Engine.describe``."""
+        return self._spec
+
+    async def run(
+        self, shared: MutableMapping[Any, Any], observer: Observer, *, worker: Worker
+    ) -> Any:
+        """See ``Engine.run``."""
+        graph = self.graph
+        watch = Watch(observer, worker)
+        with RootStep(graph, WatchedLevel(watch, self._scope, is_last=True)):
+            if isinstance(graph, AsyncGraph):
+                return await graph.run_async(shared)
+            if needs_loop(graph, watch) and not _replaces_run(graph):
+                return await graph._run_async(shared)  # noqa: SLF001 - the loop behind run
+            return await worker.call(lambda: graph.run(shared))
+
+
+def _replaces_run(graph: Graph) -> bool:
+    return "run" in vars(graph) or type(graph).run is not Graph.run
+
+
+class _FunctionNode(Node):
+    """A plain function as a node: what it returns is the result, not an action."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(node_id=name_of(function))
+        self.function = function
+        self.takes_shared = takes_shared(function)
+
+    def prep(self, shared: Any) -> Any:
+        return shared
+
+    def exec(self, prep_res: Any) -> Any:
+        return self.function(prep_res) if self.takes_shared else self.function()
+
+
+class _AsyncFunctionNode(AsyncNode):
+    """The same for a coroutine function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(node_id=name_of(function))
+        self.function = function
+        self.takes_shared = takes_shared(function)
+
+    async def prep_async(self, shared: Any) -> Any:
+        return shared
+
+    async def exec_async(self, prep_res: Any) -> Any:
+        return await (self.function(prep_res) if self.takes_shared else self.function())
+
+
+def function_graph(function: Callable[..., Any]) -> Graph:
+    """A graph of one node that calls ``function`` with ``shared`` or with nothing.
+
+    Raises:
+        NotAGraph: The function cannot be called so.
+    """
+    name = name_of(function)
+    if inspect.iscoroutinefunction(function):
+        return Graph(_AsyncFunctionNode(function), name=name)
+    return Graph(_FunctionNode(function), name=name)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What to call the node of a function, which may be a partial of one."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def takes_shared(function: Callable[..., Any]) -> bool:
+    """Whether to call it with ``shared`` (True) or with nothing."""
+    signature = inspect.signature(function)
+    for arguments, answer in (((object(),), True), ((), False)):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        return answer
+    msg = (
+        f"{name_of(function)}{signature} is a function that needs more than one "
+        "argument; a function that runs as a graph takes shared, or nothing"
+    )
+    raise NotAGraph(msg)

@@ -1,0 +1,180 @@
+"""Nodes of async code: one exec, a batch in order, a batch at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kgnb.graph.attempts import exec_with_retries_async
+from kgnb.graph.nodes import BatchNode, Node, total_of
+from kgnb.graph.steps import step_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from kgnb.graph.config import Config
+
+T = TypeVar("T")
+
+USE_RUN_ASYNC = "Use run_async for AsyncNode."
+
+
+class AsyncNode(Node):
+    """A Node whose phases are ``prep_async``, ``exec_async`` and ``post_async``.
+
+    The hooks before_prep, after_exec and on_error keep their names and are awaited
+    if they are coroutines. The code runs on the loop: it must not block it.
+    """
+
+    async def prep_async(self, shared: Any) -> Any:
+        """Read what exec_async needs out of ``shared``."""
+
+    async def exec_async(self, prep_res: Any) -> Any:
+        """Do the work; it does not see ``shared``, so it may be repeated."""
+
+    async def exec_fallback_async(self, prep_res: Any, exc: Exception) -> Any:  # noqa: ARG002
+        """Asked after the last failed attempt: a value to go on with, or raise."""
+        raise exc
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:
+        """Write to ``shared`` and return the action."""
+
+    def run(self, shared: Any) -> Any:
+        """Refuse: only a loop can run it."""
+        return self._run(shared)
+
+    async def run_async(self, shared: Any) -> Any:
+        """Run this node alone and return its action."""
+        self._warn_of_successors()
+        return await self._run_async(shared)
+
+    def _run(self, shared: Any) -> Any:  # noqa: ARG002
+        raise RuntimeError(USE_RUN_ASYNC)
+
+    async def _run_async(self, shared: Any) -> Any:
+        """One visit: BaseNode._run's order, awaited."""
+        step = step_of(self)
+        self._log(logging.INFO, "started")
+        started = self._note_start()
+        try:
+            await settle(self.before_prep(shared))
+            await step.checkpoint_async()
+            prep_res = await self.prep_async(shared)
+            self._log(logging.DEBUG, "prep gave %r", prep_res)
+            await step.checkpoint_async()
+            exec_res = await self._exec_async(prep_res)
+            self._log(logging.DEBUG, "exec gave %r", exec_res)
+            step.executed(exec_res)
+            await step.checkpoint_async()
+            await settle(self.after_exec(shared, prep_res, exec_res))
+            await step.checkpoint_async()
+            action = await self.post_async(shared, prep_res, exec_res)
+        except Exception as error:
+            self._log(logging.ERROR, "failed: %r", error)
+            if not await settle(self.on_error(shared, error)):
+                raise
+            step.forgiven(error)
+            return None
+        self._note_end(started)
+        return action
+
+    async def _exec_async(self, prep_res: Any) -> Any:
+        """What surrounds exec_async; subclasses add batches around super's."""
+        return await exec_with_retries_async(self, prep_res)
+
+
+class AsyncBatchNode(AsyncNode, BatchNode):
+    """A BatchNode whose exec_async is awaited for one item after the other."""
+
+    async def _exec_async(self, prep_res: Any) -> Any:
+        step = step_of(self)
+        results = []
+        for index, item in enumerate(() if prep_res is None else prep_res):
+            await step.checkpoint_async()
+            with step.item(self, index, total_of(prep_res)):
+                results.append(await self._exec_item_async(item))
+        return results
+
+    async def _exec_item_async(self, item: Any) -> Any:
+        return await super()._exec_async(item)
+
+
+class AsyncParallelBatchNode(AsyncBatchNode):
+    """A BatchNode whose items are awaited together, results in order.
+
+    Each item runs in a task of its own, on its own copy of the node. The first
+    error cancels the other items and is raised when they have ended.
+
+    Args:
+        max_retries: See ``Node``.
+        wait: See ``Node``.
+        node_id: See ``Node``.
+        config: See ``Node``.
+        max_concurrency: The most items at a time; None sets no limit.
+    """
+
+    def __init__(
+        self,
+        max_retries: int | str | None = None,
+        wait: float | None = None,
+        node_id: str | None = None,
+        config: Config | None = None,
+        *,
+        max_concurrency: int | None = None,
+    ) -> None:
+        super().__init__(max_retries, wait, node_id, config)
+        self.max_concurrency = max_concurrency
+
+    async def _exec_async(self, prep_res: Any) -> Any:
+        items = [] if prep_res is None else list(prep_res)
+        places = asyncio.Semaphore(self.max_concurrency or max(1, len(items)))
+        visit_step = step_of(self)
+
+        async def exec_apart(numbered: tuple[int, Any]) -> Any:
+            index, item = numbered
+            node = copy.copy(self)
+            async with places:
+                await visit_step.checkpoint_async()
+                with visit_step.item(node, index, len(items)):
+                    return await node._exec_item_async(item)  # noqa: SLF001 - a copy of self
+
+        return await all_or_first_error(exec_apart, list(enumerate(items)))
+
+
+async def settle(value: Any) -> Any:
+    """The value of a hook, which may be a coroutine."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def all_or_first_error(
+    function: Callable[[Any], Awaitable[T]], arguments: Sequence[Any]
+) -> list[T]:
+    """Await ``function`` for all arguments together; results in order.
+
+    Unlike ``asyncio.TaskGroup`` it raises the first error itself, not a group, and
+    unlike ``gather`` nothing is left running. SystemExit and KeyboardInterrupt are
+    carried over too: raised inside a task they would end the loop.
+    """
+    errors: list[BaseException] = []
+    tasks: list[asyncio.Task[T | None]] = []
+
+    async def guarded(argument: Any) -> T | None:
+        try:
+            return await function(argument)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+            for task in tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            return None
+
+    async with asyncio.TaskGroup() as group:
+        tasks += [group.create_task(guarded(argument)) for argument in arguments]
+    if errors:
+        raise errors[0]
+    return [task.result() for task in tasks]  # type: ignore[misc]  # no error: no None

@@ -1,0 +1,154 @@
+"""Graphs: nodes run one after the other, each choosing the next by its action."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kgnb.graph.async_nodes import AsyncNode
+from kgnb.graph.base import DEFAULT_ACTION, BaseNode
+from kgnb.graph.observe import Unobserved
+from kgnb.graph.spec import NodeKind, Scope, is_node, label_of
+from kgnb.graph.steps import UNWATCHED, RootStep, Watch, WatchedLevel, step_of
+from kgnb.graph.walk import Walk
+from kgnb.graph.workers import ThreadWorker
+
+if TYPE_CHECKING:
+    from kgnb.graph.config import Config
+
+
+class Graph(BaseNode):
+    """Runs a start node and what its actions lead to, until an action leads nowhere.
+
+    A graph is a node too: wired into another one it routes that by its last action.
+    Subclasses may override ``prep(shared)`` and ``post(shared, prep_res, action)``;
+    the other phases and hooks of a node are not used.
+
+    Args:
+        start: The first node; also set by ``start(node)`` or ``start_node``.
+        config: Given to the nodes that have none of their own.
+        name: What to call it in pictures and lists.
+        node_id: A name of one's own as a node.
+    """
+
+    _kind: ClassVar[NodeKind] = "graph"
+
+    def __init__(
+        self,
+        start: Any = None,
+        config: Config | None = None,
+        *,
+        name: str | None = None,
+        node_id: str | None = None,
+    ) -> None:
+        super().__init__(node_id=node_id, config=config)
+        self.start_node: Any = None
+        self.name = name
+        if start is not None:
+            self.start(start)
+
+    def start(self, node: Any) -> Any:
+        """Set the first node, and return it.
+
+        Raises:
+            TypeError: ``node`` is not a node.
+        """
+        if not is_node(node):
+            msg = (
+                f"{label_of(self)} cannot start with {node!r} "
+                f"({type(node).__name__}): expected a node or a graph"
+            )
+            raise TypeError(msg)
+        self.start_node = node
+        return node
+
+    def get_next_node(self, curr: Any, action: Any) -> Any:
+        """Where ``action`` leads from ``curr``, or None where it ends the graph.
+
+        Warns when ``curr`` has successors but not this one: a misspelt action ends
+        a graph in just the way a finished one does.
+        """
+        key = action or DEFAULT_ACTION
+        following = curr.successors.get(key)
+        if following is None and curr.successors:
+            text = f"Graph ends: '{key}' not found in {list(curr.successors)}"
+            self.logger.warning(text)
+            warnings.warn(text, stacklevel=2)
+        return following
+
+    def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
+        """Return the graph's action: the last node's."""
+        return exec_res
+
+    def _run(self, shared: Any) -> Any:
+        prep_res = self.prep(shared)
+        return self.post(shared, prep_res, self._orch(shared))
+
+    def _orch(self, shared: Any, params: dict[Any, Any] | None = None) -> Any:
+        """Run the nodes on this thread; returns the last action."""
+        return Walk(self, shared, params, step_of(self).inside()).run()
+
+    async def _run_async(self, shared: Any) -> Any:
+        """A sync graph that holds async nodes, on a loop; for watched runs only."""
+        call = _level_of(self).watch.worker.call
+        prep_res = await call(lambda: self.prep(shared))
+        action = await self._orch_async(shared)
+        return await call(lambda: self.post(shared, prep_res, action))
+
+    async def _orch_async(
+        self, shared: Any, params: dict[Any, Any] | None = None
+    ) -> Any:
+        """Run the nodes on the loop and in threads; returns the last action."""
+        level = _level_of(self)
+        return await Walk(self, shared, params, level).run_async(level)
+
+    @property
+    def _runs_itself(self) -> bool:
+        """Whether a user replaced the loop, which must then be run as it is."""
+        return any(
+            name in vars(self) or getattr(type(self), name) is not getattr(Graph, name)
+            for name in ("_run", "_orch")
+        )
+
+
+class AsyncGraph(Graph, AsyncNode):
+    """A graph of async and sync nodes, run by ``await graph.run_async(shared)``.
+
+    Sync nodes run in a thread, so that they do not hold up the loop. ``prep_async``
+    and ``post_async`` may be overridden. ``run(shared)`` works if no node is async.
+    """
+
+    async def run_async(self, shared: Any) -> Any:
+        """Run the graph and return its last action. Safe to cancel.
+
+        Cancelled, it returns at once; a sync node's thread goes on to the end of
+        the phase, attempt or item that it is in.
+        """
+        self._warn_of_successors()
+        if step_of(self) is not UNWATCHED:
+            return await self._run_async(shared)
+        observer, worker = Unobserved(), ThreadWorker()
+        level = WatchedLevel(Watch(observer, worker), Scope(), is_last=True)
+        try:
+            with RootStep(self, level):
+                return await self._run_async(shared)
+        finally:
+            observer.stop()
+            worker.close()
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
+        """Return the graph's action: the last node's."""
+        return exec_res
+
+    async def _run_async(self, shared: Any) -> Any:
+        prep_res = await self.prep_async(shared)
+        action = await self._orch_async(shared)
+        return await self.post_async(shared, prep_res, action)
+
+
+def _level_of(graph: Graph) -> WatchedLevel:
+    level = step_of(graph).inside()
+    if not isinstance(level, WatchedLevel):
+        msg = f"{graph.node_id} is run by nobody; call run_async of the outermost graph"
+        raise RuntimeError(msg)  # noqa: TRY004 - no argument is of a wrong type
+    return level

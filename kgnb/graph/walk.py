@@ -1,0 +1,116 @@
+"""One pass through a graph, node by node.
+
+The position is kept in an object, so that the pass can change sides: sync nodes are
+run in a worker thread up to the next one that needs the loop, and on from there.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING, Any
+
+from kgnb.graph.spec import is_graph, label_of, members
+
+if TYPE_CHECKING:
+    from kgnb.graph.graphs import Graph
+    from kgnb.graph.observe import Via
+    from kgnb.graph.steps import Level, Step, Watch, WatchedLevel
+
+
+class Walk:
+    """Where a graph stands in one pass; belongs to whoever runs it at the moment.
+
+    Args:
+        graph: The graph, as copied for this visit.
+        shared: What its nodes share.
+        params: Go to each node in place of ``graph.params``, unless empty.
+        level: Where the visits are reported.
+    """
+
+    def __init__(
+        self, graph: Graph, shared: Any, params: dict[Any, Any] | None, level: Level
+    ) -> None:
+        self.current: Any = graph.start_node
+        self.action: Any = None
+        self._graph = graph
+        self._shared = shared
+        self._params = params
+        self._level = level
+        self._via: Via | None = None
+
+    def run(self) -> Any:
+        """Run to the end on this thread; returns the last action."""
+        while self.current is not None:
+            self._visit()
+        return self.action
+
+    async def run_async(self, level: WatchedLevel) -> Any:
+        """Run to the end on this loop, sync nodes in a worker's thread."""
+        watch = level.watch
+        while self.current is not None:
+            if needs_loop(self.current, watch):
+                await self._visit_async()
+            else:
+                await watch.worker.call(lambda: self._run_sync_part(level))
+        return self.action
+
+    def _run_sync_part(self, level: WatchedLevel) -> None:
+        while self.current is not None:
+            if needs_loop(self.current, level.watch):
+                return
+            self._visit()
+
+    def _visit(self) -> None:
+        node = self._copy_current()
+        step = self._level.step(node, self.current, self._via)
+        step.checkpoint()
+        with step:
+            self._go_on(node, step, node._run(self._shared))  # noqa: SLF001 - the lifecycle's own
+
+    async def _visit_async(self) -> None:
+        node = self._copy_current()
+        step = self._level.step(node, self.current, self._via)
+        await step.checkpoint_async()
+        with step:
+            self._go_on(node, step, await node._run_async(self._shared))  # noqa: SLF001 - the lifecycle's own
+
+    def _copy_current(self) -> Any:
+        """A copy for one visit, so that the user's object stays as it was wired."""
+        graph = self._graph
+        node = copy.copy(self.current)
+        if graph.config and not node.config:
+            node.config = graph.config
+        node.set_params(self._params or graph.params)
+        return node
+
+    def _go_on(self, node: Any, step: Step, action: Any) -> None:
+        # Within the visit: an action that cannot be looked up is this node's failure.
+        graph = self._graph
+        following = graph.get_next_node(node, action)
+        if graph.logger.isEnabledFor(logging.INFO):
+            there = "the end" if following is None else label_of(following)
+            text = "%s: %s leads by %r to %s"
+            graph.logger.info(text, label_of(graph), label_of(node), action, there)
+        self._via = step.leave(action, ended=following is None)
+        self.action = action
+        self.current = following
+
+
+def needs_loop(node: Any, watch: Watch) -> bool:
+    """Whether ``node`` is async, or a graph that holds something async.
+
+    A graph whose loop the user replaced is sync code, whatever it holds.
+    """
+    known = watch.loop_bound.get(id(node))
+    if known is None:
+        # Entered before looking inside: a graph may contain itself.
+        watch.loop_bound[id(node)] = (node, False)
+        holds = is_graph(node) and not getattr(node, "_runs_itself", False)
+        known = (
+            node,
+            hasattr(node, "exec_async")
+            or (holds and any(needs_loop(member, watch) for member in members(node))),
+        )
+        watch.loop_bound[id(node)] = known
+    return known[1]
