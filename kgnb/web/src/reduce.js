@@ -1,0 +1,459 @@
+/**
+ * The fold "events → RunView": what a panel shows, from the log alone.
+ *
+ * The twin of kgnb/protocol/view.py; the golden files under tests/wire hold both to
+ * the same answers. Lists that a long run would grow without end keep their newest
+ * entries and count what they dropped.
+ *
+ * @import * as wire from "./wire.d.ts"
+ */
+
+const MAX_LOGS = 1000;
+const MAX_TIMELINE = 1000;
+const MAX_CUSTOM = 200;
+
+/** Statuses after which a run does nothing more. */
+export const ENDED = new Set(["completed", "failed", "cancelled", "lost"]);
+
+const NODE_ENDED = new Set(["completed", "failed", "skipped", "cancelled"]);
+
+/**
+ * A view of a run of which nothing is known yet.
+ * @returns {wire.RunView}
+ */
+export function emptyView() {
+  return {
+    run_id: "",
+    workflow: "",
+    status: "running",
+    seq: 0,
+    started_at: null,
+    ended_at: null,
+    params: {},
+    session_id: null,
+    graph: { name: "", start: null, nodes: [], edges: [], svg: null },
+    nodes: {},
+    edges: [],
+    active_edge: null,
+    streams: [],
+    approvals: [],
+    messages: [],
+    results: {},
+    logs: [],
+    logs_dropped: 0,
+    timeline: [],
+    timeline_dropped: 0,
+    custom: [],
+    custom_dropped: 0,
+    result: null,
+    error: null,
+  };
+}
+
+/**
+ * Bring `view` up to date with `event`, which must be the next one, and return it.
+ *
+ * The view is changed in place: a token frame must not cost a copy of the run. An
+ * event whose seq the view already has is passed over, so a reader may replay with
+ * overlap.
+ *
+ * @param {wire.RunView} view
+ * @param {wire.AnyEvent} event
+ * @returns {wire.RunView}
+ */
+export function reduce(view, event) {
+  const seq = event.seq ?? 0;
+  if (seq && seq <= view.seq) return view;
+  if (seq) view.seq = seq;
+  if (view.status === "stalled") view.status = "running";
+  (FOLD.get(event.type) ?? custom)(view, /** @type {any} */ (event));
+  if (view.status === "running" || view.status === "waiting") {
+    const isWaiting = view.approvals.some((approval) => approval.state === "open");
+    view.status = isWaiting ? "waiting" : "running";
+  }
+  return view;
+}
+
+/**
+ * @template T
+ * @param {T[]} entries
+ * @param {T} entry
+ * @param {number} limit
+ * @returns {number} how many old entries made room
+ */
+function bounded(entries, entry, limit) {
+  entries.push(entry);
+  return entries.splice(0, Math.max(0, entries.length - limit)).length;
+}
+
+/**
+ * Set a key that came over the wire; a plain assignment to "__proto__" would be lost.
+ * @template T
+ * @param {Record<string, T>} record
+ * @param {string} key
+ * @param {T} value
+ * @returns {T}
+ */
+function put(record, key, value) {
+  Object.defineProperty(record, key, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+  return value;
+}
+
+/**
+ * @param {wire.Problem | null | undefined} error
+ * @returns {wire.Problem | null}
+ */
+function problem(error) {
+  if (!error) return null;
+  const { code, message, node_id } = error;
+  return node_id == null ? { code, message } : { code, message, node_id };
+}
+
+/**
+ * @param {wire.By | null | undefined} by
+ * @returns {wire.By | null} without the fields that say nothing, as the wire leaves them out
+ */
+function decider(by) {
+  if (!by) return null;
+  /** @type {wire.By} */
+  const shown = {};
+  if (by.user != null) shown.user = by.user;
+  if (by.via) shown.via = by.via;
+  if (by.at) shown.at = by.at;
+  if (by.kind && by.kind !== "human") shown.kind = by.kind;
+  return shown;
+}
+
+/** @param {wire.RunView} view @param {wire.AnyEvent} event */
+function custom(view, event) {
+  const entry = {
+    type: event.type,
+    node_id: event.node_id ?? "",
+    data: event.data ?? null,
+  };
+  view.custom_dropped += bounded(view.custom, entry, MAX_CUSTOM);
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowStarted} event */
+function started(view, event) {
+  const graph = event.graph ?? {};
+  view.run_id = event.run_id;
+  view.workflow = event.workflow ?? "";
+  view.status = "running";
+  view.started_at = view.started_at || (event.timestamp ?? "");
+  view.ended_at = null;
+  view.params = event.params ?? {};
+  view.session_id = event.session_id ?? null;
+  view.graph = graphSpec(graph);
+  view.error = null;
+  for (const node of view.graph.nodes) nodeOf(view, node.id);
+}
+
+/**
+ * A graph with every field in its place, from what came over the wire.
+ * @param {NonNullable<wire.WorkflowStarted["graph"]>} graph
+ * @returns {wire.GraphSpec}
+ */
+export function graphSpec(graph) {
+  return {
+    name: graph.name ?? "",
+    start: graph.start ?? null,
+    nodes: (graph.nodes ?? []).map((node) => ({
+      id: node.id,
+      label: node.label,
+      kind: node.kind ?? "node",
+      path: node.path ?? [],
+    })),
+    edges: (graph.edges ?? []).map((edge) => ({
+      source: edge.source,
+      target: edge.target,
+      action: edge.action ?? "default",
+    })),
+    svg: graph.svg ?? null,
+  };
+}
+
+/**
+ * @param {wire.RunView} view
+ * @param {string} id
+ * @returns {wire.NodeView}
+ */
+function nodeOf(view, id) {
+  const known = Object.hasOwn(view.nodes, id) ? view.nodes[id] : undefined;
+  return known ?? put(view.nodes, id, emptyNode());
+}
+
+/** @returns {wire.NodeView} */
+export function emptyNode() {
+  return {
+    status: "idle",
+    visits: 0,
+    task_id: null,
+    attempt: 0,
+    progress: null,
+    items: {},
+    message: null,
+    duration: null,
+    action: null,
+    error: null,
+  };
+}
+
+/** @param {wire.RunView} view @param {wire.NodeUpdate} event */
+function nodeUpdate(view, event) {
+  const node = nodeOf(view, event.node_id);
+  if (event.progress != null) {
+    node.message = event.message ?? null;
+    return;
+  }
+  const task = event.task_id ?? null;
+  if (task !== node.task_id) visitBegan(view, node, event);
+  node.status = event.status;
+  node.attempt = event.attempt || node.attempt;
+  node.message = event.message ?? null;
+  node.error = problem(event.error);
+  const visit = view.timeline.findLast((entry) => entry.task_id === task);
+  if (visit) {
+    visit.attempts = Math.max(visit.attempts, node.attempt);
+    visit.status = event.status;
+  }
+  if (NODE_ENDED.has(event.status)) {
+    node.duration = event.duration ?? null;
+    node.action = event.action ?? null;
+    if (visit) {
+      visit.ended_at = event.timestamp ?? "";
+      visit.duration = event.duration ?? null;
+    }
+  }
+}
+
+/** @param {wire.RunView} view @param {wire.NodeView} node @param {wire.NodeUpdate} event */
+function visitBegan(view, node, event) {
+  node.task_id = event.task_id ?? null;
+  node.visits += 1;
+  node.attempt = event.attempt || 1;
+  node.progress = null;
+  node.items = {};
+  node.duration = null;
+  node.action = null;
+  const entry = {
+    node_id: event.node_id,
+    task_id: node.task_id,
+    status: event.status,
+    started_at: event.timestamp ?? "",
+    ended_at: null,
+    attempts: 1,
+    duration: null,
+  };
+  view.timeline_dropped += bounded(view.timeline, entry, MAX_TIMELINE);
+  if (event.via) {
+    traverse(view, event.via.node_id, event.via.action ?? "default", event.node_id);
+  }
+}
+
+/**
+ * @param {wire.RunView} view
+ * @param {string} source
+ * @param {string} action
+ * @param {string} target
+ */
+function traverse(view, source, action, target) {
+  view.active_edge = { source, action, target };
+  const known = view.edges.find(
+    (edge) => edge.source === source && edge.action === action && edge.target === target,
+  );
+  if (known) known.count += 1;
+  else view.edges.push({ source, action, target, count: 1 });
+}
+
+/** @param {wire.RunView} view @param {wire.Progress} event */
+function progress(view, event) {
+  const node = nodeOf(view, event.node_id);
+  const { percent, current, total, message, item } = event.data;
+  const shown = {
+    percent,
+    current: current ?? null,
+    total: total ?? null,
+    message: message ?? null,
+  };
+  if (item == null) node.progress = shown;
+  else put(node.items, item, shown);
+}
+
+/** @param {wire.RunView} view @param {wire.Token} event */
+function token(view, event) {
+  const kind = event.kind ?? "text";
+  let stream = view.streams.findLast(
+    (entry) => entry.stream === event.stream && entry.kind === kind,
+  );
+  if (!stream) {
+    stream = {
+      stream: event.stream,
+      node_id: event.node_id,
+      task_id: event.task_id ?? null,
+      attempt: event.attempt ?? null,
+      kind,
+      text: "",
+      length: 0,
+      final: false,
+    };
+    view.streams.push(stream);
+  }
+  const overlap = Math.max(0, stream.length - (event.index ?? 0));
+  const points = Array.from(event.data);
+  stream.text += overlap ? points.slice(overlap).join("") : event.data;
+  stream.length += Math.max(0, points.length - overlap);
+  stream.final = stream.final || (event.final ?? false);
+}
+
+/** @param {wire.RunView} view @param {wire.Message} event */
+function message(view, event) {
+  const { role, content } = event.data;
+  view.messages.push({ node_id: event.node_id, role, content });
+}
+
+/** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
+function asked(view, event) {
+  const { data } = event;
+  /** @type {wire.ApprovalView} */
+  const entry = {
+    approval_id: data.approval_id,
+    node_id: event.node_id,
+    task_id: event.task_id ?? null,
+    args_hash: data.args_hash,
+    message: data.message,
+    options: data.options ?? null,
+    payload: data.payload ?? null,
+    schema: data.schema ?? null,
+    kind: data.kind ?? "choice",
+    name: data.name ?? null,
+    expires_at: data.expires_at ?? null,
+    on_timeout: data.on_timeout ?? null,
+    need: data.need ?? 1,
+    approvers: data.approvers ?? null,
+    opened_at: event.timestamp ?? "",
+    state: "open",
+    value: null,
+    by: null,
+    reason: null,
+  };
+  const index = view.approvals.findIndex(
+    (known) => known.approval_id === data.approval_id,
+  );
+  if (index >= 0) view.approvals[index] = entry;
+  else view.approvals.push(entry);
+}
+
+/** @param {wire.RunView} view @param {wire.ApprovalResolved} event */
+function resolved(view, event) {
+  const { data } = event;
+  for (const approval of view.approvals) {
+    if (approval.approval_id !== data.approval_id) continue;
+    approval.state = data.outcome;
+    approval.value = data.value ?? null;
+    approval.by = decider(data.by);
+    approval.reason = data.reason ?? null;
+  }
+}
+
+/** @param {wire.RunView} view @param {wire.ResultEvent} event */
+function result(view, event) {
+  put(view.results, event.node_id, event.data ?? null);
+}
+
+/** @param {wire.RunView} view @param {wire.Log} event */
+function log(view, event) {
+  const entry = {
+    node_id: event.node_id,
+    task_id: event.task_id ?? null,
+    stream: event.data.stream,
+    level: event.data.level ?? null,
+    text: event.data.text,
+  };
+  view.logs_dropped += bounded(view.logs, entry, MAX_LOGS);
+}
+
+/**
+ * The run is over: nothing in it may look alive any more.
+ * @param {wire.RunView} view
+ * @param {wire.RunStatus} status
+ * @param {string | undefined} at
+ */
+function ended(view, status, at) {
+  view.status = status;
+  view.ended_at = at ?? "";
+  view.active_edge = null;
+  for (const node of Object.values(view.nodes)) {
+    if (["running", "waiting", "retrying"].includes(node.status)) {
+      node.status = "cancelled";
+    }
+  }
+  for (const visit of view.timeline) {
+    if (visit.ended_at !== null) continue;
+    visit.ended_at = at ?? "";
+    visit.status = "cancelled";
+  }
+  for (const approval of view.approvals) {
+    if (approval.state === "open") approval.state = "cancelled";
+  }
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowCompleted} event */
+function completed(view, event) {
+  view.result = event.data ?? null;
+  ended(view, "completed", event.timestamp);
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowFailed} event */
+function failed(view, event) {
+  view.error = problem(event.error);
+  ended(view, "failed", event.timestamp);
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowCancelled} event */
+function cancelled(view, event) {
+  ended(view, "cancelled", event.timestamp);
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowLost} event */
+function lost(view, event) {
+  view.error = { code: "unavailable", message: event.reason ?? "" };
+  ended(view, "lost", event.timestamp);
+}
+
+/** @param {wire.RunView} view */
+function stalled(view) {
+  if (!ENDED.has(view.status)) view.status = "stalled";
+}
+
+/** @type {Map<string, (view: wire.RunView, event: any) => void>} */
+const FOLD = new Map(
+  Object.entries({
+    workflow_started: started,
+    node_update: nodeUpdate,
+    step: () => {}, // repeats what other events said
+    progress,
+    token,
+    message,
+    approval_request: asked,
+    approval_resolved: resolved,
+    result,
+    log,
+    workflow_completed: completed,
+    workflow_failed: failed,
+    workflow_cancelled: cancelled,
+    workflow_paused: (/** @type {wire.RunView} */ view) => {
+      view.status = "paused";
+    },
+    workflow_resumed: (/** @type {wire.RunView} */ view) => {
+      view.status = "running";
+    },
+    workflow_stalled: stalled,
+    workflow_lost: lost,
+  }),
+);
