@@ -1,0 +1,189 @@
+"""Contract checks: what every implementation of an interface must do.
+
+Each is an async function that raises AssertionError. They are public so that
+somebody who writes a backend can run them; pytest rewrites no assertion here,
+hence the messages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kgnb.storage.base import (
+    Append,
+    Appended,
+    Committed,
+    Conflict,
+    Fenced,
+    Producer,
+    Put,
+    Record,
+    RowIs,
+    Transaction,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kgnb.storage.base import Log, Outcome
+
+
+def _same(what: str, got: Any, expected: Any) -> None:
+    if got != expected:
+        raise AssertionError(f"{what}: expected {expected!r}, got {got!r}")
+
+
+async def _one(log: Log, transaction: Transaction) -> Outcome:
+    (outcome,) = await log.commit([transaction])
+    return outcome
+
+
+async def check_log(factory: Callable[[], Log]) -> None:
+    """Hold a log to the contract of :class:`kgnb.storage.base.Log`.
+
+    Args:
+        factory: Makes a new, empty log, not yet open.
+    """
+    for check in (
+        check_log_streams,
+        check_log_rows,
+        check_log_transactions,
+        check_log_fence,
+    ):
+        log = factory()
+        await log.open()
+        try:
+            await check(log)
+        finally:
+            await log.aclose()
+            await log.aclose()
+
+
+async def check_log_streams(log: Log) -> None:
+    """Records are numbered from 1 without a hole, per stream."""
+    _same("log_id is a text", bool(log.log_id), expected=True)
+    _same("last_seq of nothing", await log.last_seq("run/a"), 0)
+    _same("read of nothing", await log.read("run/a", 0, 10), [])
+    outcomes = await log.commit(
+        [
+            Transaction(appends=(Append("run/a", (b"1", b"2")),)),
+            Transaction(appends=(Append("run/b", (b"x",)),)),
+            Transaction(appends=(Append("run/a", (b"3",)),)),
+        ]
+    )
+    _same(
+        "places",
+        outcomes,
+        [
+            Committed((Appended("run/a", 1, 2),)),
+            Committed((Appended("run/b", 1, 1),)),
+            Committed((Appended("run/a", 3, 3),)),
+        ],
+    )
+    _same(
+        "read after 1, two of them",
+        await log.read("run/a", 1, 2),
+        [Record(2, b"2"), Record(3, b"3")],
+    )
+    _same("a limited read", await log.read("run/a", 0, 1), [Record(1, b"1")])
+    _same("read at the end", await log.read("run/a", 3, 10), [])
+    _same(
+        "streams by prefix",
+        [(s.stream, s.seq) for s in await log.streams("run/")],
+        [("run/a", 3), ("run/b", 1)],
+    )
+    _same("streams of another prefix", await log.streams("runs"), [])
+
+
+async def check_log_rows(log: Log) -> None:
+    """Rows are found by key and prefix; no revision comes twice."""
+    _same("get of nothing", await log.get("k/1"), None)
+    outcome = await _one(log, Transaction(puts=(Put("k/1", b"a"), Put("k/2", b"b"))))
+    if not isinstance(outcome, Committed):
+        raise AssertionError(f"put: expected Committed, got {outcome!r}")  # noqa: TRY004  # a failed check
+    row = await log.get("k/1")
+    _same("value", row and row.value, b"a")
+    _same("revision", row and row.revision, outcome.revisions[0])
+    _same("scan", [r.key for r in await log.scan("k/")], ["k/1", "k/2"])
+    _same("scan of a longer prefix", [r.key for r in await log.scan("k/2")], ["k/2"])
+    seen = set(outcome.revisions)
+    for value in (b"c", None, b"d"):
+        again = await _one(log, Transaction(puts=(Put("k/1", value),)))
+        if not isinstance(again, Committed) or seen & set(again.revisions):
+            raise AssertionError(f"revision: expected a new one, got {again!r}")
+        seen |= set(again.revisions)
+    row = await log.get("k/1")
+    _same("written again after a delete", row and row.value, b"d")
+
+
+async def check_log_transactions(log: Log) -> None:
+    """A check that fails leaves nothing, and others of the batch alone."""
+    first = await _one(
+        log, Transaction(checks=(RowIs("a", 0),), puts=(Put("a", b"1"),))
+    )
+    if not isinstance(first, Committed):
+        raise AssertionError(f"absent row: expected Committed, got {first!r}")  # noqa: TRY004  # a failed check
+    revision = first.revisions[0]
+    decide = Transaction(
+        checks=(RowIs("a", revision),),
+        puts=(Put("a", b"2"),),
+        appends=(Append("run/a", (b"decided",)),),
+        durable=True,
+    )
+    outcomes = await log.commit([decide, decide, decide])
+    _same("winners", sum(isinstance(o, Committed) for o in outcomes), 1)
+    loser = outcomes[2]
+    if not isinstance(loser, Conflict):
+        raise AssertionError(f"loser: expected Conflict, got {loser!r}")  # noqa: TRY004  # a failed check
+    _same("what the loser sees", loser.row and loser.row.value, b"2")
+    _same("records", await log.read("run/a", 0, 10), [Record(1, b"decided")])
+    _same(
+        "a check of a missing row",
+        await _one(log, Transaction(checks=(RowIs("none", 7),))),
+        Conflict("none", None),
+    )
+
+
+async def check_log_fence(log: Log) -> None:
+    """A producer is taken once, in order, and only in the newest epoch."""
+
+    def frames(epoch: int, after: int, *payloads: bytes) -> Transaction:
+        producer = Producer(epoch, after, after + len(payloads))
+        return Transaction(
+            appends=(Append("run/a", payloads, producer),), puts=(Put("p", b""),)
+        )
+
+    outcomes = await log.commit([frames(1, 0, b"1", b"2"), frames(1, 0, b"1", b"2")])
+    _same("first", isinstance(outcomes[0], Committed), expected=True)
+    repeated = outcomes[1]
+    if not isinstance(repeated, Fenced):
+        raise AssertionError(f"repeat: expected Fenced, got {repeated!r}")  # noqa: TRY004  # a failed check
+    _same("stored position", (repeated.state.epoch, repeated.state.n), (1, 2))
+    for transaction, taken in (
+        (frames(1, 3, b"4"), False),  # a frame is missing
+        (frames(2, 1, b"x"), False),  # a new epoch begins at its first frame
+        (frames(2, 0, b"3"), True),
+        (frames(1, 2, b"late"), False),
+        (frames(2, 1, b"4"), True),
+    ):
+        outcome = await _one(log, transaction)
+        _same(f"taken {transaction.appends}", isinstance(outcome, Committed), taken)
+    _same(
+        "records",
+        [r.payload for r in await log.read("run/a", 0, 10)],
+        [b"1", b"2", b"3", b"4"],
+    )
+    (state,) = await log.streams("run/")
+    _same("state", (state.seq, state.epoch, state.n), (4, 2, 2))
+    empty = Transaction(appends=(Append("run/a", (), Producer(2, 2, 5)),))
+    _same(
+        "frames without a record",
+        await _one(log, empty),
+        Committed((Appended("run/a", 5, 4),)),
+    )
+    _same("n afterwards", (await log.streams("run/"))[0].n, 5)
+    unfenced = Transaction(appends=(Append("run/a", (b"5",)),))
+    _same(
+        "no producer", isinstance(await _one(log, unfenced), Committed), expected=True
+    )
+    _same("n is kept", (await log.streams("run/"))[0].n, 5)
