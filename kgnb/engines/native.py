@@ -101,12 +101,17 @@ def name_of(function: Callable[..., Any]) -> str:
     """What to call the node of a function, which may be a partial of one."""
     while isinstance(function, functools.partial):
         function = function.func
-    return getattr(function, "__name__", type(function).__name__)
+    name = getattr(function, "__name__", type(function).__name__)
+    return "function" if name == "<lambda>" else name
 
 
 def takes_shared(function: Callable[..., Any]) -> bool:
     """Whether to call it with ``shared`` (True) or with nothing."""
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        msg = f"{name_of(function)} does not say what it takes; wrap it in a function"
+        raise NotAGraph(msg) from None
     for arguments, answer in (((object(),), True), ((), False)):
         try:
             signature.bind(*arguments)

@@ -106,10 +106,11 @@ def needs_loop(node: Any, watch: Watch) -> bool:
     if known is None:
         # Entered before looking inside: a graph may contain itself.
         watch.loop_bound[id(node)] = (node, False)
+        is_async = hasattr(node, "exec_async") and hasattr(node, "_run_async")
         holds = is_graph(node) and not getattr(node, "_runs_itself", False)
         known = (
             node,
-            hasattr(node, "exec_async")
+            is_async
             or (holds and any(needs_loop(member, watch) for member in members(node))),
         )
         watch.loop_bound[id(node)] = known
