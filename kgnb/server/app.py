@@ -1,0 +1,242 @@
+"""The server extension: its settings, its routes, its start and its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Enum, Float, Int, List, Unicode
+
+from kgnb.broker.driver import BrokerDriver
+from kgnb.broker.limits import BrokerLimits
+from kgnb.errors import Unavailable
+from kgnb.protocol import Limits
+from kgnb.server import access, addresses, closecodes, logs
+from kgnb.server.api import Health, NotFound, Runs
+from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
+from kgnb.server.host import Host, Settings
+from kgnb.server.kernels import KernelWatcher
+from kgnb.server.pages import RunPage, WebFile
+from kgnb.storage import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_server.serverapp import ServerApp
+
+_STOP_TIMEOUT = 8.0
+"""Seconds that stopping may take; the log gets 5 of them."""
+
+URL = "KGNB_LINK_URL"
+SECRET = "KGNB_LINK_SECRET"  # noqa: S105  # a variable's name
+PID = "KGNB_LINK_PID"
+
+
+class KgnbApp(ExtensionApp):
+    """Hosts the broker in Jupyter Server.
+
+    On as soon as the package is installed; configured like any part of Jupyter,
+    for example ``c.KgnbApp.max_connections = 50`` in jupyter_server_config.py.
+    """
+
+    name = "kgnb"
+
+    max_connections = Int(
+        1000, min=1, help="How many sockets may be open at once; more get 4013."
+    ).tag(config=True)
+    ping_interval = Float(
+        30, min=0, help="Seconds between pings to each client; 0 sends none."
+    ).tag(config=True)
+    ping_timeout = Float(
+        10, min=0, help="Seconds to wait for a pong before closing with 4008."
+    ).tag(config=True)
+    max_message_size = Int(
+        1024 * 1024,
+        min=1024,
+        help="Bytes that a client's message may have; a larger one closes with 1009."
+        " Binds kgnb's own sockets only.",
+    ).tag(config=True)
+    compression = Enum(
+        ("deflate", "none"),
+        default_value="deflate",
+        help="Compression of messages to and from browsers; costs about 130 kB of"
+        " memory for each connection. Never used on a kernel's link.",
+    ).tag(config=True)
+    link_secret = Unicode(
+        "",
+        help="The secret with which kernels dial in. Empty: derived from Jupyter's"
+        " cookie secret. Servers that share kernels must share it.",
+    ).tag(config=True)
+    allow_origins = List(
+        Unicode(),
+        help="Origins, such as 'https://example.org:8443', whose pages may connect"
+        " besides this server's own. Compared exactly. Empty: Jupyter's own"
+        " allow_origin and allow_origin_pat hold.",
+    ).tag(config=True)
+    rate_limit_messages = Int(
+        100, min=1, help="Messages that one client may send in rate_limit_window."
+    ).tag(config=True)
+    rate_limit_window = Float(60, min=0.001, help="Seconds.").tag(config=True)
+    log_url = Unicode(
+        "",
+        help="Where runs are kept: 'sqlite:///absolute/path.sqlite' or 'memory://'."
+        " Empty: a file under Jupyter's data directory; servers that run at the"
+        " same time take one each. It holds prompts, payloads and answers.",
+    ).tag(config=True)
+
+    _claim: logs.Claim | None = None
+    _watcher: KernelWatcher | None = None
+    _environment: Mapping[str, str] = MappingProxyType({})
+
+    def initialize_handlers(self) -> None:
+        """The routes; the broker behind them starts later."""
+        self.host = Host(self._read_settings())
+        shared = {"host": self.host}
+        self.handlers.extend(
+            [
+                (r"kgnb/ws/?", ClientSocket, shared),
+                (r"kgnb/ws/workflow", ClientSocket, shared),
+                (r"kgnb/(?:ws/)?health", Health, shared),
+                (r"kgnb/ws/([^/]+)(?:/([^/]+))?", WorkflowSocket, shared),
+                (r"kgnb/link", LinkSocket, shared),
+                (r"kgnb/api/runs", Runs, shared),
+                (r"kgnb/runs/([0-9a-f]{32})", RunPage, shared),
+                (r"kgnb/static/([a-z.]+)", WebFile, shared),
+                (r"kgnb/.*", NotFound, shared),
+            ]
+        )
+
+    def _read_settings(self) -> Settings:
+        secret = self.link_secret
+        if not secret:
+            secret = access.derive_link_secret(self._serverapp.cookie_secret)
+        return Settings(
+            max_connections=self.max_connections,
+            ping_interval=self.ping_interval,
+            ping_timeout=self.ping_timeout,
+            max_message_size=self.max_message_size,
+            compression=self.compression,
+            allow_origins=tuple(self.allow_origins),
+            link_secret=secret,
+        )
+
+    @property
+    def _serverapp(self) -> ServerApp:
+        if self.serverapp is None:  # Jupyter links it before it loads us
+            msg = "KgnbApp: expected to be loaded by a Jupyter server"
+            raise RuntimeError(msg)
+        return self.serverapp
+
+    # ---- start
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Open the log and let kernels and people in.
+
+        Called once the server listens, so its port is the real one. The
+        environment comes first, without waiting for anything: a kernel that
+        starts meanwhile inherits it, and dials until the broker is there.
+        """
+        self._set_environment(serverapp)
+        driver = await self._start_driver()
+        self.host.driver = driver
+        self._watcher = KernelWatcher(serverapp.kernel_manager, driver)
+        self._watcher.start()
+
+    def _set_environment(self, serverapp: ServerApp) -> None:
+        if serverapp.sock:
+            self.log.info(
+                "kgnb: this server listens on a UNIX socket, which kernels do not"
+                " dial; each keeps its own log"
+            )
+            return
+        self._environment = {
+            URL: addresses.link_url(
+                ip=serverapp.ip,
+                port=serverapp.port,
+                base_url=serverapp.base_url,
+                secure=bool(serverapp.certfile),
+            ),
+            SECRET: self.host.settings.link_secret,
+            PID: str(os.getpid()),
+        }
+        os.environ.update(self._environment)
+
+    async def _start_driver(self) -> BrokerDriver:
+        """The broker on the configured log, or else on a log in memory.
+
+        Approvals and live panels need a log but not a lasting one, so a full
+        disk must not take them away. That runs are not kept is said here, in
+        the log, and by ``kgnb/health``; kernels and clients see a new
+        ``log_id``, which tells them that the old positions are void.
+        """
+        try:
+            self._claim = self._claim_log()
+            driver = self._driver(self._claim.url)
+            await driver.start()
+        except (Unavailable, ValueError) as error:
+            self._release_claim()
+            self.host.trouble = str(error)
+            self.log.critical(
+                "kgnb: %s. Runs are kept in memory only and are lost when this"
+                " server stops; set KgnbApp.log_url to a file that can be written.",
+                error,
+            )
+            driver = self._driver("memory://")
+            await driver.start()
+        else:
+            self.log.info("kgnb: keeps runs in %s", self._claim.url)
+        return driver
+
+    def _claim_log(self) -> logs.Claim:
+        if self.log_url:
+            return logs.claim_url(self.log_url)
+        return logs.claim_in(Path(jupyter_data_dir()) / "kgnb")
+
+    def _release_claim(self) -> None:
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
+
+    def _driver(self, url: str) -> BrokerDriver:
+        limits = BrokerLimits(
+            max_connections=self.max_connections,
+            frame=Limits(max_size=self.max_message_size),
+            rate_limit_messages=self.rate_limit_messages,
+            rate_limit_window=self.rate_limit_window,
+        )
+        return BrokerDriver(open_log(url), limits=limits, server="jupyter")
+
+    # ---- stop
+
+    async def stop_extension(self) -> None:
+        """Let everybody go and close the log, within a few seconds.
+
+        Never raises: Jupyter would then leave its kernels running.
+        """
+        for name, value in self._environment.items():
+            if os.environ.get(name) == value:
+                del os.environ[name]
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT):
+                await self._stop()
+        except TimeoutError:
+            self.log.warning("kgnb: stopping took over %s s; left", _STOP_TIMEOUT)
+        except Exception:
+            # The root of the stop: see above.
+            self.log.exception("kgnb: stopping failed")
+        finally:
+            self._release_claim()
+
+    async def _stop(self) -> None:
+        driver, self.host.driver = self.host.driver, None
+        if self._watcher is not None:
+            await self._watcher.aclose()
+        for socket in list(self.host.sockets):
+            socket.leave(*closecodes.RESTARTING)
+        if driver is not None:
+            await driver.aclose()

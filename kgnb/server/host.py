@@ -1,0 +1,47 @@
+"""What the handlers of one server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kgnb.broker.driver import BrokerDriver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The extension's configuration, as the handlers use it."""
+
+    max_connections: int = 1000
+    ping_interval: float = 30.0
+    """Seconds; 0 sends no pings."""
+    ping_timeout: float = 10.0
+    """Seconds."""
+    max_message_size: int = 1024 * 1024
+    """Bytes."""
+    compression: str = "deflate"
+    allow_origins: tuple[str, ...] = ()
+    link_secret: str = field(default="", repr=False)
+
+
+class OpenSocket(Protocol):
+    """A socket that can be told to go."""
+
+    def leave(self, code: int, reason: str) -> None:
+        """Close with a reason; the peer may come back."""
+
+
+@dataclass
+class Host:
+    """The broker, its settings, and the sockets that are open.
+
+    Belongs to the server's loop. ``driver`` is None before the start and after
+    the stop: requests are then told to try again.
+    """
+
+    settings: Settings
+    driver: BrokerDriver | None = None
+    trouble: str | None = None
+    """Why events are not kept over a restart, in words; None where they are."""
+    sockets: set[OpenSocket] = field(default_factory=set)

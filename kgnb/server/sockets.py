@@ -1,0 +1,288 @@
+"""What every socket of ours does: origin, gate, ping, size, send queue, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import origin_matches_pat
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from kgnb.server import access, closecodes
+from kgnb.server.discreet import Discreet
+from kgnb.server.keepalive import KeepAlive
+from kgnb.server.scrub import one_line
+from kgnb.server.sendqueue import SocketSink
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kgnb.broker.driver import Attachment, BrokerDriver
+    from kgnb.server.closecodes import Close
+
+_LINGER = 0.5
+"""Seconds that a refused peer has to read why, before its socket is cut."""
+_LINGER_BYTES = 4 * 1024 * 1024
+_MEM_LEVEL = 4
+"""Of zlib: 134 KB a connection in place of 198 KB."""
+
+
+class _RefusedError(Exception):
+    """Thrown out of ``open`` so that tornado cuts the socket and reads nothing."""
+
+
+class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
+    """A socket that is judged before its first frame is read.
+
+    A refused peer is accepted, so that a browser can read the close code, and
+    closed; its frames are thrown away as bytes, never parsed. Subclasses say in
+    :meth:`admit` who may stay and in :meth:`attach` what then happens.
+    """
+
+    _refusal: Close | None = None
+    _attachment: Attachment | None = None
+    _sink: SocketSink | None = None
+    _keepalive: KeepAlive | None = None
+
+    # ---- what tornado asks
+
+    @property
+    def ping_interval(self) -> float:
+        """0: the pings are :class:`KeepAlive`'s, not the mixin's or tornado's."""
+        return 0
+
+    @property
+    def ping_timeout(self) -> float:
+        """Unused; see :attr:`ping_interval`."""
+        return 0
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes. The application-wide setting would bind Jupyter's sockets too."""
+        return self.host.settings.max_message_size
+
+    @property
+    def keepalive_times(self) -> tuple[float, float]:
+        """Ping interval and time-out, in seconds."""
+        return self.host.settings.ping_interval, self.host.settings.ping_timeout
+
+    def get_compression_options(self) -> dict[str, Any] | None:
+        """Deflate with little memory, where it is configured."""
+        if self.host.settings.compression == "deflate":
+            return {"mem_level": _MEM_LEVEL}
+        return None
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Ours, if it was offered."""
+        return access.negotiate(subprotocols)
+
+    def check_origin(self, origin: str | None = None) -> bool:
+        """Whether a page of the Origin header may be here.
+
+        Called by us for every connection and by tornado for some. A token does
+        not excuse a foreign page: the page may have stolen it.
+        """
+        headers = self.request.headers
+        origin = origin or headers.get("Origin")
+        if origin is None:
+            return True
+        schemes = {self.request.protocol}
+        if headers.get("X-Forwarded-Proto", "").lower() == "https":
+            # Set by a proxy that ends TLS; a page cannot set it.
+            schemes.add("https")
+        if headers.get("Sec-Fetch-Site") == "same-origin":
+            # The browser itself compared the schemes that it sees.
+            schemes = {"http", "https"}
+        host = headers.get("Host", "")
+        if access.same_origin(origin, host=host, schemes=schemes):
+            return True
+        if self.host.settings.allow_origins:
+            return access.listed_origin(origin, self.host.settings.allow_origins)
+        return self._jupyter_allows(origin)
+
+    def _jupyter_allows(self, origin: str) -> bool:
+        """Jupyter's own allow-list, which its kernel sockets obey as well."""
+        if self.allow_origin:
+            return self.allow_origin in ("*", origin.lower())
+        pattern = self.allow_origin_pat
+        return bool(pattern and origin_matches_pat(pattern, origin.lower()))
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Refuse before the upgrade, without Jupyter's HTML page."""
+        self.finish(f"{status_code}\n")
+
+    # ---- the handshake
+
+    async def handshake(self, *args: str) -> None:
+        """Judge the request, then upgrade it; every ``get`` ends here.
+
+        Raises:
+            HTTPError: 403 for a foreign page, and without an upgrade for
+                anybody who would be refused.
+        """
+        if not self.check_origin():
+            self.log.warning(
+                "refused a page of %s; add it to KgnbApp.allow_origins if it is yours",
+                one_line(self.request.headers.get("Origin", "")),
+            )
+            raise HTTPError(403)
+        self._refusal = await self.admit(*args)
+        is_upgrade = self.request.headers.get("Upgrade", "").lower() == "websocket"
+        if self._refusal is not None and not is_upgrade:
+            raise HTTPError(403)
+        await super().get(*args)
+
+    async def admit(self, *args: str) -> Close | None:
+        """Why the peer may not stay, or None."""
+        raise NotImplementedError
+
+    def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
+        """Connect the admitted peer to the broker."""
+        raise NotImplementedError
+
+    async def open(self, *_args: str, **_kwargs: str) -> None:
+        """Attach an admitted peer, show a refused one out."""
+        driver = self.host.driver
+        refusal = self._refusal
+        if refusal is None and driver is None:
+            refusal = closecodes.STARTING
+        if refusal is not None or driver is None:
+            await self._show_out(refusal or closecodes.STARTING)
+            raise _RefusedError
+        self._sink = SocketSink(self)
+        interval, timeout = self.keepalive_times
+        self._keepalive = KeepAlive(
+            interval=interval, timeout=timeout, ping=self._ping, lost=self._lost
+        )
+        self._keepalive.start()
+        self.host.sockets.add(self)
+        self._join(driver, self._sink)
+
+    def _join(self, driver: BrokerDriver, sink: SocketSink) -> None:
+        try:
+            attachment = self.attach(driver, sink)
+        except Exception:
+            # The root of a connection's work: the peer learns no details.
+            self.log.exception("%s: the broker took no one in", type(self).__name__)
+            self.leave(*closecodes.INTERNAL)
+            return
+        if sink.is_closed:
+            attachment.close()
+        else:
+            self._attachment = attachment
+
+    async def _show_out(self, refusal: Close) -> None:
+        """Send the close frame, then discard bytes until the peer has read it.
+
+        Cutting at once would make the system send a reset for the unread
+        frames, and the reset can overtake the close frame.
+        """
+        stream = self._stream()
+        self.close(*refusal)
+        if stream is None:
+            return
+        with contextlib.suppress(StreamClosedError, OSError, TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                await _discard(stream)
+        stream.close()
+
+    # ---- frames
+
+    def on_message(self, message: str | bytes) -> None:
+        """Hand a frame to the broker."""
+        if self._keepalive is not None:
+            self._keepalive.heard()
+        if self._attachment is None:
+            return
+        try:
+            self._attachment.receive(message)
+        except Exception:
+            # The root of a frame's work: the peer learns no details.
+            self.log.exception("%s: a frame broke the broker", type(self).__name__)
+            self.leave(*closecodes.INTERNAL)
+
+    def on_pong(self, _data: bytes) -> None:
+        """The peer lives."""
+        if self._keepalive is not None:
+            self._keepalive.heard()
+
+    def on_ping(self, _data: bytes) -> None:
+        """So does one that pings us."""
+        self.on_pong(_data)
+
+    def _ping(self) -> None:
+        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
+            self.ping(b"")
+
+    def _lost(self) -> None:
+        stream = self._stream()
+        self.leave(*closecodes.IDLE)
+        if stream is not None:
+            # Nobody is there to read a close frame or to answer it.
+            stream.close()
+
+    # ---- the wire, as the sink sees it
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether bytes still wait for the peer."""
+        stream = self._stream()
+        return stream is not None and stream.writing()
+
+    def write_frame(self, payload: bytes) -> asyncio.Future[None] | None:
+        """Send one text frame; None when the socket is closed."""
+        try:
+            return self.write_message(payload)
+        except WebSocketClosedError:
+            return None
+
+    def _stream(self) -> IOStream | None:
+        return self.ws_connection.stream if self.ws_connection is not None else None
+
+    # ---- the end
+
+    def leave(self, code: int, reason: str) -> None:
+        """Close with a reason; nothing that comes later is read."""
+        self._detach()
+        sendable = code if closecodes.sendable(code) else closecodes.NORMAL.code
+        self.close(sendable, reason)
+
+    def on_close(self) -> None:
+        """The socket is gone."""
+        self._detach()
+
+    def _detach(self) -> None:
+        self.host.sockets.discard(self)
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        if self._sink is not None:
+            self._sink.drop()
+        attachment, self._attachment = self._attachment, None
+        if attachment is not None:
+            attachment.close()
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """A refusal is no error."""
+        if not isinstance(value, _RefusedError):
+            super().log_exception(typ, value, tb)
+
+
+async def _discard(stream: IOStream) -> None:
+    """Read and forget, until the peer hangs up or has sent too much."""
+    await stream.write(b"")  # done when all before it is
+    if not isinstance(stream, SSLIOStream):
+        # TLS has no half-close that leaves the other direction readable.
+        stream.socket.shutdown(socket.SHUT_WR)
+    left = _LINGER_BYTES
+    while left > 0:
+        left -= len(await stream.read_bytes(65_536, partial=True))
