@@ -40,6 +40,7 @@ class Engine(Protocol):
 
     def describe(self) -> GraphSpec:
         """The graph's picture; its ids are the ids of the visits."""
+        ...
 
     async def run(
         self, shared: MutableMapping[Any, Any], observer: Observer, *, worker: Worker

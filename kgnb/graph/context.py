@@ -50,6 +50,7 @@ class Pending(Protocol[T_co]):
 
     def result(self) -> T_co:
         """Wait for the value; not on the loop that must do the work."""
+        ...
 
 
 class Context(Protocol):
@@ -64,6 +65,7 @@ class Context(Protocol):
     @property
     def visit(self) -> NodeVisit:
         """The visit, attempt and item that this context stands for."""
+        ...
 
     def ask(
         self,
@@ -80,16 +82,19 @@ class Context(Protocol):
         name: str | None,
     ) -> Pending[Any]:
         """Open an approval at once; the value is an ``Answer``."""
+        ...
 
     def stream(
         self, source: AsyncIterable[Any] | Iterable[Any], *, name: str | None
     ) -> Pending[Any]:
         """Show the chunks as they come; the value is the whole text."""
+        ...
 
     def track(
         self, iterable: Iterable[T] | AsyncIterable[T], *, total: int | None
     ) -> Iterator[T] | AsyncIterator[T]:
         """Yield the elements and report how far it got."""
+        ...
 
     def progress(
         self,

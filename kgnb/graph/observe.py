@@ -81,6 +81,7 @@ class Observer(Protocol):
         batch item and each later attempt; always left in the thread or task that
         entered it. Leaving does not end the visit: ``node_finished`` does.
         """
+        ...
 
     def node_started(self, visit: NodeVisit, via: Via | None) -> None:
         """A visit began; ``via`` is None at the start of a graph."""

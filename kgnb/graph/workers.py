@@ -25,6 +25,7 @@ class Worker(Protocol):
         Cancelling the await returns at once; the thread goes on until its code
         comes to a checkpoint.
         """
+        ...
 
 
 class ThreadWorker:
