@@ -202,6 +202,8 @@ class ResolvedData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The decision."""
 
     approval_id: ApprovalId
+    args_hash: ArgsHash | None = None
+    """Of the question that it decides: the same id may be asked again otherwise."""
     outcome: Outcome
     value: Any = None
     by: By | None = None

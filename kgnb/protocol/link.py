@@ -103,7 +103,11 @@ class Refused(LinkFrame, kw_only=True, omit_defaults=True, tag="refused"):
     run_id: RunId
     epoch: int
     code: str
+    """``conflict``: the epoch is over, stop; ``gap``: go on from ``expected``;
+    ``invalid``: it can never be taken."""
     message: str
+    expected: int | None = None
+    """The ``n`` that the log would take."""
 
 
 class ChannelClosed(LinkFrame, kw_only=True, omit_defaults=True, tag="closed"):
