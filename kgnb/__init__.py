@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kgnb.version import __version__
+
 if TYPE_CHECKING:
     from kgnb.errors import KgnbError
     from kgnb.graph import (
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
         track,
     )
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Answer",
     "AsyncBatchNode",
@@ -61,6 +61,7 @@ __all__ = [
     "ParallelBatchNode",
     "Result",
     "Run",
+    "__version__",
     "allow_nested_run",
     "ask",
     "emit",
