@@ -39,7 +39,7 @@ class Runs(Api):
     """``kgnb/api/runs``."""
 
     @authenticated
-    @authorized(action="read", resource="kgnb")
+    @authorized(action="read", resource="kgnb")  # type: ignore[untyped-decorator]  # typed loosely upstream
     async def get(self) -> None:
         """Every run of the log, the newest first."""
         self.reply({"runs": self.driver.runs()})

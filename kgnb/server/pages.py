@@ -53,7 +53,7 @@ class RunPage(Discreet):
     """``kgnb/runs/{id}``: one run, live."""
 
     @authenticated
-    @authorized(action="read", resource="kgnb")
+    @authorized(action="read", resource="kgnb")  # type: ignore[untyped-decorator]  # typed loosely upstream
     async def get(self, run_id: str) -> None:
         """The page; who is not logged in is sent to Jupyter's login."""
         template = (WEB / "pages" / "run.html").read_text("utf-8")

@@ -1,0 +1,255 @@
+"""Who gets in: every route, every credential, and what the refused can do."""
+
+import asyncio
+import time
+
+import pytest
+import websockets
+from server_harness import BASE, RUN, TOKEN, text_frame, until
+from tornado.httpclient import HTTPClientError
+from tornado.websocket import WebSocketHandler
+
+PUBLIC = {"Health", "WebFile"}
+"""Routes that anybody may use."""
+
+OWN_SECRET = {"LinkSocket"}
+
+PATHS = {
+    r"kgnb/ws/?": "kgnb/ws",
+    r"kgnb/ws/workflow": "kgnb/ws/workflow",
+    r"kgnb/(?:ws/)?health": "kgnb/health",
+    r"kgnb/ws/([^/]+)(?:/([^/]+))?": "kgnb/ws/chat/key",
+    r"kgnb/link": "kgnb/link",
+    r"kgnb/api/runs": "kgnb/api/runs",
+    r"kgnb/runs/([0-9a-f]{32})": f"kgnb/runs/{RUN}",
+    r"kgnb/static/([a-z.]+)": "kgnb/static/kgnb.js",
+    r"kgnb/.*": "kgnb/nothing/here",
+}
+
+
+def routes(app):
+    """Path and handler of every route, found by walking the table."""
+    for pattern, handler, *_ in app.handlers:
+        assert pattern in PATHS, f"say in this test how {pattern} is called"
+        yield PATHS[pattern], handler
+
+
+BAD_CREDENTIALS = {
+    "none": [],
+    "empty": ["Authorization: token "],
+    "wrong": ["Authorization: token wrong"],
+    "prefix": [f"Authorization: token {TOKEN[:-1]}"],
+    "longer": [f"Authorization: token {TOKEN}x"],
+    "case": [f"Authorization: token {TOKEN.upper()}"],
+    "basic": [f"Authorization: Basic {TOKEN}"],
+    "link": [f"Authorization: kgnb-link {TOKEN}"],
+    "subprotocol": [f"Sec-WebSocket-Protocol: kgnb.v1, kgnb.token.{TOKEN}"],
+    "cookie": ["Cookie: username-127-0-0-1=forged"],
+}
+
+
+async def _refusal_of_a_socket(raw, path, headers):
+    client = await raw(path, headers=headers)
+    if client.status != 101:
+        return client.status
+    return (await client.closing())[0]
+
+
+@pytest.mark.parametrize("credential", BAD_CREDENTIALS)
+async def test_every_socket_refuses_a_bad_credential(app, driver, raw, credential):
+    headers = BAD_CREDENTIALS[credential]
+    for path, handler in routes(app):
+        if issubclass(handler, WebSocketHandler):
+            refusal = await _refusal_of_a_socket(raw, path, headers)
+            assert refusal == (403 if handler.__name__ in OWN_SECRET else 4001), path
+    assert driver.clients == driver.links == []
+
+
+@pytest.mark.parametrize("credential", BAD_CREDENTIALS)
+async def test_every_page_refuses_a_bad_credential(app, driver, raw, credential):
+    headers = [h for h in BAD_CREDENTIALS[credential] if "Sec-" not in h]
+    for path, handler in routes(app):
+        if handler.__name__ in PUBLIC:
+            continue
+        client = await raw(path, headers=headers, upgrade=False)
+        assert client.status in (302, 401, 403), path
+        if client.status == 302:
+            assert client.headers["Location"].startswith(f"{BASE}login?next="), path
+
+
+async def test_every_route_but_the_public_ones_is_guarded_if_jupyter_demands_it(
+    app, driver, raw, jp_serverapp
+):
+    jp_serverapp.web_app.settings["allow_unauthenticated_access"] = False
+    for path, handler in routes(app):
+        client = await raw(path, upgrade=False)
+        if handler.__name__ in PUBLIC:
+            assert client.status in (200, 404), path
+        else:
+            assert client.status in (302, 403), path
+
+
+async def test_expired_cookie_is_refused(driver, raw, jp_serverapp, monkeypatch):
+    now = time.time()
+    with monkeypatch.context() as past:
+        past.setattr(time, "time", lambda: now - 40 * 86_400)
+        cookie = await _login_cookie(jp_serverapp, raw)
+    origin = f"Origin: http://127.0.0.1:{raw.port}"
+    client = await raw(headers=[f"Cookie: {cookie}", origin])
+    assert await client.closing() == (4001, "Unauthorized")
+    assert driver.clients == []
+
+
+async def _login_cookie(serverapp, raw):
+    """The cookie that Jupyter gives for a right token."""
+    client = await raw(
+        "api/me", headers=[f"Authorization: token {TOKEN}"], upgrade=False
+    )
+    assert client.status == 200
+    return client.headers["Set-Cookie"].partition(";")[0]
+
+
+async def test_cookie_with_the_own_origin_gets_in(driver, raw, jp_serverapp):
+    cookie = await _login_cookie(jp_serverapp, raw)
+    origin = f"Origin: http://127.0.0.1:{raw.port}"
+    client = await raw(headers=[f"Cookie: {cookie}", origin])
+    assert client.status == 101
+    await until(lambda: driver.clients)
+    identity = driver.clients[0].peer.identity
+    assert identity.kind == "anonymous"
+    assert identity.shown is None
+
+
+async def test_cookie_without_an_origin_is_refused(driver, raw, jp_serverapp):
+    cookie = await _login_cookie(jp_serverapp, raw)
+    client = await raw(headers=[f"Cookie: {cookie}"])
+    assert await client.closing() == (4001, "Unauthorized")
+    assert driver.clients == []
+
+
+async def test_token_gets_in_by_header_and_by_query(driver, raw):
+    for arguments in (
+        {"headers": [f"Authorization: token {TOKEN}"]},
+        {"headers": [f"Authorization: Bearer {TOKEN}"]},
+        {"path": f"kgnb/ws?token={TOKEN}"},
+    ):
+        assert (await raw(**arguments)).status == 101
+    await until(lambda: len(driver.clients) == 3)
+    assert {c.peer.identity.user for c in driver.clients} == {"token"}
+
+
+async def test_refused_socket_gets_one_frame_and_is_gone_within_a_second(driver, raw):
+    client = await raw()
+    began = time.monotonic()
+    assert await client.frame() == (8, b"\x0f\xa1Unauthorized")
+    await client.wait_gone()
+    assert time.monotonic() - began < 1.0
+
+
+async def test_frames_pipelined_with_a_refused_handshake_reach_nobody(
+    driver, raw, monkeypatch
+):
+    from kgnb.server.sockets import GatedSocket
+
+    parsed = []
+    monkeypatch.setattr(GatedSocket, "on_message", lambda self, m: parsed.append(m))
+    frames = b"".join(
+        text_frame(f'{{"type":"ping","id":{number}}}') for number in range(10_000)
+    )
+    began = time.monotonic()
+    client = await raw(then=frames)
+    assert await client.closing() == (4001, "Unauthorized")
+    await client.wait_gone()
+    assert time.monotonic() - began < 1.5
+    assert parsed == []
+    assert driver.frames == driver.clients == []
+
+
+async def test_frames_that_trickle_in_after_the_refusal_reach_nobody(driver, raw):
+    client = await raw()
+    assert await client.closing() == (4001, "Unauthorized")
+    sent = 0
+    try:
+        for _ in range(40):
+            client.writer.write(text_frame('{"type":"ping"}'))
+            await client.writer.drain()
+            sent += 1
+            await asyncio.sleep(0.05)
+    except ConnectionError:
+        pass
+    assert sent < 40, "the socket was still open two seconds later"
+    assert driver.frames == driver.clients == []
+
+
+async def test_browser_like_client_reads_4001_while_it_sends(site, driver):
+    for _ in range(5):
+        async with site.connect(token="wrong") as socket:
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                while True:
+                    await socket.send("x" * 1000)
+        assert closed.value.rcvd.code == 4001
+        assert closed.value.rcvd.reason == "Unauthorized"
+    assert driver.frames == []
+
+
+async def test_unknown_workflow_is_4004_only_for_who_may_know(site, raw, driver):
+    async with site.connect("kgnb/ws/chat") as socket:
+        await socket.wait_closed()
+        assert socket.close_code == 4004
+    client = await raw("kgnb/ws/chat")
+    assert (await client.closing())[0] == 4001
+
+
+async def test_host_header_of_another_name_is_403(raw, driver):
+    headers = ["Host: evil.example:80", f"Authorization: token {TOKEN}"]
+    assert (await raw(headers=headers)).status == 403
+    assert driver.clients == []
+
+
+async def test_link_takes_its_secret_and_nothing_else(site, raw, driver):
+    async with site.link() as link:
+        await link.send('{"type":"hello"}')
+        await until(lambda: driver.links and driver.links[0].frames)
+        peer = driver.links[0].peer
+        assert (peer.role, peer.via, peer.identity.kind) == (
+            "owner",
+            "kernel",
+            "kernel",
+        )
+    for header in (
+        f"kgnb-link {site.secret}x",
+        f"kgnb-link {site.secret[:-1]}",
+        f"token {site.secret}",
+        f"token {TOKEN}",
+        f"kgnb-link {TOKEN}",
+        "kgnb-link",
+    ):
+        client = await raw("kgnb/link", headers=[f"Authorization: {header}"])
+        assert client.status == 403, header
+    assert (await raw(f"kgnb/link?token={TOKEN}")).status == 403
+    assert len(driver.links) == 1
+
+
+async def test_link_secret_opens_nothing_else(raw, site, app, driver):
+    headers = [f"Authorization: kgnb-link {site.secret}"]
+    client = await raw(headers=headers)
+    assert (await client.closing())[0] == 4001
+    assert (await raw("api/kernels", headers=headers, upgrade=False)).status == 403
+    headers = [f"Authorization: token {site.secret}"]
+    assert (await raw("api/kernels", headers=headers, upgrade=False)).status == 403
+
+
+async def test_server_without_a_broker_says_try_again(site, host):
+    host.driver = None
+    async with site.connect() as socket:
+        await socket.wait_closed()
+        assert socket.close_code == 1013
+
+
+async def test_upgrade_by_plain_http_is_refused_without_a_word(jp_fetch, driver):
+    with pytest.raises(HTTPClientError) as error:
+        await jp_fetch("kgnb", "ws")
+    assert error.value.code == 400
+    with pytest.raises(HTTPClientError) as error:
+        await jp_fetch("kgnb", "ws", headers={"Authorization": "token wrong"})
+    assert error.value.code == 403
