@@ -1,0 +1,478 @@
+"""Approvals: the judge.
+
+Opening one is part of the run's own transaction. A decision (an answer, a
+deadline, the end of the run) is a compare-and-set on the row together with its
+event: the log lets exactly one through, whoever else is under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from kgnb.broker import rows
+from kgnb.broker.rows import ApprovalRow, Vote
+from kgnb.broker.values import check_value
+from kgnb.errors import (
+    AlreadyAnswered,
+    BadFrame,
+    Conflict,
+    Expired,
+    Forbidden,
+    InvalidValue,
+    KgnbError,
+    NoSuchApproval,
+    Unavailable,
+)
+from kgnb.protocol import codec, events, ids, replies
+from kgnb.storage import base
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kgnb.broker.connections import Connection
+    from kgnb.broker.draft import Draft
+    from kgnb.broker.effects import Effects
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.peer import Peer
+    from kgnb.broker.runs import Run, Runs
+    from kgnb.protocol.commands import AnswerApproval
+
+_SANE_SKEW = 60.0
+"""Seconds by which a kernel's clock may differ before its deadlines are taken
+as durations."""
+
+
+class Held(msgspec.Struct):
+    """A row in memory; the log may already have a newer one."""
+
+    row: ApprovalRow
+    revision: int
+
+
+class Approvals:
+    """All approvals, by id."""
+
+    def __init__(self, effects: Effects, limits: BrokerLimits, runs: Runs) -> None:
+        self._effects = effects
+        self._limits = limits
+        self._runs = runs
+        self._held: dict[str, Held] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        self._closing: set[str] = set()
+        """Those whose deadline is under way to the log."""
+
+    def load(self, found: Iterable[base.Row]) -> None:
+        """Take in what the log holds, after the runs."""
+        for stored in found:
+            row = rows.decode(stored.value, ApprovalRow)
+            self._hold(row, stored.revision)
+
+    def open_rows(self, peer: Peer | None = None) -> list[ApprovalRow]:
+        """Open approvals, of the runs that ``peer`` may know of."""
+        return [
+            self._held[key].row
+            for run in self._runs.by_id.values()
+            if peer is None or self._runs.visible(peer, run.id)
+            for key in sorted(run.open_approvals)
+        ]
+
+    def find(self, peer: Peer, approval_id: str) -> ApprovalRow | None:
+        """The approval, if there is one that ``peer`` may know of."""
+        held = self._held.get(approval_id)
+        if held is None or self._runs.visible(peer, held.row.run_id) is None:
+            return None
+        return held.row
+
+    def _hold(self, row: ApprovalRow, revision: int) -> None:
+        self._held[row.approval_id] = Held(row, revision)
+        run = self._runs.by_id.get(row.run_id)
+        if row.state == "open":
+            if run is not None:
+                run.open_approvals.add(row.approval_id)
+            if row.deadline is not None:
+                heapq.heappush(self._deadlines, (row.deadline, row.approval_id))
+        elif run is not None:
+            run.open_approvals.discard(row.approval_id)
+
+    def refresh(self, key: str, stored: base.Row | None) -> None:
+        """Take over a row that the log had and we had not."""
+        if stored is not None:
+            self._hold(rows.decode(stored.value, ApprovalRow), stored.revision)
+            return
+        held = self._held.pop(key.removeprefix(rows.APPROVAL), None)
+        run = self._runs.by_id.get(held.row.run_id) if held else None
+        if held is not None and run is not None:
+            run.open_approvals.discard(held.row.approval_id)
+
+    # Within the transactions of a run
+
+    def check(self, event: events.AnyEvent) -> None:
+        """Refuse a kernel's event that could not be written.
+
+        Raises:
+            BadFrame: What is wrong with it.
+        """
+        if isinstance(event, events.ApprovalResolved):
+            if event.data.outcome != "cancelled":
+                raise BadFrame("approval_resolved: a kernel may only cancel")
+            return
+        if not isinstance(event, events.ApprovalRequest):
+            return
+        data = event.data
+        held = self._held.get(data.approval_id)
+        if held is not None and held.row.run_id != event.run_id:
+            raise BadFrame("approval_request: expected an approval_id of its own run")
+        if not 1 <= len(data.approval_id) <= self._limits.max_name or data.need < 1:
+            raise BadFrame("approval_request: expected an approval_id and need >= 1")
+        try:
+            for stamp in filter(None, (data.expires_at, event.timestamp)):
+                ids.seconds(stamp)
+        except ValueError:
+            raise BadFrame("approval_request: expected RFC 3339 times") from None
+
+    def _current(self, draft: Draft, key: str) -> tuple[ApprovalRow | None, int]:
+        held = self._held.get(key)
+        revision = held.revision if held else 0
+        return draft.approvals.get(key) or (held.row if held else None), revision
+
+    def open(self, draft: Draft, event: events.ApprovalRequest, now: float) -> None:
+        """Write a question, which may have been asked before."""
+        data = event.data
+        known, revision = self._current(draft, data.approval_id)
+        if known is not None and known.state == "open":
+            if known.data.args_hash != data.args_hash:
+                resolved = _cancelled(known, "superseded", event.timestamp)
+                draft.add(_event(known, resolved, event.timestamp))
+        elif (
+            known is not None
+            and known.state != "cancelled"
+            and known.data.args_hash == data.args_hash
+            and known.resolved is not None
+        ):
+            # Asked again after a resume: it has its answer.
+            draft.add(event)
+            draft.add(_event(known, known.resolved, event.timestamp))
+            return
+        row = ApprovalRow(
+            approval_id=data.approval_id,
+            run_id=event.run_id,
+            workflow=event.workflow,
+            node_id=event.node_id,
+            task_id=event.task_id,
+            attempt=event.attempt,
+            path=event.path,
+            data=data,
+            opened_at=event.timestamp or ids.timestamp(now),
+            deadline=_deadline(event, now),
+        )
+        draft.stage(row, revision)
+        draft.add(event)
+
+    def withdraw(self, draft: Draft, event: events.ApprovalResolved) -> None:
+        """Write the kernel's cancellation, unless it was decided before."""
+        known, revision = self._current(draft, event.data.approval_id)
+        if known is None or known.state != "open" or known.run_id != event.run_id:
+            return
+        reason = event.data.reason
+        resolved = _cancelled(known, reason, event.timestamp)
+        draft.stage(_closed(known, resolved), revision)
+        draft.add(_event(known, resolved, event.timestamp))
+
+    def close_all(self, draft: Draft, reason: str, now: float) -> None:
+        """Write the end of every open question, for the run ends."""
+        run = self._runs.by_id[draft.row.run_id]
+        for key in sorted(run.open_approvals | draft.approvals.keys()):
+            known, revision = self._current(draft, key)
+            if known is not None and known.state == "open":
+                at = ids.timestamp(now)
+                resolved = _cancelled(known, reason, at)
+                draft.stage(_closed(known, resolved), revision)
+                draft.add(_event(known, resolved, at))
+
+    def stored(
+        self, run: Run, staged: dict[str, ApprovalRow], revisions: list[int]
+    ) -> None:
+        """What a draft staged is in the log now."""
+        for row, revision in zip(staged.values(), revisions, strict=True):
+            run.open_approvals.discard(row.approval_id)
+            self._hold(row, revision)
+
+    # Decisions
+
+    def answer(self, conn: Connection, command: AnswerApproval, now: float) -> None:
+        """Put an answer before the log; the reply follows its judgement."""
+        try:
+            held = self._answerable(conn, command, now)
+            if held is None:
+                return
+            row = _voted(held.row, conn.peer, command, now)
+        except KgnbError as error:
+            conn.refuse(error, command.id, data=error.data or None)
+            return
+        self._propose(conn, command, held, row, now)
+
+    def _answerable(
+        self, conn: Connection, command: AnswerApproval, now: float
+    ) -> Held | None:
+        """The open approval, or None if the reply has been given already."""
+        if self.find(conn.peer, command.approval_id) is None:
+            raise NoSuchApproval(f"no approval {command.approval_id!r}")
+        held = self._held[command.approval_id]
+        row = held.row
+        if not conn.peer.may("answer"):
+            raise Forbidden(f"the role {conn.peer.role!r} may not answer approvals")
+        sent = _fingerprint(conn.peer, command)
+        if row.state != "open":
+            if sent is not None and sent == row.command:
+                _acknowledge(conn, command, row)
+                return None
+            raise _closed_error(row)
+        if sent is not None and any(vote.command == sent for vote in row.votes):
+            _acknowledge(conn, command, row)
+            return None
+        if command.args_hash not in (None, row.data.args_hash):
+            raise Conflict(
+                f"approval {row.data.message!r}: it asks something else by now than "
+                f"what you were shown; read it again"
+            )
+        if row.deadline is not None and row.deadline <= now:
+            self._time_out(row.approval_id, now)
+            raise Expired(f"approval {row.data.message!r}: its deadline has passed")
+        _check_voter(row, conn.peer)
+        check_value(row.data, command.value)
+        return held
+
+    def _propose(
+        self,
+        conn: Connection,
+        command: AnswerApproval,
+        held: Held,
+        row: ApprovalRow,
+        now: float,
+    ) -> None:
+        def done(outcome: base.Outcome | None, at: float) -> None:
+            match outcome:
+                case base.Committed():
+                    self._decided(row, outcome)
+                    _acknowledge(conn, command, row)
+                case base.Conflict(key, stored):
+                    self.refresh(key, stored)
+                    self.answer(conn, command, at)
+                case _:
+                    conn.refuse(
+                        Unavailable(
+                            "the log cannot be reached; the answer was not taken",
+                            retry_after=self._limits.retry_after,
+                        ),
+                        command.id,
+                    )
+
+        self._effects.commit(_decision(row, held.revision, ids.timestamp(now)), done)
+
+    def _decided(self, row: ApprovalRow, outcome: base.Committed) -> None:
+        self._hold(row, outcome.revisions[0])
+        run = self._runs.by_id[row.run_id]
+        if row.resolved is not None and outcome.appended:
+            at = row.resolved.by.at if row.resolved.by else ""
+            payload = codec.encode(_event(row, row.resolved, at))
+            self._runs.publish(run, outcome.appended[0].first_seq, [payload])
+
+    # Deadlines
+
+    def tick(self, now: float) -> None:
+        """Propose the time-out of every approval whose deadline has passed."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, key = heapq.heappop(self._deadlines)
+            self._time_out(key, now)
+
+    def _time_out(self, key: str, now: float) -> None:
+        held = self._held.get(key)
+        if held is None or held.row.state != "open" or key in self._closing:
+            return
+        if held.row.deadline is None or held.row.deadline > now:
+            return  # asked again meanwhile, with a later deadline
+        value = held.row.data.on_timeout
+        at = ids.timestamp(now)
+        resolved = events.ResolvedData(
+            approval_id=held.row.approval_id,
+            args_hash=held.row.data.args_hash,
+            outcome="timed_out",
+            value=None if value is msgspec.UNSET else value,
+            by=events.By(via="deadline", at=at, kind="policy"),
+        )
+        row = _closed(held.row, resolved)
+        self._closing.add(key)
+
+        def done(outcome: base.Outcome | None, later: float) -> None:
+            self._closing.discard(key)
+            match outcome:
+                case base.Committed():
+                    self._decided(row, outcome)
+                case base.Conflict(conflicting, stored):
+                    self.refresh(conflicting, stored)
+                case _:
+                    again = later + self._limits.retry_after
+                    heapq.heappush(self._deadlines, (again, key))
+
+        self._effects.commit(_decision(row, held.revision, at), done)
+
+
+def _deadline(event: events.ApprovalRequest, now: float) -> float | None:
+    """When it expires by our clock, even if the kernel's is wrong."""
+    if event.data.expires_at is None:
+        return None
+    expires_at = ids.seconds(event.data.expires_at)
+    if not event.timestamp:
+        return expires_at
+    asked_at = ids.seconds(event.timestamp)
+    if abs(asked_at - now) <= _SANE_SKEW:
+        return expires_at
+    return now + (expires_at - asked_at)
+
+
+def _closed(
+    row: ApprovalRow, resolved: events.ResolvedData, command: str | None = None
+) -> ApprovalRow:
+    state: Literal["answered", "timed_out", "cancelled"] = resolved.outcome
+    return msgspec.structs.replace(
+        row,
+        state=state,
+        resolved=resolved,
+        command=command,
+        data=msgspec.structs.replace(row.data, payload=None, schema=None),
+    )
+
+
+def _cancelled(row: ApprovalRow, reason: str | None, at: str) -> events.ResolvedData:
+    return events.ResolvedData(
+        approval_id=row.approval_id,
+        args_hash=row.data.args_hash,
+        outcome="cancelled",
+        by=events.By(at=at, kind="policy"),
+        reason=reason,
+    )
+
+
+def _event(
+    row: ApprovalRow, resolved: events.ResolvedData, at: str
+) -> events.ApprovalResolved:
+    return events.ApprovalResolved(
+        run_id=row.run_id,
+        workflow=row.workflow,
+        timestamp=at,
+        node_id=row.node_id,
+        task_id=row.task_id,
+        attempt=row.attempt,
+        path=row.path,
+        data=resolved,
+    )
+
+
+def _decision(row: ApprovalRow, revision: int, at: str) -> base.Transaction:
+    """The row as it will be; with its event, if that is a decision."""
+    key = rows.APPROVAL + row.approval_id
+    appends: tuple[base.Append, ...] = ()
+    if row.resolved is not None:
+        payload = codec.encode(_event(row, row.resolved, at))
+        appends = (base.Append(rows.STREAM + row.run_id, (payload,)),)
+    return base.Transaction(
+        checks=(base.RowIs(key, revision),),
+        puts=(base.Put(key, rows.encode(row)),),
+        appends=appends,
+        durable=True,
+    )
+
+
+def _check_voter(row: ApprovalRow, peer: Peer) -> None:
+    data = row.data
+    identity = peer.identity
+    if data.approvers is not None and not (
+        identity.kind == "user" and {identity.user, identity.name} & {*data.approvers}
+    ):
+        raise Forbidden(f"approval {data.message!r}: you are not among its approvers")
+    if data.need > 1:
+        if identity.kind != "user":
+            raise Forbidden(
+                f"approval {data.message!r} needs {data.need} people: sign in with an "
+                f"identity of your own to be counted"
+            )
+        if any(vote.user == identity.user for vote in row.votes):
+            raise Conflict(f"approval {data.message!r}: you have voted already")
+
+
+def _voted(
+    row: ApprovalRow, peer: Peer, command: AnswerApproval, now: float
+) -> ApprovalRow:
+    """The row after this answer: decided, or one vote nearer to it."""
+    at = ids.timestamp(now)
+    votes: list[dict[str, Any]] | None = None
+    if row.data.need > 1:
+        vote = Vote(
+            user=peer.identity.user,
+            value=command.value,
+            at=at,
+            reason=command.reason,
+            command=_fingerprint(peer, command),
+        )
+        row = msgspec.structs.replace(row, votes=[*row.votes, vote])
+        agreeing = sum(other.value == vote.value for other in row.votes)
+        if agreeing < row.data.need:
+            return row
+        votes = [
+            {"user": other.user, "value": other.value, "at": other.at}
+            for other in row.votes
+        ]
+    resolved = events.ResolvedData(
+        approval_id=row.approval_id,
+        args_hash=row.data.args_hash,
+        outcome="answered",
+        value=command.value,
+        by=events.By(
+            user=peer.identity.shown,
+            via=peer.via,
+            at=at,
+            kind="script" if peer.via == "script" else "human",
+        ),
+        votes=votes,
+        reason=command.reason,
+    )
+    return _closed(row, resolved, _fingerprint(peer, command))
+
+
+def _fingerprint(peer: Peer, command: AnswerApproval) -> str | None:
+    """Names a command for its repetitions: sender, id and content."""
+    if command.id is None:
+        return None
+    content = [peer.identity.user, msgspec.to_builtins(command)]
+    encoded = msgspec.json.encode(content, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+def _acknowledge(conn: Connection, command: AnswerApproval, row: ApprovalRow) -> None:
+    if row.resolved is not None:
+        data = msgspec.to_builtins(row.resolved)
+    else:
+        data = {"votes": len(row.votes), "need": row.data.need}
+    conn.reply(replies.Ack(id=command.id, run_id=row.run_id, data=data))
+
+
+def _closed_error(row: ApprovalRow) -> KgnbError:
+    """Why an answer comes too late, with the decision as its data."""
+    resolved = row.resolved
+    if resolved is None:
+        return InvalidValue(f"approval {row.data.message!r} is not open")
+    facts: dict[str, Any] = msgspec.to_builtins(resolved)
+    facts.setdefault("value", None)
+    facts.setdefault("by", None)
+    text = f"approval {row.data.message!r}"
+    if resolved.outcome == "answered":
+        return AlreadyAnswered(
+            f"{text} was answered before: {resolved.value!r}", **facts
+        )
+    if resolved.outcome == "timed_out":
+        return Expired(f"{text}: its deadline has passed", **facts)
+    return Conflict(f"{text} was cancelled: {resolved.reason or 'no reason'}", **facts)

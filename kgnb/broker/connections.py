@@ -1,0 +1,144 @@
+"""Connections: sockets of clients, links of kernels, and channels within links."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kgnb.broker.peer import OutFrame
+from kgnb.protocol import codec, link, replies
+from kgnb.protocol.commands import CommandId
+
+if TYPE_CHECKING:
+    from kgnb.broker.effects import Effects
+    from kgnb.broker.frames import StoredEvent
+    from kgnb.broker.peer import ConnectionId, Peer
+    from kgnb.broker.subscriptions import Reader, Scope
+    from kgnb.errors import KgnbError
+
+_SILENT_IN_DOCUMENTS = (
+    replies.Ack
+    | replies.Subscribed
+    | replies.Unsubscribed
+    | replies.JoinedGroup
+    | replies.LeftGroup
+)
+"""Replies that a document-mode client gets only where it sent an ``id``."""
+
+
+class Connection:
+    """One end that reads events and sends commands, or one kernel's link."""
+
+    def __init__(self, conn_id: ConnectionId, peer: Peer, effects: Effects) -> None:
+        self.id = conn_id
+        self.peer = peer
+        self.is_open = True
+        self._effects = effects
+        self.subscriptions: dict[Scope, frozenset[str]] = {}
+        self.readers: dict[str, Reader] = {}
+        """By run id."""
+        self.catching_up: deque[Reader] = deque()
+        """Readers that need pages of the log; one page is under way at a time."""
+        self.is_reading = False
+        self.groups: set[str] = set()
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it speaks as the documents do."""
+        return self.peer.protocol == "document"
+
+    @property
+    def client(self) -> str:
+        """Its client's name among those of its identity."""
+        return self.peer.client_id or f"socket {self.id}"
+
+    def send(self, frame: OutFrame) -> None:
+        """Send a frame, unless it is closed."""
+        if self.is_open:
+            self._effects.send(self.id, frame)
+
+    def send_event(self, event: StoredEvent) -> None:
+        """Send an event in the client's own way of speaking."""
+        self.send(event.document_frame if self.is_document else event.frame)
+
+    def reply(self, message: msgspec.Struct) -> None:
+        """Send a reply that is no error."""
+        if (
+            self.is_document
+            and isinstance(message, _SILENT_IN_DOCUMENTS)
+            and message.id is None
+        ):
+            return
+        topic = str(message.__struct_config__.tag)
+        self.send(OutFrame(codec.encode(message), topic))
+
+    def refuse(
+        self,
+        error: KgnbError,
+        command_id: CommandId | None = None,
+        *,
+        data: object = None,
+    ) -> None:
+        """Send an ``error`` frame."""
+        self.reply(
+            replies.ErrorReply(
+                code=error.code,
+                message=str(error),
+                id=command_id,
+                retry_after=error.data.get("retry_after"),
+                data=data,
+            )
+        )
+
+    def close(self, code: int, reason: str) -> None:
+        """End it from our side."""
+        if self.is_open:
+            self.is_open = False
+            self._effects.close(self.id, code, reason)
+
+
+class Link(Connection):
+    """A kernel's link; ``kernel_id`` is empty before its hello."""
+
+    kernel_id = ""
+    process_id = ""
+
+    def __init__(self, conn_id: ConnectionId, peer: Peer, effects: Effects) -> None:
+        super().__init__(conn_id, peer, effects)
+        self.channels: dict[str, Channel] = {}
+
+
+class Channel(Connection):
+    """A virtual client connection that a kernel carries over its link."""
+
+    def __init__(
+        self,
+        conn_id: ConnectionId,
+        peer: Peer,
+        effects: Effects,
+        *,
+        carrier: Link,
+        name: str,
+    ) -> None:
+        super().__init__(conn_id, peer, effects)
+        self.carrier = carrier
+        self.name = name
+
+    def send(self, frame: OutFrame) -> None:
+        """Send a frame wrapped for the link."""
+        if self.is_open:
+            wrapped = link.ChannelFrame(
+                channel=self.name, frame=msgspec.Raw(frame.payload)
+            )
+            self.carrier.send(OutFrame(codec.encode(wrapped), "frame"))
+
+    def close(self, code: int, reason: str) -> None:
+        """End it, and tell the kernel."""
+        if self.is_open:
+            self.is_open = False
+            self.carrier.channels.pop(self.name, None)
+            self.carrier.reply(
+                link.ChannelClosed(channel=self.name, code=code, reason=reason)
+            )

@@ -1,0 +1,79 @@
+"""A run's next transaction while it is written: events, and the rows they change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kgnb.broker import rows
+from kgnb.protocol import codec
+from kgnb.storage.base import Append, Producer, Put, RowIs, Transaction
+
+if TYPE_CHECKING:
+    from kgnb.broker.rows import ApprovalRow, RunRow
+    from kgnb.protocol.events import AnyEvent
+
+
+class Draft:
+    """Gathers what one commit of a run will hold.
+
+    Args:
+        row: The run's row as it is stored; the draft changes a copy.
+        revision: Of that row; 0 where it is not stored yet.
+        n: The last frame of the producer of ``row.epoch`` that is stored.
+    """
+
+    def __init__(self, row: RunRow, revision: int, n: int) -> None:
+        self.row = msgspec.structs.replace(row)
+        self.n = n
+        self.payloads: list[bytes] = []
+        self.approvals: dict[str, ApprovalRow] = {}
+        """Staged rows, in the order in which they will be put."""
+        self._stored_row = row
+        self._revision = revision
+        self._stored_n = (row.epoch, n)
+        self._revisions: dict[str, int] = {}
+
+    def add(self, event: AnyEvent) -> None:
+        """Put an event behind those before it."""
+        self.payloads.append(codec.encode(event))
+
+    def stage(self, row: ApprovalRow, revision: int) -> None:
+        """Write an approval's row, which is stored with ``revision`` (0: is not)."""
+        self._revisions.setdefault(row.approval_id, revision)
+        self.approvals[row.approval_id] = row
+
+    @property
+    def puts_run(self) -> bool:
+        """Whether the run's own row changes."""
+        return self._revision == 0 or self.row != self._stored_row
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        is_same_n = self._stored_n == (self.row.epoch, self.n)
+        return not self.payloads and not self.approvals and is_same_n
+
+    def transaction(self) -> Transaction:
+        """The run's row (if it changes), then the approvals, and the events."""
+        stream = rows.STREAM + self.row.run_id
+        epoch, n = self._stored_n
+        producer = None
+        if (epoch, n) != (self.row.epoch, self.n):
+            after = n if epoch == self.row.epoch else 0
+            producer = Producer(self.row.epoch, after, self.n)
+        checks = [
+            RowIs(rows.APPROVAL + key, revision)
+            for key, revision in self._revisions.items()
+        ]
+        puts = [
+            Put(rows.APPROVAL + key, rows.encode(row))
+            for key, row in self.approvals.items()
+        ]
+        if self.puts_run:
+            key = rows.RUN + self.row.run_id
+            checks.insert(0, RowIs(key, self._revision))
+            puts.insert(0, Put(key, rows.encode(self.row)))
+        append = Append(stream, tuple(self.payloads), producer)
+        return Transaction(tuple(checks), tuple(puts), (append,))

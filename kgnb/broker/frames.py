@@ -1,0 +1,94 @@
+"""From a stored event to the frames that its readers get, each made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from kgnb.broker.peer import OutFrame
+from kgnb.protocol.codec import with_seq
+from kgnb.protocol.ids import RunId
+
+_COMMON = frozenset(
+    {
+        "type",
+        "run_id",
+        "workflow_id",
+        "workflow",
+        "seq",
+        "timestamp",
+        "node_id",
+        "task_id",
+        "attempt",
+        "path",
+    }
+)
+
+
+class _Facts(msgspec.Struct):
+    """As much of an event as delivery needs to know."""
+
+    type: str
+    node_id: str = ""
+    stream: str = ""
+    kind: str = "text"
+    progress: float | None = None
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class _Item(msgspec.Struct):
+    item: str | None = None
+
+
+_facts = msgspec.json.Decoder(_Facts)
+_item = msgspec.json.Decoder(_Item)
+
+
+class StoredEvent:
+    """One event of a run, as the log has it."""
+
+    def __init__(self, run_id: RunId, seq: int, payload: bytes) -> None:
+        self.run_id = run_id
+        self.seq = seq
+        self.payload = payload
+
+    @cached_property
+    def _facts(self) -> _Facts:
+        return _facts.decode(self.payload)
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return self._facts.type
+
+    @cached_property
+    def _merge_key(self) -> tuple[str, ...] | None:
+        facts = self._facts
+        if facts.type == "token":
+            return ("token", self.run_id, facts.stream, facts.kind)
+        if facts.type == "progress":
+            item = _item.decode(facts.data).item
+            return ("progress", self.run_id, facts.node_id, repr(item))
+        if facts.type == "node_update" and facts.progress is not None:
+            return ("node_update", self.run_id, facts.node_id)
+        return None
+
+    def _frame(self, payload: bytes) -> OutFrame:
+        return OutFrame(payload, self.type, self._merge_key, self.seq, self.run_id)
+
+    @cached_property
+    def frame(self) -> OutFrame:
+        """For a ``kgnb.v1`` client."""
+        return self._frame(with_seq(self.payload, self.seq, self.run_id))
+
+    @cached_property
+    def document_frame(self) -> OutFrame:
+        """For a client of the documents: every event carries ``data``."""
+        fields: dict[str, Any] = msgspec.json.decode(self.payload)
+        if "data" in fields:
+            return self.frame
+        own = {key: value for key, value in fields.items() if key not in _COMMON}
+        payload = msgspec.json.encode({**fields, "data": own})
+        return self._frame(with_seq(payload, self.seq, self.run_id))

@@ -1,0 +1,103 @@
+"""What the broker keeps in rows of the log: runs, approvals, kernels."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from kgnb.protocol.events import ApprovalData, ResolvedData
+from kgnb.protocol.ids import ApprovalId, NodeId, RunId, TaskId
+from kgnb.protocol.view import ENDED, RunStatus
+
+RUN = "run/"
+APPROVAL = "approval/"
+KERNEL = "kernel/"
+STREAM = "run/"
+"""Prefixes of keys, and of the streams that hold runs' events."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One run; its events are the stream ``run/<run_id>``."""
+
+    run_id: RunId
+    workflow: str = ""
+    status: RunStatus = "running"
+    """Never ``waiting``, which follows from open approvals."""
+    is_paused: bool = False
+    """Whether ``stalled`` goes back to ``paused`` when the kernel is back."""
+    kernel_id: str = ""
+    process_id: str = ""
+    epoch: int = 1
+    owner: str = ""
+    """The identity on whose behalf it was started; empty: its kernel's."""
+    session_id: str | None = None
+    started_at: str = ""
+    ended_at: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no event of this epoch can follow."""
+        return self.status in ENDED
+
+
+class Vote(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One identity's vote in an approval that needs several."""
+
+    user: str
+    value: Any = None
+    at: str = ""
+    reason: str | None = None
+    command: str | None = None
+    """As in :class:`ApprovalRow`."""
+
+
+class ApprovalRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One approval; the compare-and-set on this row is the decision."""
+
+    approval_id: ApprovalId
+    run_id: RunId
+    workflow: str = ""
+    node_id: NodeId
+    task_id: TaskId | None = None
+    attempt: int | None = None
+    path: list[str] = []
+    data: ApprovalData
+    """Without payload and schema once it is decided; the log has them."""
+    opened_at: str = ""
+    deadline: float | None = None
+    """Seconds since the epoch, by the broker's clock."""
+    state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
+    resolved: ResolvedData | None = None
+    command: str | None = None
+    """The fingerprint of the command that decided it: sent again, it is answered
+    as it was, not as a late answer."""
+    votes: list[Vote] = []
+
+
+class KernelRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The process that is a kernel just now."""
+
+    kernel_id: str
+    process_id: str
+    pid: int = 0
+    token_hash: str = ""
+    """SHA-256 of the owner token."""
+
+
+def hash_token(token: str) -> str:
+    """What is kept of an owner token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def encode(row: msgspec.Struct) -> bytes:
+    """A row's value."""
+    return msgspec.json.encode(row)
+
+
+def decode(value: bytes, kind: type[T]) -> T:
+    """A row of a known kind."""
+    return msgspec.json.decode(value, type=kind)

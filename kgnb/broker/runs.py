@@ -1,0 +1,481 @@
+"""Runs and their producers: the sequencer.
+
+A run's input waits in its inbox and is stored in one transaction after the
+other, so that what a later frame means never depends on how an earlier one
+turns out. Frames that came while a transaction was under way share the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from kgnb.broker import rows
+from kgnb.broker.draft import Draft
+from kgnb.broker.frames import StoredEvent
+from kgnb.broker.rows import RunRow
+from kgnb.errors import BadFrame, KgnbError
+from kgnb.protocol import codec, events, link
+from kgnb.protocol.ids import RunId, timestamp
+from kgnb.protocol.view import RunStatus
+from kgnb.storage.base import Committed, Conflict, Fenced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kgnb.broker.approvals import Approvals
+    from kgnb.broker.connections import Link
+    from kgnb.broker.effects import Effects
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.peer import Peer
+    from kgnb.broker.subscriptions import Subscriptions
+    from kgnb.storage.base import Outcome, Row, StreamState
+
+TRY_AGAIN_LATER = 1013
+"""Close code (IANA): the log failed; dial again and send what is not stored."""
+
+_FORBIDDEN_OF_KERNELS = (events.WorkflowStalled, events.WorkflowLost)
+_ENDINGS: dict[type, RunStatus] = {
+    events.WorkflowCompleted: "completed",
+    events.WorkflowFailed: "failed",
+    events.WorkflowCancelled: "cancelled",
+    events.WorkflowLost: "lost",
+}
+
+
+class Frames(msgspec.Struct):
+    """A producer's events ``first, first + 1, …``, decoded and checked."""
+
+    epoch: int
+    first: int
+    events: list[events.AnyEvent]
+    kernel_id: str
+    process_id: str
+
+
+class Declaration(msgspec.Struct):
+    """Something the broker itself knows about a run's process."""
+
+    kind: Literal["lost", "stalled", "back"]
+    reason: str = ""
+
+
+Item = Frames | Declaration
+
+
+class Run:
+    """One run in memory: what is stored of it, and what waits to be."""
+
+    def __init__(
+        self, row: RunRow, revision: int = 0, seq: int = 0, n: int = 0
+    ) -> None:
+        self.row = row
+        self.revision = revision
+        self.seq = seq
+        """Of the last event that was stored and published."""
+        self.n = n
+        self.open_approvals: set[str] = set()
+        self.inbox: deque[Item] = deque()
+        self.queued = (row.epoch, n)
+        """Epoch and n of the last frame that was taken in."""
+        self.queued_events = 0
+        self.is_committing = False
+        self.retry_at = 0.0
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.row.run_id
+
+    @property
+    def status(self) -> RunStatus:
+        """As a reader would fold it."""
+        if self.row.status == "running" and self.open_approvals:
+            return "waiting"
+        return self.row.status
+
+    def expects(self, epoch: int) -> int:
+        """The next ``n`` of the producer of ``epoch``."""
+        return self.queued[1] + 1 if epoch == self.queued[0] else 1
+
+
+class Runs:
+    """All runs. ``link_of`` gives the open link of a process, or None."""
+
+    def __init__(
+        self,
+        effects: Effects,
+        limits: BrokerLimits,
+        link_of: Callable[[str], Link | None],
+    ) -> None:
+        self.by_id: dict[str, Run] = {}
+        self.approvals: Approvals
+        self.subscriptions: Subscriptions
+        self._effects = effects
+        self._limits = limits
+        self._link_of = link_of
+        self._waiting: dict[str, Run] = {}
+        """Runs whose inbox waits because the log had failed."""
+
+    def load(self, found: Iterable[Row], states: Iterable[StreamState]) -> None:
+        """Take in what the log holds, before anybody connects."""
+        ends = {state.stream: state for state in states}
+        for stored in found:
+            row = rows.decode(stored.value, RunRow)
+            state = ends.get(rows.STREAM + row.run_id)
+            seq, n = (state.seq, state.n) if state else (0, 0)
+            self.by_id[row.run_id] = Run(row, stored.revision, seq, n)
+
+    def visible(self, peer: Peer, run_id: str | None) -> Run | None:
+        """The run, if there is one that ``peer`` may know of."""
+        run = self.by_id.get(run_id or "")
+        return run if run is not None and may_see(peer, run.row) else None
+
+    def unfinished(self) -> list[Run]:
+        """Runs that have not ended."""
+        return [run for run in self.by_id.values() if not run.row.has_ended]
+
+    # What a kernel appends
+
+    def append(self, source: Link, frame: link.AppendFrame, now: float) -> None:
+        """Take in a kernel's frame, or refuse it on its link."""
+        try:
+            decoded = self._decode(frame)
+        except KgnbError as error:
+            _refuse(source, frame, error.code, str(error))
+            return
+        run = self.by_id.get(frame.run_id)
+        if run is None:
+            if frame.n != 1 or not _starts(decoded):
+                expected = "its workflow_started as n 1"
+                text = f"run {frame.run_id!r} is not known: expected {expected}"
+                _refuse(source, frame, "gap" if frame.n > 1 else "invalid", text, 1)
+                return
+            run = self._create(source, frame, decoded[0].workflow, now)
+        elif not self._is_producer(run, source, frame, decoded):
+            text = f"run {run.id!r} belongs to epoch {run.row.epoch} of another process"
+            if run.row.process_id == source.process_id:
+                text = f"run {run.id!r}: epoch {frame.epoch} is over"
+            _refuse(source, frame, "conflict", text)
+            return
+        self._take_in(run, source, frame, decoded)
+        self.submit(run, now)
+
+    def _decode(self, frame: link.AppendFrame) -> list[events.AnyEvent]:
+        decoded = [codec.decode_event(bytes(raw)) for raw in frame.events]
+        for event in decoded:
+            if event.run_id != frame.run_id:
+                raise BadFrame(
+                    f"event {type(event).__name__}: expected run_id "
+                    f"{frame.run_id!r}, got {event.run_id!r}"
+                )
+            if isinstance(event, _FORBIDDEN_OF_KERNELS):
+                raise BadFrame(f"{type(event).__name__}: only the broker declares it")
+            # What the log adds at delivery is not the producer's to set.
+            event.seq = 0
+            event.workflow_id = ""
+            self.approvals.check(event)
+        return decoded
+
+    def _create(
+        self, source: Link, frame: link.AppendFrame, workflow: str, now: float
+    ) -> Run:
+        row = RunRow(
+            run_id=frame.run_id,
+            workflow=workflow,
+            kernel_id=source.kernel_id,
+            process_id=source.process_id,
+            epoch=frame.epoch,
+        )
+        run = Run(row)
+        self.by_id[row.run_id] = run
+        self.subscriptions.run_appeared(run, now)
+        return run
+
+    def _is_producer(
+        self,
+        run: Run,
+        source: Link,
+        frame: link.AppendFrame,
+        decoded: list[events.AnyEvent],
+    ) -> bool:
+        if frame.epoch == run.queued[0] and run.row.process_id == source.process_id:
+            return True
+        # A dead run goes on under the same id in a higher epoch.
+        return (
+            frame.epoch > run.queued[0]
+            and frame.epoch > run.row.epoch
+            and run.row.has_ended
+            and not run.inbox
+            and not run.is_committing
+            and frame.n == 1
+            and _starts(decoded)
+        )
+
+    def _take_in(
+        self,
+        run: Run,
+        source: Link,
+        frame: link.AppendFrame,
+        decoded: list[events.AnyEvent],
+    ) -> None:
+        expected = run.expects(frame.epoch)
+        if frame.n > expected:
+            text = f"run {run.id!r}: expected n {expected}, got {frame.n}"
+            _refuse(source, frame, "gap", text, expected)
+            return
+        fresh = decoded[expected - frame.n :]
+        if not fresh:
+            if frame.n + len(decoded) - 1 <= run.n:
+                self._acknowledge(run)
+            return
+        if run.queued_events + len(fresh) > self._limits.max_queued:
+            source.close(4009, "the log is slower than this kernel")
+            return
+        run.inbox.append(
+            Frames(frame.epoch, expected, fresh, source.kernel_id, source.process_id)
+        )
+        run.queued = (frame.epoch, expected + len(fresh) - 1)
+        run.queued_events += len(fresh)
+
+    def _acknowledge(self, run: Run) -> None:
+        target = self._link_of(run.row.process_id)
+        if target is not None:
+            target.reply(link.Appended(run_id=run.id, n=run.n, seq=run.seq))
+
+    # What the broker declares
+
+    def declare(self, run: Run, declaration: Declaration, now: float) -> None:
+        """Say what is known of a run's process; moot if it has ended by then."""
+        run.inbox.append(declaration)
+        self.submit(run, now)
+
+    def retry(self, now: float) -> None:
+        """Submit again what waited for a log that had failed."""
+        waiting, self._waiting = self._waiting, {}
+        for run in waiting.values():
+            self.submit(run, now)
+
+    # Transactions
+
+    def submit(self, run: Run, now: float) -> None:
+        """Write and commit the run's next transaction, unless one is under way."""
+        if run.is_committing:
+            return
+        if now < run.retry_at:
+            self._waiting[run.id] = run
+            return
+        while run.inbox:
+            draft = Draft(run.row, run.revision, run.n)
+            items = self._write(run, draft, now)
+            if not draft.is_empty:
+                run.is_committing = True
+
+                def done(
+                    outcome: Outcome | None,
+                    at: float,
+                    draft: Draft = draft,
+                    items: list[Item] = items,
+                ) -> None:
+                    self._done(run, draft, items, outcome, at)
+
+                self._effects.commit(draft.transaction(), done)
+                return
+
+    def _write(self, run: Run, draft: Draft, now: float) -> list[Item]:
+        """Move items from the inbox into the draft, as many as go together."""
+        items: list[Item] = []
+        while run.inbox and len(draft.payloads) < self._limits.read_page:
+            item = run.inbox[0]
+            is_alone = isinstance(item, Declaration) or item.epoch != draft.row.epoch
+            if is_alone and items:
+                break
+            items.append(run.inbox.popleft())
+            if isinstance(item, Declaration):
+                self._write_declaration(draft, item, now)
+                break
+            run.queued_events -= len(item.events)
+            if item.epoch >= draft.row.epoch:
+                self._write_frames(draft, item, now)
+            else:
+                self._fence(run, item)
+        return items
+
+    def _write_frames(self, draft: Draft, item: Frames, now: float) -> None:
+        row = draft.row
+        if item.epoch > row.epoch:
+            row.epoch = item.epoch
+            row.kernel_id, row.process_id = item.kernel_id, item.process_id
+            row.status, row.ended_at, row.is_paused = "running", None, False
+        if row.status == "stalled":
+            row.status = "paused" if row.is_paused else "running"
+        for event in item.events:
+            # Whatever trails behind a run's end, its views could not show.
+            if not row.has_ended:
+                self._write_event(draft, event, now)
+        draft.n = item.first + len(item.events) - 1
+
+    def _write_event(self, draft: Draft, event: events.AnyEvent, now: float) -> None:
+        row = draft.row
+        match event:
+            case events.ApprovalRequest():
+                self.approvals.open(draft, event, now)
+                return
+            case events.ApprovalResolved():
+                self.approvals.withdraw(draft, event)
+                return
+            case events.WorkflowStarted():
+                row.workflow = event.workflow
+                row.session_id = event.session_id
+                row.started_at = row.started_at or event.timestamp or timestamp(now)
+            case events.WorkflowPaused():
+                row.status, row.is_paused = "paused", True
+            case events.WorkflowResumed():
+                row.status, row.is_paused = "running", False
+        ending = _ENDINGS.get(type(event))
+        if ending is not None:
+            self.approvals.close_all(draft, f"the run was {ending}", now)
+            row.status = ending
+            row.ended_at = event.timestamp or timestamp(now)
+        draft.add(event)
+
+    def _write_declaration(self, draft: Draft, item: Declaration, now: float) -> None:
+        row = draft.row
+        if row.has_ended:
+            return
+        common = {
+            "run_id": row.run_id,
+            "workflow": row.workflow,
+            "timestamp": timestamp(now),
+        }
+        if item.kind == "lost":
+            # The fence: the broker is the producer of the next epoch's only frame.
+            row.epoch += 1
+            draft.n = 1
+            lost = events.WorkflowLost(reason=item.reason, **common)
+            self._write_event(draft, lost, now)
+        elif item.kind == "stalled" and row.status != "stalled":
+            row.status = "stalled"
+            draft.add(events.WorkflowStalled(**common))
+        elif item.kind == "back" and row.status == "stalled":
+            row.status = "paused" if row.is_paused else "running"
+            kind = events.WorkflowPaused if row.is_paused else events.WorkflowResumed
+            draft.add(kind(**common))
+
+    def _fence(self, run: Run, item: Frames) -> None:
+        source = self._link_of(item.process_id)
+        if source is not None:
+            text = f"run {run.id!r}: epoch {item.epoch} is over"
+            refusal = link.Refused(
+                run_id=run.id, epoch=item.epoch, code="conflict", message=text
+            )
+            source.reply(refusal)
+
+    def _done(
+        self,
+        run: Run,
+        draft: Draft,
+        items: list[Item],
+        outcome: Outcome | None,
+        now: float,
+    ) -> None:
+        run.is_committing = False
+        match outcome:
+            case Committed():
+                self._stored(run, draft, outcome)
+            case Conflict(key, row):
+                if key.startswith(rows.APPROVAL):
+                    self.approvals.refresh(key, row)
+                elif row is not None:
+                    run.row = rows.decode(row.value, RunRow)
+                    run.revision = row.revision
+                self._put_back(run, items)
+            case Fenced(state):
+                run.n = state.n
+                self._trim(run, items, state)
+                self._put_back(run, items)
+            case None:
+                self._failed(run, items, now)
+        self.submit(run, now)
+
+    def _stored(self, run: Run, draft: Draft, outcome: Committed) -> None:
+        revisions = list(outcome.revisions)
+        if draft.puts_run:
+            run.revision = revisions.pop(0)
+        run.row = draft.row
+        run.n = draft.n
+        if run.queued[0] < draft.row.epoch:
+            run.queued = (draft.row.epoch, draft.n)
+        place = outcome.appended[0]
+        self.approvals.stored(run, draft.approvals, revisions)
+        self.publish(run, place.first_seq, draft.payloads)
+        self._acknowledge(run)
+
+    def publish(self, run: Run, first_seq: int, payloads: list[bytes]) -> None:
+        """Show readers what is stored now."""
+        stored = [
+            StoredEvent(run.id, seq, payload)
+            for seq, payload in enumerate(payloads, first_seq)
+        ]
+        if stored:
+            run.seq = max(run.seq, stored[-1].seq)
+            self.subscriptions.publish(run, stored)
+
+    def _put_back(self, run: Run, items: list[Item]) -> None:
+        run.inbox.extendleft(reversed(items))
+        run.queued_events += sum(len(i.events) for i in items if isinstance(i, Frames))
+
+    def _trim(self, run: Run, items: list[Item], state: StreamState) -> None:
+        """Drop what the log turned out to have."""
+        for item in items:
+            if isinstance(item, Frames) and item.epoch == state.epoch:
+                known = max(0, state.n + 1 - item.first)
+                item.events = item.events[known:]
+                item.first += known
+        run.row.epoch = max(run.row.epoch, state.epoch)
+
+    def _failed(self, run: Run, items: list[Item], now: float) -> None:
+        """The log did not take it: the kernel still has its frames, we our words."""
+        run.retry_at = now + self._limits.retry_after
+        kept = [i for i in (*items, *run.inbox) if isinstance(i, Declaration)]
+        has_frames = len(kept) < len(items) + len(run.inbox)
+        run.inbox = deque(kept)
+        run.queued = (run.row.epoch, run.n)
+        run.queued_events = 0
+        source = self._link_of(run.row.process_id)
+        if source is not None and has_frames:
+            source.close(TRY_AGAIN_LATER, "the log is unavailable")
+
+
+def may_see(peer: Peer, row: RunRow) -> bool:
+    """Whether a run is within what the peer may know of."""
+    return (
+        peer.run_scope in (None, row.run_id)
+        and peer.workflow_scope in (None, row.workflow)
+        and peer.kernel_id in (None, row.kernel_id)
+    )
+
+
+def _starts(decoded: list[events.AnyEvent]) -> bool:
+    return bool(decoded) and isinstance(decoded[0], events.WorkflowStarted)
+
+
+def _refuse(
+    source: Link,
+    frame: link.AppendFrame,
+    code: str,
+    message: str,
+    expected: int | None = None,
+) -> None:
+    source.reply(
+        link.Refused(
+            run_id=frame.run_id,
+            epoch=frame.epoch,
+            code=code,
+            message=message,
+            expected=expected,
+        )
+    )

@@ -1,0 +1,352 @@
+"""Who reads which runs, and how far each reader is.
+
+A reader is one connection on one run, with one cursor. It either *catches up*,
+page by page from the log, or is *live* and gets what is published; it turns
+live when a page ends at the last event that was published. Both ways move the
+same cursor and pass over what is behind it, so nothing is sent twice or left
+out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from kgnb.broker import rows
+from kgnb.broker.frames import StoredEvent
+from kgnb.broker.runs import may_see
+from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
+from kgnb.protocol import codec, replies
+from kgnb.protocol.topics import wants
+from kgnb.protocol.view import RunView, fold
+
+if TYPE_CHECKING:
+    from kgnb.broker.connections import Connection
+    from kgnb.broker.effects import Effects
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.runs import Run, Runs
+    from kgnb.protocol.commands import Since, Subscribe, Unsubscribe
+    from kgnb.storage.base import Record
+
+
+class Scope(NamedTuple):
+    """What a subscription covers: one run, a workflow's runs, or all."""
+
+    run_id: str | None = None
+    workflow: str | None = None
+
+    def covers(self, run: Run) -> bool:
+        """Whether ``run`` is within it."""
+        return self.run_id in (None, run.id) and self.workflow in (
+            None,
+            run.row.workflow,
+        )
+
+
+class Reader:
+    """One connection on one run."""
+
+    def __init__(self, conn: Connection, run: Run, seq: int) -> None:
+        self.conn = conn
+        self.run = run
+        self.topics: frozenset[str] = frozenset()
+        self.seq = seq
+        """The last event that it was sent or that its topics left out."""
+        self.told = seq
+        """The last seq that the client can know of."""
+        self.is_live = False
+        self.view: RunView | None = None
+        """Folded instead of sent, where events are missing: for a snapshot."""
+        self.reason = ""
+
+    def send(self, event: StoredEvent) -> None:
+        """Send or pass over the next event."""
+        self.seq = event.seq
+        if wants(self.topics, event.type):
+            self.told = event.seq
+            self.conn.send_event(event)
+
+
+class _Parked(NamedTuple):
+    conn: Connection
+    command: Subscribe
+    until: float
+
+
+class Subscriptions:
+    """All readers, of all connections."""
+
+    def __init__(
+        self, log_id: str, effects: Effects, limits: BrokerLimits, runs: Runs
+    ) -> None:
+        self._log_id = log_id
+        self._effects = effects
+        self._limits = limits
+        self._runs = runs
+        self._readers: dict[str, dict[int, Reader]] = {}
+        """By run id, then by connection."""
+        self._broad: dict[int, Connection] = {}
+        """Connections with a subscription to more than one run."""
+        self._parked: dict[str, list[_Parked]] = {}
+        """By the id of a run that is not there yet."""
+        self._next_cursors = 0.0
+
+    # Commands
+
+    def subscribe(self, conn: Connection, command: Subscribe, now: float) -> None:
+        """Add topics; replay what the client has not had."""
+        scope = Scope(command.run_id, command.workflow)
+        try:
+            self._check(conn, command, scope)
+        except KgnbError as error:
+            conn.refuse(error, command.id)
+            return
+        if scope.run_id is not None:
+            run = self._runs.visible(conn.peer, scope.run_id)
+            if run is None:
+                # The panel may be faster than its kernel's first frame. What may
+                # not be seen is answered like what is not there, as late.
+                parked = _Parked(conn, command, now + self._limits.unknown_run_wait)
+                self._parked.setdefault(scope.run_id, []).append(parked)
+                return
+        self._begin(conn, command, scope)
+
+    def _check(self, conn: Connection, command: Subscribe, scope: Scope) -> None:
+        parked = sum(p.conn is conn for ps in self._parked.values() for p in ps)
+        held = len(conn.subscriptions) + parked
+        if scope not in conn.subscriptions and held >= self._limits.max_subscriptions:
+            raise InvalidValue(
+                f"subscribe: expected at most {self._limits.max_subscriptions} "
+                f"subscriptions on one socket"
+            )
+        for name in command.topics:
+            check_name(name, self._limits.max_name)
+        topics = conn.subscriptions.get(scope, frozenset()) | {*command.topics}
+        if len(topics) > self._limits.max_subscriptions:
+            raise InvalidValue(
+                f"subscribe: expected at most {self._limits.max_subscriptions} topics"
+            )
+        if command.since is not None and scope.run_id is None:
+            raise InvalidValue("subscribe: 'since' needs a 'run_id'")
+        if command.since is not None and command.since.seq < 0:
+            raise InvalidValue("subscribe: expected since.seq >= 0")
+
+    def _begin(self, conn: Connection, command: Subscribe, scope: Scope) -> None:
+        topics = conn.subscriptions.get(scope, frozenset()) | {*command.topics}
+        conn.subscriptions[scope] = topics
+        run = self._runs.by_id.get(scope.run_id or "")
+        conn.reply(
+            replies.Subscribed(
+                topics=sorted(topics),
+                run_id=run.id if run else None,
+                seq=run.seq if run else None,
+                id=command.id,
+            )
+        )
+        if run is not None:
+            self._attach(conn, run, command.since)
+            return
+        self._broad[conn.id] = conn
+        for present in self._runs.unfinished():
+            if scope.covers(present) and may_see(conn.peer, present.row):
+                self._attach(conn, present, None)
+
+    def unsubscribe(self, conn: Connection, command: Unsubscribe) -> None:
+        """Drop topics, or without any named the whole subscription."""
+        scope = Scope(command.run_id, command.workflow)
+        held = conn.subscriptions.get(scope, frozenset())
+        left = held - {*command.topics} if command.topics is not None else frozenset()
+        if left:
+            conn.subscriptions[scope] = left
+        else:
+            conn.subscriptions.pop(scope, None)
+        if all(scope.run_id is not None for scope in conn.subscriptions):
+            self._broad.pop(conn.id, None)
+        for reader in list(conn.readers.values()):
+            self._narrow(reader)
+        run = self._runs.visible(conn.peer, command.run_id)
+        conn.reply(
+            replies.Unsubscribed(
+                topics=sorted(left), run_id=run.id if run else None, id=command.id
+            )
+        )
+
+    def _narrow(self, reader: Reader) -> None:
+        reader.topics = self._topics(reader.conn, reader.run)
+        if not reader.topics:
+            self._detach(reader)
+
+    def _topics(self, conn: Connection, run: Run) -> frozenset[str]:
+        return frozenset().union(
+            *(
+                topics
+                for scope, topics in conn.subscriptions.items()
+                if scope.covers(run)
+            )
+        )
+
+    # Readers
+
+    def _attach(self, conn: Connection, run: Run, since: Since | None) -> None:
+        reader = conn.readers.get(run.id)
+        if reader is None:
+            reader = Reader(conn, run, 0)
+            conn.readers[run.id] = reader
+            self._readers.setdefault(run.id, {})[conn.id] = reader
+        elif since is None:
+            # It has read on; only new events come under the new topics.
+            reader.topics = self._topics(conn, run)
+            return
+        reader.topics = self._topics(conn, run)
+        self._place(reader, since)
+
+    def _place(self, reader: Reader, since: Since | None) -> None:
+        reader.view, reader.reason = None, ""
+        reader.seq = 0
+        if since is not None and since.log_id in (None, self._log_id):
+            reader.seq = since.seq
+            if since.seq > reader.run.seq:
+                # It saw what a power cut took from the log again.
+                self._expect_snapshot(reader, "the log ends before that event")
+        reader.told = reader.seq
+        reader.is_live = reader.view is None and reader.seq == reader.run.seq
+        if not reader.is_live and reader not in reader.conn.catching_up:
+            reader.conn.catching_up.append(reader)
+            self._read(reader.conn)
+
+    def _expect_snapshot(self, reader: Reader, reason: str) -> None:
+        reader.view, reader.reason = RunView(run_id=reader.run.id), reason
+        reader.seq = 0
+
+    def _detach(self, reader: Reader) -> None:
+        conn, run = reader.conn, reader.run
+        conn.readers.pop(run.id, None)
+        readers = self._readers.get(run.id, {})
+        readers.pop(conn.id, None)
+        if not readers:
+            self._readers.pop(run.id, None)
+        if reader in conn.catching_up:
+            conn.catching_up.remove(reader)
+
+    def run_appeared(self, run: Run, now: float) -> None:
+        """A new run: attach who waited for it, and who reads all of its kind."""
+        for conn in self._broad.values():
+            if may_see(conn.peer, run.row) and self._topics(conn, run):
+                self._attach(conn, run, None)
+        for parked in self._parked.pop(run.id, []):
+            if parked.conn.is_open:
+                self.subscribe(parked.conn, parked.command, now)
+
+    def drop(self, conn: Connection) -> None:
+        """The connection is gone."""
+        for reader in list(conn.readers.values()):
+            self._detach(reader)
+        self._broad.pop(conn.id, None)
+        for run_id, waiting in list(self._parked.items()):
+            self._parked[run_id] = [p for p in waiting if p.conn is not conn]
+            if not self._parked[run_id]:
+                del self._parked[run_id]
+
+    def publish(self, run: Run, stored: list[StoredEvent]) -> None:
+        """Send what was just stored to the readers that are up to date."""
+        for reader in list(self._readers.get(run.id, {}).values()):
+            if reader.is_live:
+                for event in stored:
+                    if event.seq > reader.seq:
+                        reader.send(event)
+
+    # Catching up
+
+    def _read(self, conn: Connection) -> None:
+        if conn.is_reading or not conn.catching_up or not conn.is_open:
+            return
+        reader = conn.catching_up[0]
+        conn.is_reading = True
+        after, known = reader.seq, reader.run.seq
+
+        def done(records: list[Record] | None, now: float) -> None:
+            del now
+            conn.is_reading = False
+            if records is None:
+                return  # the log failed: the next tick tries again
+            if reader in conn.catching_up and reader.seq == after:
+                self._page(reader, records, known)
+            self._read(conn)
+
+        self._effects.read(
+            conn.id, rows.STREAM + reader.run.id, after, self._limits.read_page, done
+        )
+
+    def _page(self, reader: Reader, records: list[Record], known: int) -> None:
+        """Take in a page that was read when ``known`` was the last seq."""
+        first = records[0].seq if records else known + 1
+        if reader.view is None and first > reader.seq + 1:
+            self._expect_snapshot(reader, "older events are no longer in the log")
+        for record in records:
+            event = StoredEvent(reader.run.id, record.seq, record.payload)
+            if reader.view is None:
+                reader.send(event)
+            else:
+                reader.seq = event.seq
+                full = codec.with_seq(event.payload, event.seq, event.run_id)
+                fold(reader.view, codec.decode_event(full))
+        if not records:
+            reader.seq = max(reader.seq, known)
+        if reader.seq >= reader.run.seq:
+            reader.conn.catching_up.remove(reader)
+            reader.is_live = True
+            self._finish_snapshot(reader)
+
+    def _finish_snapshot(self, reader: Reader) -> None:
+        if reader.view is not None:
+            reader.view.seq = reader.seq
+            reader.told = reader.seq
+            reader.conn.reply(
+                replies.Snapshot(
+                    run_id=reader.run.id,
+                    view=msgspec.to_builtins(reader.view),
+                    reason=reader.reason,
+                )
+            )
+            reader.view = None
+
+    # Time
+
+    def tick(self, now: float, connections: list[Connection]) -> None:
+        """Refuse what waited too long, resume reading, tell cursors."""
+        for run_id, waiting in list(self._parked.items()):
+            late = [p for p in waiting if p.until <= now]
+            if late:
+                self._parked[run_id] = [p for p in waiting if p.until > now]
+            if not self._parked[run_id]:
+                del self._parked[run_id]
+            for parked in late:
+                error = NoSuchRun(f"no run {run_id!r}")
+                parked.conn.refuse(error, parked.command.id)
+        for conn in connections:
+            self._read(conn)
+        if now >= self._next_cursors:
+            self._next_cursors = now + self._limits.cursor_interval
+            for conn in connections:
+                if not conn.is_document:
+                    _tell_cursors(conn)
+
+
+def _tell_cursors(conn: Connection) -> None:
+    for reader in conn.readers.values():
+        if reader.is_live and reader.told < reader.seq:
+            reader.told = reader.seq
+            conn.reply(replies.Cursor(run_id=reader.run.id, seq=reader.seq))
+
+
+def check_name(name: str, limit: int) -> None:
+    """Refuse a topic's or group's name that is too long or hides something.
+
+    Raises:
+        InvalidValue: It does.
+    """
+    if not name.isprintable() or len(name.encode(errors="replace")) > limit:
+        raise InvalidValue(
+            f"name: expected at most {limit} bytes of printable text, got {name[:40]!r}"
+        )

@@ -1,0 +1,88 @@
+"""Whether a value may answer an approval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import referencing
+
+from kgnb.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from kgnb.protocol.events import ApprovalData
+
+_NO_REMOTE = referencing.Registry[Any]()
+"""Schemas come from a kernel: a ``$ref`` must make nobody fetch anything."""
+
+
+def check_value(data: ApprovalData, value: Any) -> None:
+    """Hold ``value`` to the options, the schema or the kind of an approval.
+
+    Raises:
+        InvalidValue: It does not fit; the text says what would.
+    """
+    shown = repr(value)[:80]
+    if data.schema is not None:
+        _check_schema(data, value)
+    elif data.kind in ("edit", "file"):
+        # An edited payload has the payload's own shape, which only the asker knows.
+        return
+    elif data.options is not None:
+        if not any(_is_same(option, value) for option in data.options):
+            options = ", ".join(repr(option) for option in data.options)
+            raise InvalidValue(
+                f"approval {data.message!r}: expected one of {options}, got {shown}"
+            )
+    elif data.kind == "text" and not isinstance(value, str):
+        raise InvalidValue(f"approval {data.message!r}: expected text, got {shown}")
+    elif data.kind == "confirm" and not isinstance(value, bool):
+        raise InvalidValue(
+            f"approval {data.message!r}: expected true or false, got {shown}"
+        )
+
+
+def _is_same(option: Any, value: Any) -> bool:
+    # In JSON true is not 1, as it is in Python.
+    return isinstance(option, bool) == isinstance(value, bool) and bool(option == value)
+
+
+def _check_schema(data: ApprovalData, value: Any) -> None:
+    schema = data.schema
+    assert schema is not None  # noqa: S101  # the caller looked
+    kind = jsonschema.validators.validator_for(
+        schema, default=jsonschema.Draft202012Validator
+    )
+    try:
+        error = jsonschema.exceptions.best_match(
+            kind(schema, registry=_NO_REMOTE).iter_errors(value)
+        )
+    except (
+        jsonschema.SchemaError,
+        jsonschema.exceptions.UnknownType,
+        referencing.exceptions.Unresolvable,
+    ) as broken:
+        raise InvalidValue(
+            f"approval {data.message!r}: its schema cannot be used: "
+            f"{str(broken).splitlines()[0][:200]}"
+        ) from None
+    if error is not None:
+        where = error.json_path
+        raise InvalidValue(
+            f"approval {data.message!r}: at {where}: {error.message[:200]}"
+        )
+
+
+def unwrap(data: ApprovalData, value: Any) -> Any:
+    """The option in a ``node_input``, which may come wrapped.
+
+    The documents' clients send ``{"action": option}`` or ``{"value": option}``.
+    """
+    if not isinstance(value, dict) or data.options is None:
+        return value
+    if any(_is_same(option, value) for option in data.options):
+        return value
+    for key in ("value", "action"):
+        if key in value:
+            return value[key]
+    return value
