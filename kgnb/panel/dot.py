@@ -33,14 +33,22 @@ _STATE_ROOM = 110
 class DotSource:
     """One graph to be placed: its source text, and which name means what.
 
+    Args:
+        made: The graph.
+        boxes: Its leaves, with their sizes.
+        straight: Whether arrows are straight lines, cheap in a tangled graph.
+
     Attributes:
         names: Node id → name in the source.
         clusters: Nested graph's id → name in the source.
         back: Indices of the edges that were written the other way round.
     """
 
-    def __init__(self, made: Nesting, boxes: Mapping[str, Box]) -> None:
+    def __init__(
+        self, made: Nesting, boxes: Mapping[str, Box], *, straight: bool = False
+    ) -> None:
         self._made = made
+        self._straight = straight
         self._boxes = boxes
         self.names = {node: f"n{i}" for i, node in enumerate(boxes)}
         self.clusters = {node: f"cluster_{i}" for i, node in enumerate(made.members)}
@@ -56,6 +64,8 @@ class DotSource:
             'node [shape=box, fixedsize=true, label="", margin=0];',
             "edge [arrowsize=0.8];",
         ]
+        if self._straight:
+            lines.append("splines=line; nslimit=1; nslimit1=1; mclimit=0.1;")
         lines += self._start()
         lines += [self._leaf(node) for node in self._boxes]
         outermost = [n for n in self._made.members if n not in self._made.parent]

@@ -26,9 +26,16 @@ _HIDDEN = re.compile(
 )
 
 
+# ECMA-48 §5.4: what programs write to a terminal to colour their output.
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
 def plain(value: object) -> str:
-    """The text with what XML forbids replaced; new lines and tabs stay."""
-    return _NOT_XML.sub(REPLACEMENT, str(value))
+    """The text with terminal colours gone and what XML forbids replaced.
+
+    New lines and tabs stay.
+    """
+    return _NOT_XML.sub(REPLACEMENT, _TERMINAL.sub("", str(value)))
 
 
 def one_line(value: object) -> str:

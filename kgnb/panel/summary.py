@@ -1,0 +1,144 @@
+"""A record in the words that its page and its plain text share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kgnb.panel.text import label, reveal, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUN_WORDS = {
+    "running": "● running",
+    "waiting": "◔ waiting for an answer",
+    "paused": "‖ paused",
+    "stalled": "… no news from the kernel",
+    "completed": "✓ completed",
+    "failed": "✕ failed",
+    "cancelled": "⊘ cancelled",
+    "lost": "✕ lost",
+}
+"""Status of a run → shape and word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An approval as it is told afterwards; hidden characters are spelt out."""
+
+    title: str
+    message: str
+    options: tuple[str, ...]
+    chosen: int | None
+    """Index of the option taken."""
+    payload: str
+    outcome: str
+    """A sentence's beginning: ``Answered``, ``Timed out, taken``, ``Cancelled``."""
+    value: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the nodes of a record are called."""
+
+    labels: Mapping[str, str]
+    visits: Mapping[str, int]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Names:
+        """Nested nodes keep their path: two inner graphs may use one name."""
+        listed = record["graph"].get("nodes") or ()
+        labels = {
+            node["id"]: label(
+                node["id"] if node.get("path") else node.get("label") or node["id"]
+            )
+            for node in listed
+        }
+        visits = {name: node["visits"] for name, node in record["nodes"].items()}
+        return cls(labels, visits)
+
+    def node(self, node_id: str) -> str:
+        """The node's label."""
+        return self.labels.get(node_id) or label(node_id)
+
+    def visit(self, node_id: str, visit: int) -> str:
+        """The node's label, with the visit where there were several."""
+        name = self.node(node_id)
+        if visit and self.visits.get(node_id, 0) > 1:
+            return f"{name} (visit {visit})"
+        return name
+
+
+_OUTCOMES = {
+    "open": "Open",
+    "answered": "Answered",
+    "timed_out": "Timed out",
+    "cancelled": "Cancelled",
+}
+
+
+def question(
+    approval: Mapping[str, Any], names: Names, by: Mapping[str, Any] | None = None
+) -> Question:
+    """Tell one approval of a record.
+
+    Args:
+        approval: An entry of the record's ``approvals``.
+        names: The record's names.
+        by: Who answered, where the record is signed.
+    """
+    options = tuple(reveal(shown(each)) for each in approval["options"] or ())
+    state, value = approval["state"], approval["value"]
+    is_taken = state == "answered" or (state == "timed_out" and value is not None)
+    text = reveal(shown(value)) if is_taken else ""
+    chosen = options.index(text) if is_taken and text in options else None
+    payload = approval["payload"]
+    return Question(
+        title=names.node(approval["node_id"]),
+        message=reveal(approval["message"]),
+        options=options,
+        chosen=chosen,
+        payload="" if payload is None else reveal(shown(payload)),
+        outcome=_OUTCOMES[state] + (", taken" if text and state == "timed_out" else ""),
+        value=text,
+        reason=reveal(approval["reason"] or ""),
+        by=who(by),
+    )
+
+
+def who(by: Mapping[str, Any] | None) -> str:
+    """A person or a script in a few words; empty where nobody is named."""
+    if not by:
+        return ""
+    if by.get("kind") in ("script", "policy"):
+        return f"a {by['kind']}"
+    return label(by.get("user") or "")
+
+
+def final_result(record: Mapping[str, Any]) -> Any:
+    """The run's result, where no node's result says the same already."""
+    result = record["result"]
+    return None if result in record["results"].values() else result
+
+
+def progress_words(progress: Mapping[str, Any] | None) -> str:
+    """``50%, 5 of 10, almost there``: as much of it as there is."""
+    if not progress:
+        return ""
+    parts = [f"{progress['percent']:g}%"]
+    if progress.get("total") is not None:
+        parts.append(f"{progress.get('current') or 0:g} of {progress['total']:g}")
+    if progress.get("message"):
+        parts.append(label(progress["message"]))
+    return ", ".join(parts)
+
+
+def edge_words(edge: Mapping[str, Any], names: Names) -> str:
+    """``Review —revise→ Draft``, for an edge of the record."""
+    source, target = names.node(edge["source"]), names.node(edge["target"])
+    if edge["action"] == "default":
+        return f"{source} → {target}"
+    return f"{source} —{label(edge['action'])}→ {target}"

@@ -1,0 +1,190 @@
+"""What is left of a run when all that chance decided is taken out.
+
+The same workflow with the same answers gives the same record in every
+execution and on every machine, so that a saved notebook can be compared with a
+new run of it. ``kgnb/web/src/record.js`` is its twin; golden files under
+``tests/wire`` hold both to the same answers.
+
+Left out: ids, times, durations, people. Ordered by the graph, then by visit,
+never by arrival: two nodes that run side by side finish in any order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kgnb.protocol.view import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Plain = dict[str, Any]
+_Key = tuple[Any, ...]
+
+
+def static_record(view: RunView | Mapping[str, Any]) -> Plain:
+    """The reproducible part of a run, as plain JSON values.
+
+    Args:
+        view: A view or its dict; usually of a run that has ended. It is only
+            read, but the record shares its values.
+    """
+    plain = _plain(view)
+    order = _Order(plain)
+    return {
+        "workflow": plain["workflow"],
+        "status": plain["status"],
+        "graph": plain["graph"],
+        "nodes": {name: _node(plain, node) for name, node in order.nodes()},
+        "edges": _edges(plain, order),
+        "streams": [
+            {
+                "node_id": stream["node_id"],
+                "visit": visit_of(stream["task_id"]),
+                "kind": stream["kind"],
+                "text": stream["text"],
+            }
+            for stream in sorted(plain["streams"], key=order.of_stream)
+        ],
+        "approvals": [
+            {name: approval[name] for name in _APPROVAL}
+            for approval in _approvals(plain, order)
+        ],
+        "results": {
+            name: plain["results"][name]
+            for name in sorted(plain["results"], key=order.of_node)
+        },
+        "messages": [
+            {name: message[name] for name in ("node_id", "role", "content")}
+            for message in sorted(
+                plain["messages"], key=lambda each: order.of_node(each["node_id"])
+            )
+        ],
+        "logs": list(_logs(plain, order)),
+        "result": plain["result"],
+        "error": _problem(plain, plain["error"]),
+    }
+
+
+def answered_by(view: RunView | Mapping[str, Any]) -> dict[str, Plain]:
+    """Who answered: index in the record's ``approvals`` (as a text) → ``by``."""
+    plain = _plain(view)
+    return {
+        str(index): approval["by"]
+        for index, approval in enumerate(_approvals(plain, _Order(plain)))
+        if approval["by"]
+    }
+
+
+def visit_of(task_id: str | None) -> int:
+    """The visit, from 1, that a task id such as ``"Draft:2"`` names; else 0."""
+    visit = (task_id or "").rpartition(":")[2]
+    return int(visit) if visit.isascii() and visit.isdigit() else 0
+
+
+_LOG_RANK = {"stdout": 0, "stderr": 1, "logging": 2}
+_APPROVAL = (
+    "node_id",
+    "message",
+    "options",
+    "payload",
+    "kind",
+    "state",
+    "value",
+    "reason",
+)
+
+
+def _plain(view: RunView | Mapping[str, Any]) -> Mapping[str, Any]:
+    return view.to_dict() if isinstance(view, RunView) else view
+
+
+class _Order:
+    """Sort keys; a node that the graph does not list comes after, by its id."""
+
+    def __init__(self, plain: Mapping[str, Any]) -> None:
+        self._nodes: Mapping[str, Plain] = plain["nodes"]
+        listed = [node["id"] for node in plain["graph"]["nodes"]]
+        self._place = {node: place for place, node in enumerate(listed)}
+        self._batches = {
+            node["id"]
+            for node in plain["graph"]["nodes"]
+            if node.get("kind") == "batch"
+        }
+
+    def nodes(self) -> list[tuple[str, Plain]]:
+        return [
+            (name, self._nodes[name]) for name in sorted(self._nodes, key=self.of_node)
+        ]
+
+    def of_node(self, node: str) -> _Key:
+        return (self._place.get(node, len(self._place)), node)
+
+    def of_visit(self, entry: Mapping[str, Any]) -> _Key:
+        return (*self.of_node(entry["node_id"]), visit_of(entry["task_id"]))
+
+    def of_stream(self, stream: Mapping[str, Any]) -> _Key:
+        """By attempt and ordinal within a visit; named streams come after."""
+        name = str(stream["stream"]).rpartition("/")[2]
+        is_ordinal = name.isascii() and name.isdigit()
+        within = (0, int(name), "") if is_ordinal else (1, 0, name)
+        attempt = stream["attempt"] or 0
+        return (*self.of_visit(stream), attempt, *within, stream["kind"])
+
+    def of_approval(self, approval: Mapping[str, Any]) -> _Key:
+        """In order of opening, but items of a batch may ask all at once."""
+        is_batch = approval["node_id"] in self._batches
+        return (*self.of_visit(approval), approval["message"] if is_batch else "")
+
+    def of_edge(self, edge: Mapping[str, Any]) -> _Key:
+        ends = (*self.of_node(edge["source"]), *self.of_node(edge["target"]))
+        return (*ends, edge["action"])
+
+    def of_log(self, log: Mapping[str, Any]) -> _Key:
+        return (*self.of_visit(log), _LOG_RANK[log["stream"]])
+
+
+def _node(plain: Mapping[str, Any], node: Mapping[str, Any]) -> Plain:
+    kept: Plain = {"status": node["status"], "visits": node["visits"]}
+    for name in ("action", "progress"):
+        if node[name] is not None:
+            kept[name] = node[name]
+    if node["error"] is not None:
+        kept["error"] = _problem(plain, node["error"])
+    return kept
+
+
+def _problem(plain: Mapping[str, Any], problem: Plain | None) -> Plain | None:
+    """An error without the run's id, which its sentence may name."""
+    if problem is None or not plain["run_id"]:
+        return problem
+    message = problem["message"].replace(plain["run_id"], "\N{HORIZONTAL ELLIPSIS}")
+    return {**problem, "message": message}
+
+
+def _edges(plain: Mapping[str, Any], order: _Order) -> list[Plain]:
+    return [
+        {name: edge[name] for name in ("source", "action", "target", "count")}
+        for edge in sorted(plain["edges"], key=order.of_edge)
+    ]
+
+
+def _approvals(plain: Mapping[str, Any], order: _Order) -> list[Plain]:
+    return sorted(plain["approvals"], key=order.of_approval)
+
+
+def _logs(plain: Mapping[str, Any], order: _Order) -> Iterator[Plain]:
+    """Output per node, visit and stream; how it was cut into pieces is chance."""
+    open_key: _Key = ()
+    merged: Plain = {}
+    for log in sorted(plain["logs"], key=order.of_log):
+        piece = {name: log[name] for name in ("node_id", "stream", "level", "text")}
+        key = order.of_log(log)
+        if merged and key == open_key and piece["stream"] != "logging":
+            merged["text"] += piece["text"]
+            continue
+        if merged:
+            yield merged
+        open_key, merged = key, piece
+    if merged:
+        yield merged
