@@ -6,7 +6,6 @@ which a notebook's comparison leaves out; the data is the same every time.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -107,7 +106,7 @@ def final_payload(
     view: RunView | Mapping[str, Any], *, compact: bool = False
 ) -> dict[str, Any]:
     """The data that a finished panel is drawn from; it asks nobody."""
-    record = _finite(static_record(view))
+    record = static_record(view)
     payload = {"version": VERSION, "final": True, "record": record}
     return {**payload, "compact": True} if compact else payload
 
@@ -136,14 +135,3 @@ def _begun(run: RunPort) -> RunView:
     if run.view.graph.nodes:
         return run.view
     return RunView(run_id=run.id, workflow=run.workflow, graph=run.graph)
-
-
-def _finite(value: Any) -> Any:
-    """The value with what JSON cannot say (infinities) as a text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return value

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from kgnb.panel.drawing import INK, MUTED, SVG_NAMESPACE
+from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WORDS = {
-    "idle": "not reached",
+    "idle": "○ not reached",
     "running": "● running",
     "waiting": "◔ waiting",
     "retrying": "↻ retrying",
@@ -70,7 +71,8 @@ def paint(svg: str, view: Mapping[str, Any]) -> str:
 
     Args:
         svg: A picture of :func:`kgnb.panel.drawing.draw`, with or without states.
-        view: A ``RunView`` or a record as a dict (``nodes`` and ``edges``).
+        view: A ``RunView`` or a record as a dict (``status``, ``nodes``, ``edges``).
+            Once it is over, what was not reached is drawn in dashes.
 
     Returns:
         The picture, or an empty text where ``svg`` is not such a picture.
@@ -78,6 +80,7 @@ def paint(svg: str, view: Mapping[str, Any]) -> str:
     root = _checked(svg)
     if root is None:
         return ""
+    is_over = view.get("status") in ENDED
     nodes = view.get("nodes") or {}
     counts = {
         f"{edge['source']}|{edge['action']}|{edge['target']}": int(edge["count"])
@@ -86,9 +89,9 @@ def paint(svg: str, view: Mapping[str, Any]) -> str:
     for group in root.iter("g"):
         node, edge = group.get("data-node"), group.get("data-edge")
         if node is not None:
-            _paint_node(group, nodes.get(node) or {})
+            _paint_node(group, nodes.get(node) or {}, is_over=is_over)
         elif edge is not None:
-            _paint_edge(group, counts.get(edge, 0))
+            _paint_edge(group, counts.get(edge, 0), is_over=is_over)
     root.set("xmlns", SVG_NAMESPACE)
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
@@ -129,35 +132,40 @@ def _local(element: ET.Element) -> str:
     return element.tag.removeprefix(f"{{{SVG_NAMESPACE}}}")
 
 
-def _paint_node(group: ET.Element, node: Mapping[str, Any]) -> None:
+def _paint_node(group: ET.Element, node: Mapping[str, Any], *, is_over: bool) -> None:
     state = str(node.get("status") or "idle")
     if state not in _PAINT:
         state = "idle"
-    visits = int(node.get("visits") or 0)
-    fill, line, ink, dashes = _PAINT[state]
-    is_cluster = "kgnb-cluster" in group.get("class", "")
     group.set("data-state", state)
+    if state == "idle" and not is_over:
+        return
+    fill, line, ink, dashes = _PAINT[state]
+    if "kgnb-cluster" in group.get("class", ""):
+        fill, ink = MUTED, MUTED
+    texts = {
+        "kgnb-state": WORDS[state],
+        "kgnb-count": times(int(node.get("visits") or 0)),
+    }
+    name = MUTED if state == "idle" else INK
+    inks = {"kgnb-label": name, "kgnb-state": ink, "kgnb-count": ink}
     for part in group:
-        if part.tag == "rect":
-            if not is_cluster:
-                part.set("fill", fill)
+        kind = part.get("class", "")
+        if part.tag in ("rect", "path"):
             part.set("stroke", line)
+        if part.tag == "rect":
+            part.set("fill", fill)
             if dashes:
                 part.set("stroke-dasharray", dashes)
-        elif part.get("class") == "kgnb-pile":
-            part.set("stroke", line)
-        elif part.get("class") == "kgnb-label" and not is_cluster:
-            part.set("fill", MUTED if state == "idle" else INK)
-        elif part.get("class") == "kgnb-state":
-            part.text = WORDS[state]
-            part.set("fill", MUTED if is_cluster else ink)
-        elif part.get("class") == "kgnb-count":
-            part.text = times(visits)
-            part.set("fill", MUTED if is_cluster else ink)
+        if kind in inks:
+            part.set("fill", inks[kind])
+        if kind in texts:
+            part.text = texts[kind]
 
 
-def _paint_edge(group: ET.Element, count: int) -> None:
+def _paint_edge(group: ET.Element, count: int, *, is_over: bool) -> None:
     group.set("data-count", str(count))
+    if not count and not is_over:
+        return
     if not count:
         group.set("opacity", "0.55")
     colour = _TAKEN if count else _NOT_TAKEN

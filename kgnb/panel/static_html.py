@@ -23,6 +23,7 @@ from kgnb.panel.summary import (
     who,
 )
 from kgnb.panel.text import escape, label, shown
+from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +69,8 @@ def _page(
         f'<span class="kgnb-pill" data-state="{escape(status)}">'
         f"{escape(RUN_WORDS[status])}</span></p>"
     )
+    if status not in ENDED:
+        yield '<p class="kgnb-note">This run had not ended when this was saved.</p>'
     if svg := record_svg(record):
         yield (
             '<div class="kgnb-picture" tabindex="0" role="group" '
