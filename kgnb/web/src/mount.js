@@ -1,0 +1,141 @@
+/**
+ * Putting a run on the page: a live panel, or the record of one that has ended.
+ *
+ * @import * as wire from "./wire.d.ts"
+ * @import { RunMetadata, RunRecord } from "./record.js"
+ */
+
+import { ways } from "./pool.js";
+import { recordView } from "./record.js";
+import { ENDED, emptyNode, emptyView, graphSpec } from "./reduce.js";
+import { Route } from "./route.js";
+import { Panel } from "./views/panel.js";
+
+/** The MIME type of a run in a notebook's output. */
+export const MIME = "application/vnd.kgnb.run+json";
+
+/**
+ * What a notebook's output holds under {@link MIME}.
+ * @typedef {object} Bundle
+ * @property {number} version
+ * @property {boolean} final
+ * @property {string} [name]
+ * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph]
+ * @property {RunRecord} [record]
+ */
+
+/**
+ * Draw a run that has ended. It connects nowhere and takes no click.
+ * @param {Element} host
+ * @param {RunRecord} record
+ * @param {RunMetadata} metadata
+ * @param {AbortSignal} signal
+ * @returns {Panel}
+ */
+export function mountRecord(host, record, metadata, signal) {
+  const panel = new Panel({
+    signal,
+    isFinal: true,
+    isArmed: () => false,
+    via: () => "",
+    command: () => Promise.reject(new Error("a record takes no commands")),
+  });
+  panel.show(recordView(record, metadata), null);
+  panel.draw();
+  place(host, panel, signal);
+  return panel;
+}
+
+/**
+ * @typedef {object} LiveOptions
+ * @property {string} runId
+ * @property {Parameters<typeof ways>[0]} target
+ * @property {string} [name] of the workflow, until the log is read
+ * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph] likewise
+ * @property {() => boolean} [isArmed] whether clicks may be sent from this page
+ * @property {(view: wire.RunView) => void} [onEnd] called once, when the end is read live
+ */
+
+/**
+ * Draw a run as it goes on.
+ * @param {Element} host
+ * @param {LiveOptions} options
+ * @param {AbortSignal} signal
+ * @returns {Panel}
+ */
+export function mountLive(host, options, signal) {
+  const { runId, target, isArmed = () => true, onEnd } = options;
+  /** @type {Route | undefined} */
+  let route;
+  const pageUrl =
+    target.baseUrl && target.log !== "kernel"
+      ? `${target.baseUrl}kgnb/runs/${encodeURIComponent(runId)}`
+      : "";
+  const panel = new Panel(
+    {
+      signal,
+      isFinal: false,
+      isArmed: () => isArmed() && !!route?.connection && panel.connection.kind !== "closed",
+      via: () => route?.via ?? "",
+      command: (frame) =>
+        route?.command(frame) ?? Promise.reject(new Error("not connected")),
+    },
+    target.via === "page" ? "" : pageUrl,
+  );
+  panel.show(placeholder(options), null);
+  panel.draw();
+  place(host, panel, signal);
+  let isOver = false;
+  route = new Route(
+    runId,
+    ways(target),
+    {
+      onView: (view, event) => {
+        panel.show(view, event);
+        if (isOver || !ENDED.has(view.status)) return;
+        isOver = true;
+        onEnd?.(view);
+      },
+      onState: (state) => panel.connect(state),
+    },
+    signal,
+  );
+  return panel;
+}
+
+/** @param {LiveOptions} options @returns {wire.RunView} the graph at least, until more is known */
+function placeholder({ runId, name, graph }) {
+  const view = emptyView();
+  view.run_id = runId;
+  view.workflow = name ?? "";
+  view.graph = graphSpec(graph ?? {});
+  for (const node of view.graph.nodes) view.nodes[node.id] = emptyNode();
+  return view;
+}
+
+/** @param {Element} host @param {Panel} panel @param {AbortSignal} signal */
+function place(host, panel, signal) {
+  host.replaceChildren(panel.element);
+  // For whoever inspects or tests a page: what the panel knows, read-only.
+  Object.defineProperty(panel.element, "kgnb", {
+    configurable: true,
+    get: () => ({ view: panel.view, connection: panel.connection }),
+  });
+  signal.addEventListener("abort", () => panel.element.remove());
+}
+
+/**
+ * The base URL of the Jupyter server that served this page, if one did.
+ * @returns {string | null}
+ */
+export function pageBaseUrl() {
+  try {
+    const config = document.getElementById("jupyter-config-data")?.textContent;
+    const { baseUrl } = JSON.parse(config ?? "{}");
+    if (typeof baseUrl !== "string") return null;
+    const url = new URL(baseUrl, location.href);
+    return url.origin === location.origin ? url.pathname : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * What is left of a run when all that chance decided is taken out; the twin of
+ * kgnb/protocol/record.py. And the way back: a record as a view, for drawing.
+ *
+ * @import * as wire from "./wire.d.ts"
+ */
+
+import { emptyNode, emptyView, graphSpec } from "./reduce.js";
+
+/**
+ * @typedef {object} RecordNode
+ * @property {wire.NodeStatus} status
+ * @property {number} visits
+ * @property {string} [action]
+ * @property {wire.ProgressView} [progress]
+ * @property {wire.Problem | null} [error]
+ */
+
+/**
+ * @typedef {object} RunRecord
+ * @property {string} workflow
+ * @property {wire.RunStatus} status
+ * @property {wire.GraphSpec} graph
+ * @property {Record<string, RecordNode>} nodes
+ * @property {wire.EdgeView[]} edges
+ * @property {{node_id: string, visit: number, kind: wire.TokenKind, text: string}[]} streams
+ * @property {Pick<wire.ApprovalView, "node_id" | "message" | "options" | "payload"
+ *   | "kind" | "state" | "value" | "reason">[]} approvals
+ * @property {Record<string, wire.Json>} results
+ * @property {wire.MessageView[]} messages
+ * @property {Omit<wire.LogView, "task_id">[]} logs
+ * @property {wire.Json} result
+ * @property {wire.Problem | null} error
+ */
+
+/**
+ * What a record leaves out and the output's metadata may hold.
+ * @typedef {object} RunMetadata
+ * @property {string | null} [run_id]
+ * @property {string | null} [kernel_id]
+ * @property {string | null} [base_url]
+ * @property {"server" | "kernel"} [log]
+ * @property {string[]} [transports]
+ * @property {string | null} [started_at]
+ * @property {string | null} [ended_at]
+ * @property {Record<string, number>} [durations]
+ * @property {Record<string, wire.By>} [answered_by]
+ */
+
+/**
+ * The reproducible part of a run; the view is only read, but its values are shared.
+ * @param {wire.RunView} view
+ * @returns {RunRecord}
+ */
+export function staticRecord(view) {
+  const order = new Order(view);
+  return {
+    workflow: view.workflow,
+    status: view.status,
+    graph: view.graph,
+    nodes: Object.fromEntries(
+      order
+        .sorted(Object.entries(view.nodes), ([id]) => order.ofNode(id))
+        .map(([id, node]) => [id, recordNode(view, node)]),
+    ),
+    edges: order
+      .sorted(view.edges, (edge) => order.ofEdge(edge))
+      .map(({ source, action, target, count }) => ({ source, action, target, count })),
+    streams: order
+      .sorted(view.streams, (stream) => order.ofStream(stream))
+      .map(({ node_id, task_id, kind, text }) => ({
+        node_id,
+        visit: visitOf(task_id),
+        kind,
+        text,
+      })),
+    approvals: orderedApprovals(view, order).map(
+      ({ node_id, message, options, payload, kind, state, value, reason }) => ({
+        node_id,
+        message,
+        options,
+        payload,
+        kind,
+        state,
+        value,
+        reason,
+      }),
+    ),
+    results: Object.fromEntries(
+      order.sorted(Object.entries(view.results), ([id]) => order.ofNode(id)),
+    ),
+    messages: order
+      .sorted(view.messages, (message) => order.ofNode(message.node_id))
+      .map(({ node_id, role, content }) => ({ node_id, role, content })),
+    logs: recordLogs(view, order),
+    result: view.result,
+    error: recordProblem(view, view.error),
+  };
+}
+
+/**
+ * What goes into the output's metadata beside the record.
+ * @param {wire.RunView} view
+ * @returns {RunMetadata}
+ */
+export function recordMetadata(view) {
+  /** @type {Record<string, number>} */
+  const durations = {};
+  for (const [id, node] of Object.entries(view.nodes)) {
+    if (node.duration !== null) durations[id] = node.duration;
+  }
+  /** @type {Record<string, wire.By>} */
+  const answeredBy = {};
+  orderedApprovals(view, new Order(view)).forEach(({ by }, index) => {
+    if (by && Object.keys(by).length) answeredBy[String(index)] = by;
+  });
+  return {
+    started_at: view.started_at,
+    ended_at: view.ended_at,
+    durations,
+    answered_by: answeredBy,
+  };
+}
+
+/**
+ * A record as a view, so that one panel draws both. Ids are made up; nothing of it
+ * may be sent anywhere.
+ * @param {RunRecord} record
+ * @param {RunMetadata} [metadata]
+ * @returns {wire.RunView}
+ */
+export function recordView(record, metadata = {}) {
+  const view = emptyView();
+  view.run_id = metadata.run_id ?? "";
+  view.workflow = record.workflow;
+  view.status = record.status;
+  view.started_at = metadata.started_at ?? null;
+  view.ended_at = metadata.ended_at ?? null;
+  view.graph = graphSpec(record.graph);
+  for (const [id, node] of Object.entries(record.nodes)) {
+    const duration = metadata.durations?.[id] ?? null;
+    view.nodes[id] = { ...emptyNode(), error: null, ...node, duration };
+  }
+  view.edges = record.edges;
+  view.streams = record.streams.map((stream, index) => ({
+    stream: String(index),
+    node_id: stream.node_id,
+    task_id: `${stream.node_id}:${stream.visit}`,
+    attempt: null,
+    kind: stream.kind,
+    text: stream.text,
+    length: stream.text.length,
+    final: true,
+  }));
+  view.approvals = record.approvals.map((approval, index) => ({
+    ...approval,
+    approval_id: `recorded-${index}`,
+    task_id: null,
+    args_hash: "",
+    schema: null,
+    name: null,
+    expires_at: null,
+    on_timeout: null,
+    need: 1,
+    approvers: null,
+    opened_at: "",
+    by: metadata.answered_by?.[String(index)] ?? null,
+  }));
+  view.results = record.results;
+  view.messages = record.messages;
+  view.logs = record.logs.map((log) => ({ ...log, task_id: null }));
+  view.result = record.result;
+  view.error = record.error;
+  return view;
+}
+
+/**
+ * @param {string | null} taskId
+ * @returns {number} the visit, from 1, that an id such as "Draft:2" names; else 0
+ */
+export function visitOf(taskId) {
+  const visit = (taskId ?? "").split(":").at(-1) ?? "";
+  return /^[0-9]+$/.test(visit) ? Number(visit) : 0;
+}
+
+/** @typedef {(string | number)[]} Key */
+
+const LOG_RANK = new Map([
+  ["stdout", 0],
+  ["stderr", 1],
+  ["logging", 2],
+]);
+
+/** Sort keys; a node that the graph does not list comes after, by its id. */
+class Order {
+  #place;
+  #batches;
+
+  /** @param {wire.RunView} view */
+  constructor(view) {
+    const { nodes } = view.graph;
+    this.#place = new Map(nodes.map((node, place) => [node.id, place]));
+    this.#batches = new Set(
+      nodes.filter((node) => node.kind === "batch").map((node) => node.id),
+    );
+  }
+
+  /**
+   * @template T
+   * @param {T[]} entries
+   * @param {(entry: T) => Key} keyOf
+   * @returns {T[]}
+   */
+  sorted(entries, keyOf) {
+    return entries
+      .map((entry) => ({ entry, key: keyOf(entry) }))
+      .sort((one, other) => compareKeys(one.key, other.key))
+      .map(({ entry }) => entry);
+  }
+
+  /** @param {string} id @returns {Key} */
+  ofNode(id) {
+    return [this.#place.get(id) ?? this.#place.size, id];
+  }
+
+  /** @param {{node_id: string, task_id: string | null}} entry @returns {Key} */
+  ofVisit(entry) {
+    return [...this.ofNode(entry.node_id), visitOf(entry.task_id)];
+  }
+
+  /** @param {wire.StreamView} stream @returns {Key} */
+  ofStream(stream) {
+    const name = stream.stream.split("/").at(-1) ?? "";
+    const within = /^[0-9]+$/.test(name) ? [0, Number(name), ""] : [1, 0, name];
+    return [...this.ofVisit(stream), stream.attempt ?? 0, ...within, stream.kind];
+  }
+
+  /** @param {wire.ApprovalView} approval @returns {Key} */
+  ofApproval(approval) {
+    const isBatch = this.#batches.has(approval.node_id);
+    return [...this.ofVisit(approval), isBatch ? approval.message : ""];
+  }
+
+  /** @param {wire.EdgeView} edge @returns {Key} */
+  ofEdge(edge) {
+    return [...this.ofNode(edge.source), ...this.ofNode(edge.target), edge.action];
+  }
+
+  /** @param {wire.LogView} log @returns {Key} */
+  ofLog(log) {
+    return [...this.ofVisit(log), LOG_RANK.get(log.stream) ?? 3];
+  }
+}
+
+/** @param {Key} one @param {Key} other @returns {number} as Python compares tuples */
+function compareKeys(one, other) {
+  for (let index = 0; index < one.length; index++) {
+    const a = one[index] ?? "";
+    const b = other[index] ?? "";
+    if (a === b) continue;
+    if (typeof a === "string" && typeof b === "string") return compareTexts(a, b);
+    return Number(a) - Number(b);
+  }
+  return 0;
+}
+
+/** @param {string} one @param {string} other @returns {number} by code point */
+function compareTexts(one, other) {
+  const a = Array.from(one);
+  const b = Array.from(other);
+  for (let index = 0; index < Math.min(a.length, b.length); index++) {
+    const x = a[index]?.codePointAt(0) ?? 0;
+    const y = b[index]?.codePointAt(0) ?? 0;
+    if (x !== y) return x - y;
+  }
+  return a.length - b.length;
+}
+
+/** @param {wire.RunView} view @param {wire.NodeView} node @returns {RecordNode} */
+function recordNode(view, node) {
+  /** @type {RecordNode} */
+  const kept = { status: node.status, visits: node.visits };
+  if (node.action !== null) kept.action = node.action;
+  if (node.progress !== null) kept.progress = node.progress;
+  if (node.error !== null) kept.error = recordProblem(view, node.error);
+  return kept;
+}
+
+/**
+ * An error without the run's id, which its sentence may name.
+ * @param {wire.RunView} view
+ * @param {wire.Problem | null} problem
+ */
+function recordProblem(view, problem) {
+  if (!problem || !view.run_id) return problem;
+  return { ...problem, message: problem.message.replaceAll(view.run_id, "…") };
+}
+
+/** @param {wire.RunView} view @param {Order} order */
+function orderedApprovals(view, order) {
+  return order.sorted(view.approvals, (approval) => order.ofApproval(approval));
+}
+
+/**
+ * Output per node, visit and stream; how it was cut into pieces is chance.
+ * @param {wire.RunView} view
+ * @param {Order} order
+ */
+function recordLogs(view, order) {
+  /** @type {RunRecord["logs"]} */
+  const merged = [];
+  let openKey = "";
+  for (const log of order.sorted(view.logs, (entry) => order.ofLog(entry))) {
+    const { node_id, stream, level, text } = log;
+    const key = JSON.stringify(order.ofLog(log));
+    const last = merged.at(-1);
+    if (last && key === openKey && stream !== "logging") last.text += text;
+    else merged.push({ node_id, stream, level, text });
+    openKey = key;
+  }
+  return merged;
+}

@@ -1,0 +1,120 @@
+/**
+ * Which connection a run is read over: the first that works and knows the run.
+ *
+ * @import * as wire from "./wire.d.ts"
+ * @import { Connection, ConnectionState } from "./connect.js"
+ * @import { Refusal } from "./feed.js"
+ */
+
+import { CommandError } from "./connect.js";
+
+/** What to do where no way leads to the run. */
+export const NO_WAY =
+  "No way to the run from here: neither a kgnb server extension nor this notebook's " +
+  "kernel answers. The panel shows what was saved and cannot take clicks. Answer in " +
+  "Python with run.answer(approval_id, value), or enable the server extension and " +
+  "reload.";
+
+const FIRST_RETRY = 2000;
+const MAX_RETRY = 30_000;
+
+export class Route {
+  /** @type {ConnectionState} */
+  state = { kind: "connecting" };
+  /** @type {Connection | null} */
+  connection = null;
+  #runId;
+  #candidates;
+  #events;
+  #signal;
+  #delay = FIRST_RETRY;
+
+  /**
+   * Starts at once and ends with the signal.
+   * @param {string} runId
+   * @param {(() => Connection | null)[]} candidates best first; null where one is not there
+   * @param {object} events
+   * @param {(view: wire.RunView, event: wire.AnyEvent | null) => void} events.onView
+   * @param {(state: ConnectionState) => void} events.onState
+   * @param {AbortSignal} signal
+   */
+  constructor(runId, candidates, events, signal) {
+    this.#runId = runId;
+    this.#candidates = candidates;
+    this.#events = events;
+    this.#signal = signal;
+    this.#seek();
+  }
+
+  /** The way's name, or "" while there is none. */
+  get via() {
+    return this.connection?.transport.name ?? "";
+  }
+
+  /**
+   * @param {Record<string, unknown>} frame
+   * @returns {Promise<wire.Frame>}
+   */
+  command(frame) {
+    if (this.connection) return this.connection.command(frame);
+    return Promise.reject(new CommandError({ code: "unavailable", message: NO_WAY }));
+  }
+
+  async #seek() {
+    let reason = "";
+    for (const candidate of this.#candidates) {
+      const connection = candidate();
+      if (!connection) continue;
+      const isThere = await connection.settled(this.#signal);
+      if (this.#signal.aborted) return;
+      if (isThere) {
+        const refusal = await this.#read(connection);
+        if (!refusal || this.#signal.aborted) return;
+        reason = refusal.message;
+      } else if ("reason" in connection.state) {
+        reason ||= connection.state.reason;
+      }
+    }
+    this.#setState({ kind: "offline", reason });
+    const timer = setTimeout(() => this.#seek(), this.#delay);
+    this.#signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    this.#delay = Math.min(MAX_RETRY, this.#delay * 2);
+  }
+
+  /**
+   * Read the run over `connection`, until it turns out not to know it.
+   * @param {Connection} connection
+   * @returns {Promise<Refusal | null>} why it will not do, or null when the signal ended it
+   */
+  #read(connection) {
+    this.connection = connection;
+    const tried = new AbortController();
+    const signal = AbortSignal.any([this.#signal, tried.signal]);
+    return new Promise((resolve) => {
+      /** @param {Refusal | null} refusal */
+      const leave = (refusal) => {
+        if (refusal) this.connection = null;
+        tried.abort();
+        resolve(refusal);
+      };
+      this.#signal.addEventListener("abort", () => leave(null), { once: true });
+      connection.onState((state) => {
+        if (state.kind === "closed" || state.kind === "offline") {
+          leave({ code: "unavailable", message: state.reason });
+        } else {
+          this.#setState(state);
+        }
+      }, signal);
+      this.#setState(connection.state);
+      const watcher = { onView: this.#events.onView, onRefused: leave };
+      connection.watch(this.#runId, watcher, signal);
+    });
+  }
+
+  /** @param {ConnectionState} state */
+  #setState(state) {
+    this.state = state;
+    if (state.kind === "live") this.#delay = FIRST_RETRY;
+    this.#events.onState(state);
+  }
+}

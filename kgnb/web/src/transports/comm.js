@@ -1,0 +1,76 @@
+/**
+ * The last way: a comm. It shares the shell channel with the cells, so on some kernels
+ * it is deaf while one runs; the panel says so.
+ *
+ * @import { ChannelEvents, Kernel, Transport, WidgetModel } from "./transport.d.ts"
+ */
+
+import { randomId } from "../ids.js";
+
+/** Shown when a click over a comm is not confirmed in time. */
+export const KERNEL_BUSY =
+  "The kernel is busy and cannot hear this click over the widget channel; it will be " +
+  "delivered when the cell ends. Or interrupt the cell, or enable the kgnb server " +
+  "extension.";
+
+const TARGET = "kgnb";
+
+/**
+ * A comm of our own, where the front end lets us open one (JupyterLab, Notebook 7).
+ * @param {Kernel} kernel
+ * @returns {Transport}
+ */
+export function commTransport(kernel) {
+  return {
+    name: "comm",
+    patience: null,
+    open: async (events) => {
+      if (!kernel.createComm) throw new Error("no comms here");
+      const comm = kernel.createComm(TARGET);
+      comm.onMsg = (message) => deliver(message?.content?.data, events);
+      comm.onClose = () => events.onClose(1006, "the kernel closed the channel");
+      comm.open({ frames: [] });
+      return {
+        send: (frame) => void comm.send({ frames: [frame] }),
+        close: () => {
+          comm.onClose = () => {};
+          if (!comm.isDisposed) comm.close();
+        },
+      };
+    },
+  };
+}
+
+/**
+ * The widget's own comm: all that an anywidget has in VS Code or Colab.
+ * @param {WidgetModel} model
+ * @returns {Transport}
+ */
+export function modelTransport(model) {
+  return {
+    name: "comm",
+    patience: null,
+    open: async (events) => {
+      const client = randomId();
+      /** @param {any} message */
+      const onMessage = (message) => deliver(message?.kgnb, events);
+      model.on("msg:custom", onMessage);
+      model.send({ kgnb: { client, frames: [] } });
+      return {
+        send: (frame) => model.send({ kgnb: { client, frames: [frame] } }),
+        close: () => {
+          model.off("msg:custom", onMessage);
+          model.send({ kgnb: { client, frames: [], final: true } });
+        },
+      };
+    },
+  };
+}
+
+/** @param {any} data @param {ChannelEvents} events */
+function deliver(data, events) {
+  if (!data) return;
+  events.onActivity();
+  for (const frame of data.frames ?? []) events.onFrame(frame);
+  if (data.closed) events.onClose(data.closed.code ?? 1000, data.closed.reason ?? "");
+}

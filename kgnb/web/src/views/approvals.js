@@ -1,0 +1,255 @@
+/**
+ * Questions to a person, outside of any model's text.
+ *
+ * Everything that is approved is shown, hidden characters by their number. A card takes
+ * no click in its first half second: nobody approves what has just moved under his
+ * finger.
+ *
+ * @import * as wire from "../wire.d.ts"
+ * @import { Context } from "./context.js"
+ */
+
+import { KERNEL_BUSY } from "../transports/comm.js";
+import { answerForm } from "./answer-form.js";
+import { labelOf } from "./context.js";
+import { fold, h, icon, setText } from "./elements.js";
+import { decidedBy, duration, inline, moment, plural } from "./format.js";
+import { hidesSomething, visible } from "./visible.js";
+import { valueBox } from "./value.js";
+
+const ARMING = 500;
+const UNCONFIRMED = 2000;
+
+export class Approvals {
+  /** @type {Map<string, Card>} */
+  #cards = new Map();
+  #decided = fold("decisions", "Decisions");
+  #drawn = "";
+  #context;
+
+  /** @param {Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.element = h("div", { class: "kgnb-approvals" });
+    this.decisions = this.#decided.element;
+  }
+
+  /** @param {wire.RunView} view */
+  update(view) {
+    const open = view.approvals.filter((approval) => approval.state === "open");
+    const keys = new Set(open.map(keyOf));
+    for (const [key, card] of this.#cards) {
+      if (keys.has(key)) continue;
+      card.remove();
+      this.#cards.delete(key);
+    }
+    for (const approval of open) this.#show(approval, labelOf(view, approval.node_id));
+    this.#showDecided(view);
+  }
+
+  /** @param {wire.ApprovalView} approval @param {string} label */
+  #show(approval, label) {
+    const key = keyOf(approval);
+    const known = this.#cards.get(key);
+    if (known) return known.update();
+    const card = new Card(approval, label, this.#context);
+    this.#cards.set(key, card);
+    this.element.append(card.element);
+    this.#context.announce(`${label} asks: ${approval.message}`);
+  }
+
+  /** @param {wire.RunView} view */
+  #showDecided(view) {
+    const decided = view.approvals.filter((approval) => approval.state !== "open");
+    const { element, count } = this.#decided;
+    element.hidden = decided.length === 0;
+    setText(count, String(decided.length));
+    const now = decided.map((entry) => `${keyOf(entry)}${entry.state}`).join();
+    if (now === this.#drawn) return;
+    this.#drawn = now;
+    if (this.#context.isFinal) element.open = true;
+    element.lastElementChild?.replaceChildren(
+      ...decided.map((approval) => decision(approval, labelOf(view, approval.node_id))),
+    );
+  }
+}
+
+/** @param {wire.ApprovalView} approval @returns {string} another text is another card */
+function keyOf(approval) {
+  return `${approval.approval_id} ${approval.args_hash}`;
+}
+
+/** @param {wire.ApprovalView} approval @param {string} label */
+function decision(approval, label) {
+  /** @type {Record<string, string>} */
+  const outcomes = { timed_out: "timed out", cancelled: "not answered" };
+  const value = h(
+    "span",
+    { class: "kgnb-decision-value" },
+    outcomes[approval.state] ?? visible(inline(approval.value)),
+  );
+  const isTakenAnyway = approval.state === "timed_out" && approval.value !== null;
+  const taken = isTakenAnyway && `: ${inline(approval.value)}`;
+  const who = [decidedBy(approval.by), moment(approval.by?.at)].filter(Boolean);
+  return h(
+    "div",
+    { class: "kgnb-decision", "data-state": approval.state },
+    icon(approval.state === "answered" ? "completed" : "cancelled"),
+    h(
+      "div",
+      { class: "kgnb-decision-body" },
+      h("div", { class: "kgnb-decision-question" }, `${label}: `, visible(approval.message)),
+      h("div", null, value, taken, who.length > 0 && ` · ${who.join(" · ")}`),
+      approval.reason && h("div", { class: "kgnb-decision-reason" }, approval.reason),
+      approval.payload !== null &&
+        h("details", null, h("summary", null, "what was shown"), valueBox(approval.payload)),
+    ),
+  );
+}
+
+export class Card {
+  #approval;
+  #context;
+  #note = h("p", { class: "kgnb-card-note", role: "status" });
+  #deadline = h("p", { class: "kgnb-card-deadline" });
+  #form;
+  #isOld = false;
+  #isSent = false;
+  #done = new AbortController();
+
+  /**
+   * @param {wire.ApprovalView} approval
+   * @param {string} label who asks
+   * @param {Context} context
+   */
+  constructor(approval, label, context) {
+    this.#approval = approval;
+    this.#context = context;
+    const signal = AbortSignal.any([context.signal, this.#done.signal]);
+    this.#form = answerForm(approval, (value, reason) => this.#send(value, reason), signal);
+    const title = h("p", { class: "kgnb-card-question" }, visible(approval.message));
+    this.element = h(
+      "section",
+      {
+        class: "kgnb-card",
+        "aria-label": `${label} asks`,
+        "data-approval": approval.approval_id,
+      },
+      h("p", { class: "kgnb-card-who" }, icon("waiting"), `${label} asks`),
+      title,
+      approval.payload !== null && approval.kind !== "edit" && payloadBox(approval.payload),
+      hidesAnything(approval) && hiddenNote(),
+      this.#form,
+      this.#deadline,
+      this.#note,
+    );
+    this.update();
+    setTimeout(() => {
+      this.#isOld = true;
+      this.update();
+    }, ARMING);
+    const clock = setInterval(() => this.#tick(), 1000);
+    signal.addEventListener("abort", () => clearInterval(clock));
+  }
+
+  update() {
+    const isArmed = this.#context.isArmed() && this.#isOld && !this.#isSent;
+    this.#form.disabled = !isArmed;
+    this.element.dataset.armed = String(isArmed);
+    this.#tick();
+  }
+
+  remove() {
+    this.#done.abort();
+    this.element.remove();
+  }
+
+  #tick() {
+    const { expires_at, on_timeout, need } = this.#approval;
+    const left = (Date.parse(expires_at ?? "") - Date.now()) / 1000;
+    const parts = [];
+    if (need > 1) parts.push(`Needs ${need} people.`);
+    if (!Number.isNaN(left)) {
+      const then = on_timeout === null ? "times out" : `becomes “${inline(on_timeout)}”`;
+      const when = left > 0 ? `in ${duration(left)}` : "now";
+      parts.push(`Unanswered, it ${then} ${when}.`);
+    }
+    setText(this.#deadline, parts.join(" "));
+    this.#deadline.hidden = parts.length === 0;
+  }
+
+  /** @param {wire.Json} value @param {string | undefined} reason */
+  async #send(value, reason) {
+    if (this.#isSent || !this.#isOld || !this.#context.isArmed()) return;
+    this.#isSent = true;
+    this.update();
+    this.#say("Sending…", "");
+    const late = setTimeout(() => {
+      const isComm = this.#context.via() === "comm";
+      this.#say(isComm ? KERNEL_BUSY : "Not confirmed yet; still trying.", "late");
+    }, UNCONFIRMED);
+    const { approval_id, args_hash } = this.#approval;
+    try {
+      await this.#context.command({
+        type: "answer",
+        approval_id,
+        value,
+        args_hash,
+        ...(reason ? { reason } : {}),
+      });
+      this.#say("Recorded.", "done");
+    } catch (error) {
+      // Refused: the card stands open again, except where there is nothing left to say.
+      const code = /** @type {any} */ (error).code ?? "";
+      this.#isSent = ["already_answered", "expired"].includes(code);
+      this.#say(refusal(/** @type {any} */ (error)), "error");
+      this.update();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** @param {string} text @param {string} kind */
+  #say(text, kind) {
+    setText(this.#note, text);
+    this.#note.dataset.kind = kind;
+  }
+}
+
+/** @param {{code?: string, message?: string, data?: any}} error */
+function refusal({ code, message, data }) {
+  if (code !== "already_answered") return `Not accepted: ${message || code}`;
+  const winner = data?.value !== undefined ? ` with “${inline(data.value)}”` : "";
+  const who = data?.by ? ` by ${decidedBy(data.by)}` : "";
+  return `Already answered${winner}${who}.`;
+}
+
+/** @param {wire.Json} payload */
+function payloadBox(payload) {
+  const box = valueBox(payload);
+  const lines = (box.textContent ?? "").split("\n").length;
+  const size = lines > 24 && h("p", { class: "kgnb-card-size" }, `${plural(lines, "line")}, scroll to read all`);
+  return h("div", { class: "kgnb-card-payload" }, box, size);
+}
+
+/** @param {wire.ApprovalView} approval */
+function hidesAnything({ message, payload, options }) {
+  return [message, payload, options].some((part) => hidesSomething(unescaped(part)));
+}
+
+/** @param {wire.Json} value */
+function unescaped(value) {
+  /** @type {string[]} */
+  const texts = [];
+  JSON.stringify(value, (key, part) => {
+    texts.push(key);
+    if (typeof part === "string") texts.push(part);
+    return part;
+  });
+  return texts.join("\n");
+}
+
+function hiddenNote() {
+  const text = "This holds characters that do not show; each stands here by its number.";
+  return h("p", { class: "kgnb-card-warning" }, text);
+}

@@ -1,0 +1,24 @@
+/**
+ * What the views of one panel share.
+ *
+ * @import * as wire from "../wire.d.ts"
+ */
+
+/**
+ * @typedef {object} Context
+ * @property {AbortSignal} signal every listener ends with it
+ * @property {boolean} isFinal a record: connects nowhere, sends nothing
+ * @property {() => boolean} isArmed whether clicks may be sent from here
+ * @property {() => string} via the way that commands take, or ""
+ * @property {(frame: Record<string, unknown>) => Promise<wire.Frame>} command
+ * @property {(text: string) => void} announce read out, politely
+ */
+
+/**
+ * The node's name as the picture has it.
+ * @param {wire.RunView} view
+ * @param {string} id
+ */
+export function labelOf(view, id) {
+  return view.graph.nodes.find((node) => node.id === id)?.label ?? id;
+}

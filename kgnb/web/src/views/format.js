@@ -1,0 +1,58 @@
+/** Numbers, times and values as people read them. */
+
+/**
+ * @param {number} seconds
+ * @returns {string} "0.8 s", "42 s", "3:07", "1:02:09"
+ */
+export function duration(seconds) {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 60) % 60, whole % 60];
+  const hours = Math.floor(whole / 3600);
+  const [minutes = 0, rest = 0] = parts;
+  const tail = String(rest).padStart(2, "0");
+  return hours
+    ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}`
+    : `${minutes}:${tail}`;
+}
+
+/**
+ * @param {string | null | undefined} stamp RFC 3339
+ * @returns {string} the reader's own date and time, or "" for what is no time
+ */
+export function moment(stamp) {
+  const time = Date.parse(stamp ?? "");
+  if (Number.isNaN(time)) return "";
+  return new Date(time).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+}
+
+/** @param {number} count @param {string} one @returns {string} "1 line", "1,204 lines" */
+export function plural(count, one) {
+  return `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * @param {import("../wire.d.ts").Json} value
+ * @returns {string} a text as it is, anything else as readable JSON
+ */
+export function readable(value) {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+/** @param {import("../wire.d.ts").Json} value @returns {string} on one line */
+export function inline(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** @param {import("../wire.d.ts").By | null} by @returns {string} "Ann (page)", "a script" */
+export function decidedBy(by) {
+  if (!by) return "";
+  if (by.kind === "script") return "a script";
+  if (by.kind === "policy") return "a rule";
+  const via = by.via ? ` (${by.via})` : "";
+  return `${by.user ?? "somebody"}${via}`;
+}

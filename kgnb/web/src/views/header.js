@@ -1,0 +1,145 @@
+/**
+ * The top line: what runs, how it is, how long, and whether this view is alive.
+ *
+ * @import * as wire from "../wire.d.ts"
+ * @import { ConnectionState } from "../connect.js"
+ * @import { Context } from "./context.js"
+ */
+
+import { ENDED } from "../reduce.js";
+import { NO_WAY } from "../route.js";
+import { Chip, h, icon, setText } from "./elements.js";
+import { duration, moment } from "./format.js";
+
+/** @type {Record<ConnectionState["kind"], string>} */
+const CONNECTION = {
+  connecting: "connecting",
+  live: "live",
+  stale: "not answering",
+  reconnecting: "reconnecting",
+  offline: "offline",
+  closed: "closed",
+};
+
+export class Header {
+  #chip = new Chip("kgnb-run-chip");
+  #title = h("h2", { class: "kgnb-title" });
+  #elapsed = h("span", { class: "kgnb-elapsed" });
+  #connectionWord = h("span", null);
+  #connection = h("span", { class: "kgnb-connection" }, icon("live"), this.#connectionWord);
+  #cancel = h("button", { type: "button", class: "kgnb-button kgnb-quiet" }, "Cancel run");
+  #link = h("a", {
+    class: "kgnb-open",
+    target: "_blank",
+    rel: "noopener",
+    title: "Open in a tab",
+    "aria-label": "Open in a tab",
+    hidden: true,
+  }, icon("open"));
+  #note = h("p", { class: "kgnb-note", hidden: true });
+  #context;
+  #isCancelling = false;
+
+  /** @param {Context} context @param {string} [pageUrl] of the run's own page */
+  constructor(context, pageUrl) {
+    this.#context = context;
+    if (pageUrl && !context.isFinal) {
+      this.#link.href = pageUrl;
+      this.#link.hidden = false;
+    }
+    this.element = h(
+      "header",
+      { class: "kgnb-header" },
+      h(
+        "div",
+        { class: "kgnb-header-line" },
+        this.#title,
+        this.#chip.element,
+        this.#elapsed,
+        h("span", { class: "kgnb-space" }),
+        this.#connection,
+        this.#link,
+        this.#cancel,
+      ),
+      this.#note,
+    );
+    this.#cancel.addEventListener("click", (event) => event.isTrusted && this.#askCancel(), {
+      signal: context.signal,
+    });
+  }
+
+  /** @param {wire.RunView} view @param {ConnectionState} connection @param {number} now */
+  update(view, connection, now) {
+    const { isFinal } = this.#context;
+    const isEnded = ENDED.has(view.status);
+    const isBlind = !isFinal && !isEnded && connection.kind !== "live";
+    const isKnown = view.seq > 0 || isFinal;
+    setText(this.#title, view.workflow || "run");
+    const last = isKnown ? `last seen ${view.status}` : "not read yet";
+    this.#chip.update(isBlind ? "stalled" : view.status, isBlind ? last : undefined);
+    setText(this.#elapsed, elapsed(view, isBlind, isFinal, now));
+    this.#connection.hidden = isFinal || isEnded;
+    this.#connection.dataset.kind = connection.kind;
+    setText(this.#connectionWord, CONNECTION[connection.kind]);
+    this.#connection.title = connection.kind === "live" ? `by ${connection.via}` : "";
+    this.#cancel.hidden = isFinal || isEnded || !isKnown;
+    this.#cancel.disabled = this.#isCancelling || !this.#context.isArmed();
+    if (isEnded) this.#isCancelling = false;
+    if (!this.#isCancelling) this.#say(isFinal || isEnded ? "" : trouble(connection));
+  }
+
+  async #askCancel() {
+    const { run_id } = this.#run;
+    this.#isCancelling = true;
+    this.#cancel.disabled = true;
+    this.#say("Cancelling…");
+    try {
+      await this.#context.command({ type: "cancel", run_id });
+    } catch (error) {
+      this.#isCancelling = false;
+      this.#say(`Not cancelled: ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  #run = { run_id: "" };
+
+  /** @param {string} runId what the cancel button ends */
+  aim(runId) {
+    this.#run = { run_id: runId };
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    this.#note.hidden = !text;
+    setText(this.#note, text);
+  }
+}
+
+/** @param {ConnectionState} connection @returns {string} what to tell, and what to do */
+function trouble(connection) {
+  if (connection.kind === "offline" || connection.kind === "closed") {
+    const why = connection.reason ? ` (${connection.reason})` : "";
+    return `${NO_WAY}${why}`;
+  }
+  if (connection.kind === "stale") return connection.reason;
+  if (connection.kind === "reconnecting" && connection.attempt > 1) {
+    return `Reconnecting: ${connection.reason}. What is shown may be old.`;
+  }
+  return "";
+}
+
+/**
+ * @param {wire.RunView} view
+ * @param {boolean} isBlind nobody knows whether it still goes on, so no clock runs
+ * @param {boolean} isFinal
+ * @param {number} now
+ */
+function elapsed(view, isBlind, isFinal, now) {
+  const start = Date.parse(view.started_at ?? "");
+  if (Number.isNaN(start)) return "";
+  const end = Date.parse(view.ended_at ?? "");
+  if (Number.isNaN(end) && (isBlind || isFinal)) return "";
+  const seconds = Math.max(0, ((Number.isNaN(end) ? now : end) - start) / 1000);
+  const when = isFinal ? `${moment(view.started_at)} · ` : "";
+  return `${when}${duration(seconds)}`;
+}

@@ -1,0 +1,129 @@
+/**
+ * What happened: logs, and the timeline of visits.
+ *
+ * @import * as wire from "../wire.d.ts"
+ */
+
+import { labelOf } from "./context.js";
+import { fold, h, scrollable, setAttribute, setText } from "./elements.js";
+import { duration, plural } from "./format.js";
+
+export class Logs {
+  #fold = fold("logs", "Logs");
+  #box = scrollable(h("div", { class: "kgnb-log-box" }), "Logs");
+  #dropped = h("p", { class: "kgnb-dropped", hidden: true });
+  /** Entries drawn and since dropped, counted over the whole run. */
+  #drawn = 0;
+
+  constructor() {
+    this.element = this.#fold.element;
+    this.element.lastElementChild?.append(this.#dropped, this.#box);
+  }
+
+  /** @param {wire.RunView} view */
+  update(view) {
+    const total = view.logs.length + view.logs_dropped;
+    this.element.hidden = total === 0;
+    if (total === this.#drawn) return;
+    if (total < this.#drawn) {
+      this.#box.replaceChildren();
+      this.#drawn = 0;
+    }
+    const isAtEnd = isScrolledDown(this.#box);
+    const fresh = Math.min(view.logs.length, total - this.#drawn);
+    for (const log of fresh ? view.logs.slice(-fresh) : []) this.#append(view, log);
+    this.#drawn = total;
+    while (this.#box.children.length > view.logs.length) this.#box.firstChild?.remove();
+    setText(this.#fold.count, String(total));
+    this.#dropped.hidden = view.logs_dropped === 0;
+    setText(this.#dropped, `${plural(view.logs_dropped, "earlier entry")} not kept here.`);
+    if (isAtEnd) this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** @param {wire.RunView} view @param {wire.LogView} log */
+  #append(view, log) {
+    const source = log.level ? `${log.stream} ${log.level}` : log.stream;
+    this.#box.append(
+      h(
+        "div",
+        { class: "kgnb-log", "data-stream": log.stream, "data-level": log.level },
+        h("span", { class: "kgnb-log-node" }, labelOf(view, log.node_id)),
+        h("span", { class: "kgnb-log-source" }, source),
+        h("span", { class: "kgnb-log-text" }, log.text.replace(/\n$/, "")),
+      ),
+    );
+  }
+}
+
+/** @param {HTMLElement} box */
+function isScrolledDown(box) {
+  return box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+}
+
+/** A bar per visit, on one time axis. */
+export class Timeline {
+  #fold = fold("timeline", "Timeline");
+  #list = h("ol", { class: "kgnb-visits" });
+  #dropped = h("p", { class: "kgnb-dropped", hidden: true });
+  /** @type {Visit[]} */
+  #visits = [];
+
+  constructor() {
+    this.element = this.#fold.element;
+    this.element.lastElementChild?.append(this.#dropped, this.#list);
+  }
+
+  /** @param {wire.RunView} view @param {number} now milliseconds, of the run's own clock */
+  update(view, now) {
+    const { timeline } = view;
+    this.element.hidden = timeline.length === 0;
+    const total = timeline.length + view.timeline_dropped;
+    setText(this.#fold.count, plural(total, "visit"));
+    this.#dropped.hidden = view.timeline_dropped === 0;
+    setText(this.#dropped, `${plural(view.timeline_dropped, "earlier visit")} not kept here.`);
+    if (!(/** @type {HTMLDetailsElement} */ (this.element).open)) return;
+    const from = Date.parse(timeline[0]?.started_at ?? "");
+    const ends = timeline.map((visit) => Date.parse(visit.ended_at ?? "") || now);
+    const span = Math.max(1, Math.max(...ends) - from);
+    timeline.forEach((entry, index) => {
+      let visit = this.#visits[index];
+      if (!visit) {
+        visit = new Visit();
+        this.#visits[index] = visit;
+        this.#list.append(visit.element);
+      }
+      const start = Date.parse(entry.started_at);
+      const end = ends[index] ?? start;
+      visit.update(entry, labelOf(view, entry.node_id), (start - from) / span, (end - start) / span);
+    });
+    for (const gone of this.#visits.splice(timeline.length)) gone.element.remove();
+  }
+}
+
+class Visit {
+  #name = h("span", { class: "kgnb-visit-name" });
+  #fill = h("span", { class: "kgnb-visit-fill" });
+  #facts = h("span", { class: "kgnb-visit-facts" });
+
+  constructor() {
+    const track = h("span", { class: "kgnb-visit-track" }, this.#fill);
+    this.element = h("li", { class: "kgnb-visit" }, this.#name, track, this.#facts);
+  }
+
+  /**
+   * @param {wire.VisitView} visit
+   * @param {string} label
+   * @param {number} start share of the axis
+   * @param {number} length share of the axis
+   */
+  update(visit, label, start, length) {
+    setText(this.#name, label);
+    setAttribute(this.element, "data-status", visit.status);
+    this.#fill.style.left = `${(start * 100).toFixed(2)}%`;
+    this.#fill.style.width = `${(length * 100).toFixed(2)}%`;
+    const parts = [visit.status];
+    if (visit.attempts > 1) parts.push(`${visit.attempts} attempts`);
+    if (visit.duration !== null) parts.push(duration(visit.duration));
+    setText(this.#facts, parts.join(" · "));
+  }
+}

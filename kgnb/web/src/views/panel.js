@@ -1,0 +1,154 @@
+/**
+ * The panel of one run, live or as a record: lays out the views and feeds them.
+ *
+ * @import * as wire from "../wire.d.ts"
+ * @import { ConnectionState } from "../connect.js"
+ * @import { Context } from "./context.js"
+ */
+
+import { emptyView } from "../reduce.js";
+import { Approvals } from "./approvals.js";
+import { h, setText } from "./elements.js";
+import { Header } from "./header.js";
+import { Logs, Timeline } from "./history.js";
+import { Nodes } from "./nodes.js";
+import { Picture } from "./picture.js";
+import { Outcomes, Streams, showError } from "./streams.js";
+import { valueBox } from "./value.js";
+
+export class Panel {
+  view = emptyView();
+  /** @type {ConnectionState} */
+  connection = { kind: "connecting" };
+  #context;
+  #isDirty = false;
+  /** How far this machine's clock is ahead of the run's, in milliseconds. */
+  #skew = Infinity;
+  #error = h("div", { class: "kgnb-error", role: "alert", hidden: true });
+  #live = h("div", { class: "kgnb-unseen", "aria-live": "polite" });
+  #views;
+
+  /**
+   * @param {Omit<Context, "announce">} context
+   * @param {string} [pageUrl] of the run's own page
+   */
+  constructor(context, pageUrl) {
+    /** @type {Context} */
+    this.#context = {
+      ...context,
+      announce: (/** @type {string} */ text) => this.#announce(text),
+    };
+    this.#views = {
+      header: new Header(this.#context, pageUrl),
+      approvals: new Approvals(this.#context),
+      picture: new Picture(),
+      nodes: new Nodes(),
+      streams: new Streams(this.#context),
+      outcomes: new Outcomes(),
+      logs: new Logs(),
+      timeline: new Timeline(),
+    };
+    const v = this.#views;
+    this.element = h(
+      "article",
+      { class: "kgnb kgnb-panel", "aria-label": "kgnb run" },
+      v.header.element,
+      this.#error,
+      v.approvals.element,
+      v.picture.element,
+      h(
+        "div",
+        { class: "kgnb-columns" },
+        h("div", { class: "kgnb-column" }, v.nodes.element),
+        h(
+          "div",
+          { class: "kgnb-column" },
+          v.streams.element,
+          v.outcomes.messages,
+          v.outcomes.results,
+        ),
+      ),
+      h(
+        "div",
+        { class: "kgnb-folds" },
+        v.approvals.decisions,
+        v.timeline.element,
+        v.logs.element,
+      ),
+      this.#live,
+    );
+    v.timeline.element.addEventListener("toggle", () => this.draw(), {
+      signal: context.signal,
+    });
+    if (!context.isFinal) {
+      const clock = setInterval(() => this.#tick(), 1000);
+      context.signal.addEventListener("abort", () => clearInterval(clock));
+    }
+  }
+
+  /** @param {wire.RunView} view @param {wire.AnyEvent | null} event what changed, if one thing */
+  show(view, event) {
+    this.view = view;
+    const stamp = Date.parse(event?.timestamp ?? "");
+    if (!Number.isNaN(stamp)) this.#skew = Math.min(this.#skew, Date.now() - stamp);
+    this.#mark();
+  }
+
+  /** @param {ConnectionState} connection */
+  connect(connection) {
+    this.connection = connection;
+    this.#mark();
+  }
+
+  /** Draw now what has changed, instead of with the next frame. */
+  draw() {
+    this.#isDirty = false;
+    const { view, connection } = this;
+    const { isFinal } = this.#context;
+    const now = Date.now() - (Number.isFinite(this.#skew) ? this.#skew : 0);
+    const v = this.#views;
+    this.element.dataset.status = view.status;
+    this.element.dataset.connection = isFinal ? "record" : connection.kind;
+    if (view.run_id) this.element.dataset.run = view.run_id;
+    v.header.aim(view.run_id);
+    v.header.update(view, connection, now);
+    showError(view, this.#error);
+    v.approvals.update(view);
+    v.picture.update(view, isFinal || view.ended_at !== null);
+    v.nodes.update(view, isFinal || view.ended_at !== null);
+    v.streams.update(view, isFinal);
+    v.outcomes.update(view, valueBox);
+    v.logs.update(view);
+    v.timeline.update(view, now);
+    this.#announceEnd();
+  }
+
+  /** Many events a frame, one drawing: at most what the screen can show. */
+  #mark() {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    const draw = () => this.#isDirty && !this.#context.signal.aborted && this.draw();
+    if (document.visibilityState === "hidden") setTimeout(draw, 250);
+    else requestAnimationFrame(draw);
+  }
+
+  #tick() {
+    const isMoving = this.view.ended_at === null && this.connection.kind === "live";
+    if (isMoving) this.#mark();
+  }
+
+  #announced = "";
+
+  #announceEnd() {
+    const { status, workflow } = this.view;
+    const before = this.#announced;
+    this.#announced = status;
+    const isWorth = before !== "" && before !== status && status !== "waiting";
+    if (isWorth && !this.#context.isFinal) this.#announce(`${workflow || "Run"}: ${status}`);
+  }
+
+  /** @param {string} text */
+  #announce(text) {
+    setText(this.#live, text);
+  }
+}

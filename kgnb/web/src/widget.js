@@ -1,0 +1,64 @@
+/**
+ * The anywidget view, and what pages import: the entry of kgnb.js.
+ *
+ * @import { WidgetModel } from "./transports/transport.d.ts"
+ */
+
+import { mountLive, mountRecord, pageBaseUrl } from "./mount.js";
+
+export { Connection, CommandError } from "./connect.js";
+export { mountLive, mountRecord } from "./mount.js";
+export { mountRunPage } from "./page.js";
+export { serverConnection } from "./pool.js";
+export { recordMetadata, recordView, staticRecord } from "./record.js";
+export { emptyView, reduce } from "./reduce.js";
+export { KERNEL_BUSY } from "./transports/comm.js";
+
+/**
+ * @param {{model: WidgetModel, el: HTMLElement}} context
+ * @returns {() => void} takes everything down again
+ */
+function render({ model, el }) {
+  const life = new AbortController();
+  const host = document.createElement("div");
+  el.append(host);
+  /** @type {AbortController | undefined} */
+  let shown;
+  const draw = () => {
+    shown?.abort();
+    shown = new AbortController();
+    life.signal.addEventListener("abort", () => shown?.abort(), { once: true });
+    drawBundle(host, model, shown.signal);
+  };
+  for (const trait of ["_bundle", "_metadata"]) {
+    model.on(`change:${trait}`, draw);
+    life.signal.addEventListener("abort", () => model.off(`change:${trait}`, draw));
+  }
+  draw();
+  return () => life.abort();
+}
+
+/** @param {HTMLElement} host @param {WidgetModel} model @param {AbortSignal} signal */
+function drawBundle(host, model, signal) {
+  /** @type {import("./mount.js").Bundle} */
+  const bundle = model.get("_bundle") ?? {};
+  /** @type {import("./record.js").RunMetadata} */
+  const metadata = model.get("_metadata") ?? {};
+  if (bundle.final && bundle.record) {
+    mountRecord(host, bundle.record, metadata, signal);
+  } else if (metadata.run_id) {
+    const target = {
+      baseUrl: pageBaseUrl(),
+      kernel: () => model.widget_manager?.kernel,
+      model,
+      log: metadata.log,
+      transports: metadata.transports,
+    };
+    const { name, graph } = bundle;
+    mountLive(host, { runId: metadata.run_id, target, name, graph }, signal);
+  } else {
+    host.textContent = "This kgnb output names no run.";
+  }
+}
+
+export default { render };
