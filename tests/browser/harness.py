@@ -219,7 +219,9 @@ class NotebookPage:
 
     def open(self):
         tree = "doc/tree" if self.jupyter.app == "lab" else "notebooks"
-        self.page.goto(f"{self.jupyter.url}{tree}/{self.name}?token={self.jupyter.token}")
+        self.page.goto(
+            f"{self.jupyter.url}{tree}/{self.name}?token={self.jupyter.token}"
+        )
         self.ready()
         return self
 
@@ -283,9 +285,7 @@ class NotebookPage:
         self.js("command => { void jupyterapp.commands.execute(command) }", command)
 
     def save(self):
-        self.js(
-            "async () => { await jupyterapp.shell.currentWidget.context.save() }"
-        )
+        self.js("async () => { await jupyterapp.shell.currentWidget.context.save() }")
 
     def screenshot(self, name):
         folder = REPO / "tests" / "browser" / "screenshots"
