@@ -87,6 +87,14 @@ class Approvals:
             return None
         return held.row
 
+    def open_at(self, run: Run, node_id: str) -> list[str]:
+        """Ids of the questions that one node of a run asks."""
+        return [
+            key
+            for key in sorted(run.open_approvals)
+            if self._held[key].row.node_id == node_id
+        ]
+
     def _hold(self, row: ApprovalRow, revision: int) -> None:
         self._held[row.approval_id] = Held(row, revision)
         run = self._runs.by_id.get(row.run_id)

@@ -9,7 +9,6 @@ import msgspec
 
 from kgnb.broker.peer import OutFrame
 from kgnb.protocol import codec, link, replies
-from kgnb.protocol.commands import CommandId
 
 if TYPE_CHECKING:
     from kgnb.broker.effects import Effects
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from kgnb.broker.peer import ConnectionId, Peer
     from kgnb.broker.subscriptions import Reader, Scope
     from kgnb.errors import KgnbError
+    from kgnb.protocol.commands import CommandId
 
 _SILENT_IN_DOCUMENTS = (
     replies.Ack

@@ -6,29 +6,59 @@ method may be called from another thread.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, ParamSpec
+
+from kgnb.broker import rows
+from kgnb.broker.core import Broker, Statistics
+from kgnb.broker.effects import Close, Commit, Read, Send
+from kgnb.broker.limits import BrokerLimits
+from kgnb.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgnb.broker.core import Statistics
-    from kgnb.broker.limits import BrokerLimits
-    from kgnb.broker.peer import Peer, Sink
-    from kgnb.broker.runs import RunRow
-    from kgnb.storage.base import Log
+    from kgnb.broker.effects import Effect
+    from kgnb.broker.peer import ConnectionId, Peer, Sink
+    from kgnb.broker.rows import ApprovalRow, RunRow
+    from kgnb.storage.base import Log, Outcome, Record
+
+P = ParamSpec("P")
+logger = logging.getLogger("kgnb.broker")
+
+TICK = 0.2
+"""Seconds between two looks at deadlines."""
+CLOSE_TIMEOUT = 5.0
+GONE_TIMEOUT = 10.0
+SERVICE_RESTART = 1012
+_BATCH = 256
+"""Transactions of one group commit."""
+_CONGESTION_POLL = 0.02
 
 
 class Attachment:
     """One client's connection. Call ``close`` when its socket has gone."""
 
+    def __init__(self, driver: BrokerDriver, conn_id: ConnectionId) -> None:
+        self._driver = driver
+        self._conn_id = conn_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames still go either way."""
+        return self._driver.is_connected(self._conn_id)
+
     def receive(self, frame: bytes | str) -> None:
         """Take one frame of the client; refusals go out through the sink."""
-        raise NotImplementedError
+        self._driver.receive(self._conn_id, frame)
 
     def close(self) -> None:
         """The client is gone; safe to call twice."""
-        raise NotImplementedError
+        self._driver.disconnect(self._conn_id)
 
 
 class LinkAttachment(Attachment):
@@ -53,7 +83,22 @@ class BrokerDriver:
         limits: BrokerLimits | None = None,
         server: str = "jupyter",
     ) -> None:
-        raise NotImplementedError
+        self._log = log
+        self._clock = clock
+        self._limits = limits or BrokerLimits()
+        self._server = server
+        self._broker: Broker | None = None
+        self._sinks: dict[ConnectionId, Sink] = {}
+        self._commits: deque[Commit] = deque()
+        self._reads: deque[Read] = deque()
+        self._has_commits = asyncio.Event()
+        self._has_reads = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._under_way = 0
+        self._is_performing = False
+        self._main: asyncio.Task[None] | None = None
+        self.is_healthy = True
+        """Whether the log took the last transaction it was given."""
 
     async def start(self) -> None:
         """Open the log, load what is unfinished; after this call ``aclose``.
@@ -61,34 +106,298 @@ class BrokerDriver:
         Raises:
             Unavailable: The log cannot be opened or read.
         """
+        await self._log.open()
+        try:
+            now = self._clock()
+            broker = Broker(
+                self._log.log_id, now, server=self._server, limits=self._limits
+            )
+            broker.load(
+                await self._log.scan(rows.RUN),
+                await self._log.streams(rows.STREAM),
+                await self._log.scan(rows.APPROVAL),
+                await self._log.scan(rows.KERNEL),
+                now,
+            )
+        except BaseException:
+            await self._log.aclose()
+            raise
+        self._broker = broker
+        self._idle.set()
+        self._main = asyncio.create_task(self._run(), name="kgnb-broker")
 
     async def aclose(self) -> None:
         """Finish what is queued, at most 5 s, close every connection and the log."""
+        main, self._main = self._main, None
+        if main is None:
+            return
+        broker = self._core
+        if not main.done():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await self.wait_idle()
+        broker.close_all(SERVICE_RESTART, "the server stops")
+        self._perform()
+        self._broker = None
+        main.cancel()
+        await asyncio.wait([main])
+        await self._log.aclose()
+
+    @property
+    def _core(self) -> Broker:
+        if self._broker is None:
+            raise Unavailable("broker: expected it to be started, and not closed")
+        return self._broker
+
+    @property
+    def log_id(self) -> str:
+        """Of the log."""
+        return self._core.log_id
+
+    # Connections
 
     def connect(self, peer: Peer, sink: Sink) -> Attachment:
         """Take in a client that the host has authenticated.
 
         At capacity the sink is closed with 4013 at once.
+
+        Raises:
+            Unavailable: The driver is not started, or closed.
         """
-        raise NotImplementedError
+        conn_id = self._core.connect(peer)
+        return Attachment(self, self._attach(conn_id, sink))
 
     def connect_link(self, peer: Peer, sink: Sink) -> LinkAttachment:
-        """Take in a kernel whose secret the host has checked."""
-        raise NotImplementedError
+        """Take in a kernel whose secret the host has checked.
 
-    async def kernel_gone(self, kernel_id: str, reason: str) -> None:
+        Raises:
+            Unavailable: The driver is not started, or closed.
+        """
+        conn_id = self._core.connect_link(peer)
+        return LinkAttachment(self, self._attach(conn_id, sink))
+
+    def _attach(self, conn_id: ConnectionId, sink: Sink) -> ConnectionId:
+        self._sinks[conn_id] = sink
+        self._perform()
+        return conn_id
+
+    def is_connected(self, conn_id: ConnectionId) -> bool:
+        """Whether the connection is open on our side."""
+        return conn_id in self._sinks
+
+    def receive(self, conn_id: ConnectionId, frame: bytes | str) -> None:
+        """A frame of a connection; use :meth:`Attachment.receive`."""
+        broker = self._broker
+        if broker is None or conn_id not in self._sinks:
+            return
+        try:
+            broker.receive(conn_id, frame, self._clock())
+        except Exception:
+            # The root of a frame's handling: the client learns no details, and
+            # the frame, which may hold a secret, is not logged.
+            logger.exception("a frame ran into an error")
+            broker.failed(conn_id)
+        self._perform()
+
+    def disconnect(self, conn_id: ConnectionId) -> None:
+        """A connection is gone; use :meth:`Attachment.close`."""
+        self._sinks.pop(conn_id, None)
+        if self._broker is not None:
+            self._broker.disconnect(conn_id, self._clock())
+            self._perform()
+
+    async def kernel_gone(
+        self, kernel_id: str, reason: str, *, pid: int | None = None
+    ) -> None:
         """The kernel's process is dead: its unfinished runs are lost.
 
-        Returns when that is stored.
+        Returns when that is stored, or after 10 s if the log fails; then it is
+        tried again in the background. Safe to cancel.
+
+        Args:
+            kernel_id: Which.
+            reason: Shown to people, for example ``"the kernel was restarted"``.
+            pid: Of the dead process, if known: guards against declaring its
+                successor gone, which may have said hello already.
         """
+        self._core.kernels.gone(kernel_id, reason, self._clock(), pid=pid)
+        self._perform()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GONE_TIMEOUT):
+                await self.wait_idle()
 
     async def wait_idle(self) -> None:
         """Wait until nothing is queued for the log."""
+        await self._idle.wait()
+
+    # What is known
 
     def statistics(self) -> Statistics:
         """Counts of this moment."""
-        raise NotImplementedError
+        return self._core.statistics(self._clock())
+
+    def run(self, run_id: str) -> RunRow | None:
+        """One run's row; do not change it."""
+        run = self._core.runs.by_id.get(run_id)
+        return run.row if run is not None else None
+
+    def runs(self) -> list[RunRow]:
+        """All runs' rows, oldest first; do not change them."""
+        return [run.row for run in self._core.runs.by_id.values()]
 
     def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
         """Unfinished runs of a kernel."""
-        raise NotImplementedError
+        return [run.row for run in self._core.kernels.runs_of(kernel_id)]
+
+    def unfinished_kernels(self) -> set[str]:
+        """Kernels that have unfinished runs, whether or not they are connected.
+
+        After a start the host compares them with the kernels that it has, and
+        calls :meth:`kernel_gone` for the others.
+        """
+        return {run.row.kernel_id for run in self._core.runs.unfinished()}
+
+    def open_approvals(self, peer: Peer | None = None) -> list[ApprovalRow]:
+        """Open approvals of the runs that ``peer`` may know of (None: all)."""
+        return self._core.approvals.open_rows(peer)
+
+    # Effects
+
+    def _perform(self) -> None:
+        """Carry out what the core asked for; sinks may call back into it."""
+        if self._is_performing or self._broker is None:
+            return
+        self._is_performing = True
+        try:
+            while effects := self._broker.effects.take():
+                for effect in effects:
+                    self._carry_out(effect)
+        finally:
+            self._is_performing = False
+        if self._commits:
+            self._has_commits.set()
+        if self._reads:
+            self._has_reads.set()
+        self._note_idle()
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send(conn_id, frame):
+                sink = self._sinks.get(conn_id)
+                if sink is not None:
+                    sink.send_nowait(frame)
+            case Close(conn_id, code, reason):
+                self._close(conn_id, code, reason)
+            case Commit():
+                self._commits.append(effect)
+            case Read():
+                self._reads.append(effect)
+
+    def _close(self, conn_id: ConnectionId, code: int, reason: str) -> None:
+        sink = self._sinks.pop(conn_id, None)
+        if sink is not None:
+            sink.close_nowait(code, reason)
+        self._core.disconnect(conn_id, self._clock())
+
+    def _note_idle(self) -> None:
+        if self._commits or self._reads or self._under_way:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._commit_forever())
+                tasks.create_task(self._read_forever())
+                tasks.create_task(self._tick_forever())
+        except Exception:
+            # The root of the broker's tasks: without them nothing can go on.
+            logger.exception("the broker stopped working")
+            self.is_healthy = False
+            if self._broker is not None:
+                self._broker.close_all(1011, "internal error")
+                self._perform()
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._has_commits.wait()
+            size = min(len(self._commits), _BATCH)
+            batch = [self._commits.popleft() for _ in range(size)]
+            if not self._commits:
+                self._has_commits.clear()
+            self._under_way += 1
+            outcomes = await self._commit(batch)
+            self._under_way -= 1
+            now = self._clock()
+            for commit, outcome in zip(batch, outcomes, strict=True):
+                self._call_back(commit.done, outcome, now)
+            self._perform()
+
+    async def _commit(self, batch: list[Commit]) -> list[Outcome | None]:
+        """One group commit; if it fails, each by itself, to spare the others."""
+        try:
+            found = await self._log.commit([commit.transaction for commit in batch])
+        except Unavailable as error:
+            if self.is_healthy:
+                logger.error("the log cannot be written: %s", error)  # noqa: TRY400  # expected, and said once
+            self.is_healthy = False
+            if len(batch) == 1:
+                return [None]
+            return [
+                outcome for commit in batch for outcome in await self._commit([commit])
+            ]
+        self.is_healthy = True
+        return list(found)
+
+    async def _read_forever(self) -> None:
+        while True:
+            await self._has_reads.wait()
+            read = self._next_read()
+            if read is None:
+                if self._reads:
+                    await asyncio.sleep(_CONGESTION_POLL)
+                continue
+            self._under_way += 1
+            records: list[Record] | None
+            try:
+                records = await self._log.read(read.stream, read.after, read.limit)
+            except Unavailable as error:
+                logger.warning("the log cannot be read: %s", error)
+                records = None
+            self._under_way -= 1
+            self._call_back(read.done, records, self._clock())
+            self._perform()
+
+    def _next_read(self) -> Read | None:
+        """The first read whose connection can take what it brings."""
+        for _ in range(len(self._reads)):
+            read = self._reads.popleft()
+            carrier = self._core.carrier_of(read.conn)
+            sink = self._sinks.get(carrier) if carrier is not None else None
+            if sink is None:
+                continue  # its connection is gone
+            if not sink.is_congested:
+                if not self._reads:
+                    self._has_reads.clear()
+                return read
+            self._reads.append(read)
+        if not self._reads:
+            self._has_reads.clear()
+        self._note_idle()
+        return None
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self._call_back(self._core.tick, self._clock())
+            self._perform()
+
+    def _call_back(
+        self, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception:
+            # The root of one piece of work: the others must go on.
+            logger.exception("the broker ran into an error")

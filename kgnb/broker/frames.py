@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kgnb.broker.peer import OutFrame
 from kgnb.protocol.codec import with_seq
-from kgnb.protocol.ids import RunId
+
+if TYPE_CHECKING:
+    from kgnb.protocol.ids import RunId
 
 _COMMON = frozenset(
     {

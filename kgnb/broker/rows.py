@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from kgnb.protocol.events import ApprovalData, ResolvedData
-from kgnb.protocol.ids import ApprovalId, NodeId, RunId, TaskId
+# msgspec evaluates these rows' annotations when it decodes one.
+from kgnb.protocol.events import ApprovalData, ResolvedData  # noqa: TC001  # see above
+from kgnb.protocol.ids import ApprovalId, NodeId, RunId, TaskId  # noqa: TC001  # see above
 from kgnb.protocol.view import ENDED, RunStatus
 
 RUN = "run/"

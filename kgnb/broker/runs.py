@@ -20,7 +20,6 @@ from kgnb.broker.rows import RunRow
 from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, events, link
 from kgnb.protocol.ids import RunId, timestamp
-from kgnb.protocol.view import RunStatus
 from kgnb.storage.base import Committed, Conflict, Fenced
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.peer import Peer
     from kgnb.broker.subscriptions import Subscriptions
+    from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome, Row, StreamState
 
 TRY_AGAIN_LATER = 1013
@@ -64,6 +64,7 @@ class Declaration(msgspec.Struct):
 
 
 Item = Frames | Declaration
+LinkOf = Callable[[str], "Link | None"]
 
 
 class Run:
@@ -109,7 +110,7 @@ class Runs:
         self,
         effects: Effects,
         limits: BrokerLimits,
-        link_of: Callable[[str], Link | None],
+        link_of: LinkOf,
     ) -> None:
         self.by_id: dict[str, Run] = {}
         self.approvals: Approvals
@@ -346,24 +347,18 @@ class Runs:
         row = draft.row
         if row.has_ended:
             return
-        common = {
-            "run_id": row.run_id,
-            "workflow": row.workflow,
-            "timestamp": timestamp(now),
-        }
+        event = _declared(row, item, now)
         if item.kind == "lost":
             # The fence: the broker is the producer of the next epoch's only frame.
             row.epoch += 1
             draft.n = 1
-            lost = events.WorkflowLost(reason=item.reason, **common)
-            self._write_event(draft, lost, now)
+            self._write_event(draft, event, now)
         elif item.kind == "stalled" and row.status != "stalled":
             row.status = "stalled"
-            draft.add(events.WorkflowStalled(**common))
+            draft.add(event)
         elif item.kind == "back" and row.status == "stalled":
             row.status = "paused" if row.is_paused else "running"
-            kind = events.WorkflowPaused if row.is_paused else events.WorkflowResumed
-            draft.add(kind(**common))
+            draft.add(event)
 
     def _fence(self, run: Run, item: Frames) -> None:
         source = self._link_of(item.process_id)
@@ -457,6 +452,21 @@ def may_see(peer: Peer, row: RunRow) -> bool:
         and peer.workflow_scope in (None, row.workflow)
         and peer.kernel_id in (None, row.kernel_id)
     )
+
+
+def _declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
+    """The event that says what is known of a run's process."""
+    run_id, workflow, at = row.run_id, row.workflow, timestamp(now)
+    kind: type[events.WorkflowStalled | events.WorkflowPaused | events.WorkflowResumed]
+    if item.kind == "lost":
+        return events.WorkflowLost(
+            run_id=run_id, workflow=workflow, timestamp=at, reason=item.reason
+        )
+    if item.kind == "stalled":
+        kind = events.WorkflowStalled
+    else:
+        kind = events.WorkflowPaused if row.is_paused else events.WorkflowResumed
+    return kind(run_id=run_id, workflow=workflow, timestamp=at)
 
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:

@@ -161,6 +161,7 @@ class Subscriptions:
             conn.subscriptions[scope] = left
         else:
             conn.subscriptions.pop(scope, None)
+            self._unpark(conn, scope.run_id)
         if all(scope.run_id is not None for scope in conn.subscriptions):
             self._broad.pop(conn.id, None)
         for reader in list(conn.readers.values()):
@@ -243,10 +244,14 @@ class Subscriptions:
         for reader in list(conn.readers.values()):
             self._detach(reader)
         self._broad.pop(conn.id, None)
-        for run_id, waiting in list(self._parked.items()):
-            self._parked[run_id] = [p for p in waiting if p.conn is not conn]
-            if not self._parked[run_id]:
-                del self._parked[run_id]
+        for run_id in list(self._parked):
+            self._unpark(conn, run_id)
+
+    def _unpark(self, conn: Connection, run_id: str | None) -> None:
+        left = [p for p in self._parked.get(run_id or "", []) if p.conn is not conn]
+        self._parked[run_id or ""] = left
+        if not left:
+            del self._parked[run_id or ""]
 
     def publish(self, run: Run, stored: list[StoredEvent]) -> None:
         """Send what was just stored to the readers that are up to date."""

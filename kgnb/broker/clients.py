@@ -1,0 +1,213 @@
+"""Commands of clients: admitted by the rate limit and the role, then handed on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kgnb.broker.connections import Channel
+from kgnb.broker.limits import RATE_LIMIT_MESSAGE, RateLimiter
+from kgnb.broker.subscriptions import check_name
+from kgnb.broker.values import unwrap
+from kgnb.errors import (
+    Conflict,
+    Forbidden,
+    InvalidValue,
+    KgnbError,
+    NoSuchRun,
+    NoSuchWorkflow,
+    RateLimited,
+)
+from kgnb.protocol import codec, commands, replies
+from kgnb.protocol.ids import ApprovalId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kgnb.broker.approvals import Approvals
+    from kgnb.broker.connections import Connection
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.orders import Orders
+    from kgnb.broker.peer import Role
+    from kgnb.broker.runs import Run, Runs
+    from kgnb.broker.subscriptions import Subscriptions
+
+RATE_LIMIT_IGNORED = 4029
+
+OF_THE_KERNEL = ("kernel", "script")
+"""Values of ``via`` that are the kernel itself, not a view behind it: these
+channels may do anything to its runs, and are not rate limited."""
+
+_LIGHT = (commands.Ping, commands.Subscribe, commands.Unsubscribe)
+
+
+class Clients:
+    """One method per command. A KgnbError out of one becomes the reply."""
+
+    def __init__(
+        self,
+        limits: BrokerLimits,
+        runs: Runs,
+        approvals: Approvals,
+        subscriptions: Subscriptions,
+        orders: Orders,
+    ) -> None:
+        self._limits = limits
+        self._runs = runs
+        self._approvals = approvals
+        self._subscriptions = subscriptions
+        self._orders = orders
+        self._rates = RateLimiter(limits)
+        # Any: each handler takes its own command.
+        self._handlers: dict[type, Callable[[Connection, Any, float], None]] = {
+            commands.Ping: self._ping,
+            commands.Subscribe: subscriptions.subscribe,
+            commands.Unsubscribe: self._unsubscribe,
+            commands.AnswerApproval: approvals.answer,
+            commands.NodeInput: self._node_input,
+            commands.Cancel: self._order,
+            commands.Pause: self._order,
+            commands.Resume: self._order,
+            commands.StartWorkflow: self._start,
+            commands.SendMessage: self._message,
+            commands.EndChat: self._message,
+            commands.JoinGroup: self._join,
+            commands.LeaveGroup: self._leave,
+        }
+
+    def receive(self, conn: Connection, frame: bytes | str, now: float) -> None:
+        """Take one frame of a client, good or bad."""
+        try:
+            command = codec.decode_command(frame, self._limits.frame)
+        except KgnbError as error:
+            if self._admit(conn, None, now):
+                is_large = len(frame) > self._limits.frame.max_size
+                conn.refuse(error, None if is_large else codec.command_id(frame))
+            return
+        if not self._admit(conn, command, now):
+            return
+        try:
+            self._handlers[type(command)](conn, command, now)
+        except KgnbError as error:
+            conn.refuse(error, command.id)
+
+    def tick(self, now: float) -> None:
+        """Forget clients that have been quiet."""
+        self._rates.forget_idle(now)
+
+    def _admit(
+        self, conn: Connection, command: commands.AnyCommand | None, now: float
+    ) -> bool:
+        if isinstance(conn, Channel) and conn.peer.via in OF_THE_KERNEL:
+            return True
+        verdict = self._rates.check(
+            conn.peer.identity.user,
+            conn.client,
+            now,
+            is_light=isinstance(command, _LIGHT),
+        )
+        if verdict.retry_after is None:
+            return True
+        retry_after = round(verdict.retry_after, 3)
+        conn.refuse(
+            RateLimited(RATE_LIMIT_MESSAGE, retry_after=retry_after),
+            command.id if command is not None else None,
+        )
+        if verdict.must_close:
+            conn.close(RATE_LIMIT_IGNORED, RATE_LIMIT_MESSAGE)
+        return False
+
+    def _run(self, conn: Connection, run_id: str) -> Run:
+        run = self._runs.visible(conn.peer, run_id)
+        if run is None:
+            raise NoSuchRun(f"no run {run_id!r}")
+        return run
+
+    def _ping(self, conn: Connection, command: commands.Ping, _now: float) -> None:
+        conn.reply(replies.Pong(id=command.id))
+
+    def _unsubscribe(
+        self, conn: Connection, command: commands.Unsubscribe, _now: float
+    ) -> None:
+        self._subscriptions.unsubscribe(conn, command)
+
+    def _order(
+        self,
+        conn: Connection,
+        command: commands.Cancel | commands.Pause | commands.Resume,
+        now: float,
+    ) -> None:
+        run = self._run(conn, command.run_id)
+        _need(conn, "control")
+        self._orders.forward(conn, command, run, now)
+
+    def _start(
+        self, conn: Connection, command: commands.StartWorkflow, _now: float
+    ) -> None:
+        _need(conn, "start")
+        raise NoSuchWorkflow(f"no workflow {command.workflow!r} is published")
+
+    def _message(
+        self,
+        conn: Connection,
+        _command: commands.SendMessage | commands.EndChat,
+        _now: float,
+    ) -> None:
+        _need(conn, "start")
+        raise NoSuchWorkflow("no workflow that takes messages is published")
+
+    def _active_run(self, conn: Connection) -> Run:
+        active = [
+            reader.run
+            for reader in conn.readers.values()
+            if not reader.run.row.has_ended
+        ]
+        if len(active) != 1:
+            raise InvalidValue(
+                f"node_input: expected a run_id, since this socket has "
+                f"{len(active)} active runs"
+            )
+        return active[0]
+
+    def _node_input(
+        self, conn: Connection, command: commands.NodeInput, now: float
+    ) -> None:
+        """An answer where the node asks, else an order to the kernel."""
+        key = command.approval_id
+        if key is None:
+            if command.run_id is None:
+                run = self._active_run(conn)
+            else:
+                run = self._run(conn, command.run_id)
+            _need(conn, "answer")
+            asked = self._approvals.open_at(run, command.node_id)
+            if len(asked) > 1:
+                raise Conflict(
+                    f"node {command.node_id!r} asks {len(asked)} questions: expected "
+                    f"an approval_id"
+                )
+            if not asked:
+                self._orders.forward(conn, command, run, now)
+                return
+            key = ApprovalId(asked[0])
+        row = self._approvals.find(conn.peer, key)
+        value = unwrap(row.data, command.data) if row is not None else command.data
+        answer = commands.AnswerApproval(approval_id=key, value=value, id=command.id)
+        self._approvals.answer(conn, answer, now)
+
+    def _join(self, conn: Connection, command: commands.JoinGroup, _now: float) -> None:
+        check_name(command.group, self._limits.max_name)
+        if command.group not in self._limits.groups_open:
+            raise Forbidden(f"group {command.group!r} is not open to you")
+        conn.groups.add(command.group)
+        conn.reply(replies.JoinedGroup(group=command.group, id=command.id))
+
+    def _leave(
+        self, conn: Connection, command: commands.LeaveGroup, _now: float
+    ) -> None:
+        conn.groups.discard(command.group)
+        conn.reply(replies.LeftGroup(group=command.group, id=command.id))
+
+
+def _need(conn: Connection, role: Role) -> None:
+    if not conn.peer.may(role):
+        raise Forbidden(f"this needs the role {role!r}; yours is {conn.peer.role!r}")

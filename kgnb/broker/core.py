@@ -1,0 +1,304 @@
+"""The broker without I/O: frames and the time in, effects out.
+
+It never awaits and never asks the time. A host calls one of its methods, then
+carries out ``effects.take()``; :mod:`kgnb.broker.driver` is that host for
+asyncio. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kgnb.broker.approvals import Approvals
+from kgnb.broker.clients import OF_THE_KERNEL, Clients
+from kgnb.broker.connections import Channel, Connection, Link
+from kgnb.broker.effects import Effects
+from kgnb.broker.kernels import FORBIDDEN, Kernels
+from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.orders import Orders
+from kgnb.broker.peer import ConnectionId, Peer
+from kgnb.broker.runs import Runs
+from kgnb.broker.subscriptions import Subscriptions
+from kgnb.errors import BadFrame, KgnbError
+from kgnb.protocol import codec, link, replies
+
+if TYPE_CHECKING:
+    from kgnb.storage.base import Row, StreamState
+
+AT_CAPACITY = 4013
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one moment."""
+
+    connections: int
+    """Clients' sockets; neither links nor what they carry."""
+    channels: int
+    links: int
+    runs: int
+    """Unfinished ones."""
+    runs_stored: int
+    open_approvals: int
+    total_messages: int
+    """Frames sent to clients and kernels since the start."""
+    uptime: float
+    """Seconds."""
+
+
+class Broker:
+    """Connections and what they may do; the rest is in its parts.
+
+    Args:
+        log_id: Of the log.
+        now: Seconds since the epoch.
+        server: Named in the greeting.
+        limits: Bounds and periods.
+    """
+
+    def __init__(
+        self,
+        log_id: str,
+        now: float,
+        *,
+        server: str = "jupyter",
+        limits: BrokerLimits | None = None,
+    ) -> None:
+        self.log_id = log_id
+        self.limits = limits or BrokerLimits()
+        self.effects = Effects()
+        self._server = server
+        self._started_at = now
+        self._last_id = 0
+        self._connections: dict[ConnectionId, Connection] = {}
+        self.kernels = Kernels(log_id, self.effects, self.limits)
+        self.runs = Runs(self.effects, self.limits, self.kernels.link_of)
+        self.approvals = Approvals(self.effects, self.limits, self.runs)
+        self.subscriptions = Subscriptions(log_id, self.effects, self.limits, self.runs)
+        self.orders = Orders(self.limits, self.kernels.link_of)
+        self.clients = Clients(
+            self.limits, self.runs, self.approvals, self.subscriptions, self.orders
+        )
+        self.kernels.runs = self.runs
+        self.runs.approvals = self.approvals
+        self.runs.subscriptions = self.subscriptions
+
+    def load(
+        self,
+        runs: list[Row],
+        streams: list[StreamState],
+        approvals: list[Row],
+        kernels: list[Row],
+        now: float,
+    ) -> None:
+        """Take in what the log holds; before anybody connects."""
+        self.runs.load(runs, streams)
+        self.approvals.load(approvals)
+        self.kernels.load(kernels, now)
+
+    # Connections
+
+    def _new_id(self) -> ConnectionId:
+        self._last_id += 1
+        return ConnectionId(self._last_id)
+
+    def _sockets(self) -> list[Connection]:
+        return [
+            conn
+            for conn in self._connections.values()
+            if not isinstance(conn, Link | Channel)
+        ]
+
+    def connect(self, peer: Peer) -> ConnectionId:
+        """Greet a client, or close at once with 4013."""
+        conn = Connection(self._new_id(), peer, self.effects)
+        sockets = self._sockets()
+        user = peer.identity.user
+        same = sum(other.peer.identity.user == user for other in sockets)
+        if len(sockets) >= self.limits.max_connections:
+            conn.close(AT_CAPACITY, "at capacity")
+        elif same >= self.limits.max_connections_per_identity:
+            conn.close(AT_CAPACITY, "too many connections of one identity")
+        else:
+            self._connections[conn.id] = conn
+            self._greet(conn)
+        return conn.id
+
+    def _greet(self, conn: Connection) -> None:
+        if conn.is_document:
+            return
+        identity = conn.peer.identity
+        conn.reply(
+            replies.Hello(
+                protocol="kgnb.v1",
+                server=self._server,
+                log_id=self.log_id,
+                limits={
+                    "max_message_size": self.limits.frame.max_size,
+                    "rate_limit_messages": self.limits.rate_limit_messages,
+                    "rate_limit_window": int(self.limits.rate_limit_window),
+                    "max_subscriptions": self.limits.max_subscriptions,
+                },
+                identity={
+                    "name": identity.shown,
+                    "kind": identity.kind,
+                    "role": conn.peer.role,
+                },
+                features=["approvals", "orders", "replay"],
+            )
+        )
+
+    def connect_link(self, peer: Peer) -> ConnectionId:
+        """Take in a kernel, which says hello next."""
+        source = Link(self._new_id(), peer, self.effects)
+        self._connections[source.id] = source
+        return source.id
+
+    def disconnect(self, conn_id: ConnectionId, now: float) -> None:
+        """A connection is gone, whoever ended it; again does nothing."""
+        conn = self._connections.pop(conn_id, None)
+        if conn is None:
+            return
+        conn.is_open = False
+        self.subscriptions.drop(conn)
+        if isinstance(conn, Channel):
+            conn.carrier.channels.pop(conn.name, None)
+        elif isinstance(conn, Link):
+            for channel in list(conn.channels.values()):
+                self.disconnect(channel.id, now)
+            self.kernels.link_closed(conn, now)
+            self.orders.link_closed(conn)
+
+    def carrier_of(self, conn_id: ConnectionId) -> ConnectionId | None:
+        """The connection whose sink its frames go to; None when it is gone."""
+        conn = self._connections.get(conn_id)
+        if conn is None or not conn.is_open:
+            return None
+        return conn.carrier.id if isinstance(conn, Channel) else conn.id
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Close everything: the host stops."""
+        for conn in self._connections.values():
+            if not isinstance(conn, Channel):
+                conn.close(code, reason)
+
+    def failed(self, conn_id: ConnectionId) -> None:
+        """A frame of this connection ran into an error of ours."""
+        conn = self._connections.get(conn_id)
+        if isinstance(conn, Link):
+            conn.close(INTERNAL_ERROR, "internal error")
+        elif conn is not None:
+            conn.refuse(KgnbError("internal error"))
+
+    def receive(self, conn_id: ConnectionId, frame: bytes | str, now: float) -> None:
+        """Take one frame of a client or of a kernel's link."""
+        conn = self._connections.get(conn_id)
+        if conn is None or not conn.is_open:
+            return
+        if isinstance(conn, Link):
+            self._receive_link(conn, frame, now)
+        else:
+            self._receive_client(conn, frame, now)
+
+    def _receive_client(self, conn: Connection, frame: bytes | str, now: float) -> None:
+        self.clients.receive(conn, frame, now)
+        if not conn.is_open:
+            self.disconnect(conn.id, now)
+
+    # A kernel's frames
+
+    def _receive_link(self, source: Link, raw: bytes | str, now: float) -> None:
+        try:
+            frame = codec.decode_kernel_frame(raw)
+        except BadFrame as error:
+            source.close(POLICY_VIOLATION, str(error)[:100])
+            return
+        if isinstance(frame, link.LinkHello):
+            self.kernels.hello(source, frame, now)
+            return
+        if not source.kernel_id:
+            source.close(FORBIDDEN, "expected a hello first")
+            return
+        match frame:
+            case link.AppendFrame():
+                self.runs.append(source, frame, now)
+            case link.OrderReply():
+                self.orders.answered(source, frame)
+            case link.OpenChannel():
+                self._open_channel(source, frame, now)
+            case link.ChannelFrame() | link.CloseChannel():
+                self._receive_channel(source, frame, now)
+
+    def _receive_channel(
+        self,
+        source: Link,
+        frame: link.ChannelFrame | link.CloseChannel,
+        now: float,
+    ) -> None:
+        channel = source.channels.get(frame.channel)
+        if isinstance(frame, link.CloseChannel):
+            if channel is not None:
+                self.disconnect(channel.id, now)
+        elif channel is not None:
+            self._receive_client(channel, bytes(frame.frame), now)
+        else:
+            reason = "no such channel"
+            closed = link.ChannelClosed(
+                channel=frame.channel, code=INTERNAL_ERROR, reason=reason
+            )
+            source.reply(closed)
+
+    def _open_channel(self, source: Link, frame: link.OpenChannel, now: float) -> None:
+        old = source.channels.get(frame.channel)
+        if old is not None:
+            self.disconnect(old.id, now)
+        if len(source.channels) >= self.limits.max_channels:
+            source.reply(
+                link.ChannelClosed(
+                    channel=frame.channel, code=AT_CAPACITY, reason="too many channels"
+                )
+            )
+            return
+        peer = Peer(
+            identity=source.peer.identity,
+            # Whoever reaches the kernel may do to its runs what it may, no more.
+            role="owner" if frame.via in OF_THE_KERNEL else "control",
+            via=frame.via,
+            client_id=f"{source.kernel_id}/{frame.channel}",
+            kernel_id=source.kernel_id,
+        )
+        channel = Channel(
+            self._new_id(), peer, self.effects, carrier=source, name=frame.channel
+        )
+        source.channels[frame.channel] = channel
+        self._connections[channel.id] = channel
+        self._greet(channel)
+
+    # Time
+
+    def tick(self, now: float) -> None:
+        """Do what is due; to be called a few times a second."""
+        self.approvals.tick(now)
+        self.kernels.tick(now)
+        self.orders.tick(now)
+        self.runs.retry(now)
+        self.subscriptions.tick(now, list(self._connections.values()))
+        self.clients.tick(now)
+
+    def statistics(self, now: float) -> Statistics:
+        """Counts of this moment."""
+        unfinished = self.runs.unfinished()
+        kinds: list[type[Any]] = [type(conn) for conn in self._connections.values()]
+        return Statistics(
+            connections=kinds.count(Connection),
+            channels=kinds.count(Channel),
+            links=kinds.count(Link),
+            runs=len(unfinished),
+            runs_stored=len(self.runs.by_id),
+            open_approvals=sum(len(run.open_approvals) for run in unfinished),
+            total_messages=self.effects.sent,
+            uptime=now - self._started_at,
+        )

@@ -1,0 +1,225 @@
+"""Kernels: which process is which kernel, and what that says about its runs.
+
+A run is *lost* only by a fact about its process: another process says that it
+is the kernel, or the host says that the kernel is gone. A link that is merely
+absent makes it *stalled*, which ends when the link is back.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import TYPE_CHECKING
+
+from kgnb.broker import rows
+from kgnb.broker.rows import KernelRow
+from kgnb.broker.runs import TRY_AGAIN_LATER, Declaration
+from kgnb.protocol import link
+from kgnb.storage.base import Committed, Put, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kgnb.broker.connections import Link
+    from kgnb.broker.effects import Effects
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.runs import Run, Runs
+    from kgnb.storage.base import Outcome, Row
+
+REPLACED = 4001
+"""Close code of a link whose process, or whose newer link, took over."""
+FORBIDDEN = 4003
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class Kernel:
+    """One kernel, and the process that is it just now."""
+
+    def __init__(self, row: KernelRow, silent_since: float) -> None:
+        self.row = row
+        self.link: Link | None = None
+        self.silent_since = silent_since
+        self.is_stalled = False
+
+
+class Kernels:
+    """All kernels that said hello and were not declared gone."""
+
+    def __init__(
+        self,
+        log_id: str,
+        effects: Effects,
+        limits: BrokerLimits,
+        *,
+        new_token: Callable[[], str] = _new_token,
+    ) -> None:
+        self.runs: Runs
+        self._log_id = log_id
+        self._effects = effects
+        self._limits = limits
+        self._new_token = new_token
+        self._by_id: dict[str, Kernel] = {}
+        self._by_process: dict[str, Kernel] = {}
+
+    def load(self, found: Iterable[Row], now: float) -> None:
+        """Take in what the log holds, after the runs; all are silent at first."""
+        for stored in found:
+            self._add(Kernel(rows.decode(stored.value, KernelRow), now))
+        for run in self.runs.unfinished():
+            row = run.row
+            if row.process_id not in self._by_process:
+                known = KernelRow(kernel_id=row.kernel_id, process_id=row.process_id)
+                self._by_process[row.process_id] = Kernel(known, now)
+
+    def _add(self, kernel: Kernel) -> None:
+        self._by_id[kernel.row.kernel_id] = kernel
+        self._by_process[kernel.row.process_id] = kernel
+
+    def link_of(self, process_id: str) -> Link | None:
+        """The open link of a process."""
+        kernel = self._by_process.get(process_id)
+        found = kernel.link if kernel is not None else None
+        return found if found is not None and found.is_open else None
+
+    def runs_of(self, kernel_id: str) -> list[Run]:
+        """Unfinished runs of a kernel, whichever process has them."""
+        return [r for r in self.runs.unfinished() if r.row.kernel_id == kernel_id]
+
+    def hello(self, source: Link, frame: link.LinkHello, now: float) -> None:
+        """Take in the process at the other end, or close its link."""
+        if source.kernel_id or source.peer.kernel_id not in (None, frame.kernel_id):
+            source.close(FORBIDDEN, "this link belongs to another kernel")
+            return
+        token = frame.owner_token
+        known = self._by_process.get(frame.process_id)
+        if known is not None:
+            is_owner = token is not None and hmac.compare_digest(
+                rows.hash_token(token), known.row.token_hash
+            )
+            if not is_owner and self._runs_of_process(frame.process_id):
+                source.close(FORBIDDEN, "the owner token is missing or wrong")
+                return
+            if known.link is not None:
+                known.link.close(REPLACED, "another link of this process took over")
+            if not is_owner:
+                token = None
+        else:
+            token = None
+        self._replace_others(frame, now)
+        self._welcome(source, frame, token, now)
+
+    def _replace_others(self, frame: link.LinkHello, now: float) -> None:
+        """Another process was this kernel: it is dead, and its runs with it."""
+        old = self._by_id.get(frame.kernel_id)
+        if old is not None and old.row.process_id != frame.process_id:
+            self._by_process.pop(old.row.process_id, None)
+            if old.link is not None:
+                old.link.close(REPLACED, "another process is this kernel now")
+        for run in self.runs_of(frame.kernel_id):
+            if run.row.process_id != frame.process_id:
+                reason = "the kernel was restarted"
+                self.runs.declare(run, Declaration("lost", reason), now)
+
+    def _welcome(
+        self, source: Link, frame: link.LinkHello, token: str | None, now: float
+    ) -> None:
+        source.kernel_id, source.process_id = frame.kernel_id, frame.process_id
+        is_new = token is None
+        owner_token = token if token is not None else self._new_token()
+        row = KernelRow(
+            kernel_id=frame.kernel_id,
+            process_id=frame.process_id,
+            pid=frame.pid,
+            token_hash=rows.hash_token(owner_token),
+        )
+        kernel = self._by_process.get(frame.process_id) or Kernel(row, now)
+        kernel.row = row
+        kernel.link = source
+        self._add(kernel)
+        if kernel.is_stalled:
+            kernel.is_stalled = False
+            for run in self._runs_of_process(frame.process_id):
+                self.runs.declare(run, Declaration("back"), now)
+
+        def done(outcome: Outcome | None, at: float) -> None:
+            del at
+            if not isinstance(outcome, Committed):
+                source.close(TRY_AGAIN_LATER, "the log is unavailable")
+                return
+            source.reply(
+                link.Welcome(
+                    log_id=self._log_id,
+                    owner_token=owner_token,
+                    runs=self._known_runs(frame.process_id),
+                )
+            )
+
+        key = rows.KERNEL + frame.kernel_id
+        puts = (Put(key, rows.encode(row)),) if is_new else ()
+        # Without a change it waits its turn all the same: the frames of an
+        # earlier link may be on their way to the log, and count as known.
+        self._effects.commit(Transaction(puts=puts), done)
+
+    def _runs_of_process(self, process_id: str) -> list[Run]:
+        return [r for r in self.runs.unfinished() if r.row.process_id == process_id]
+
+    def _known_runs(self, process_id: str) -> list[link.KnownRun]:
+        return [
+            link.KnownRun(run_id=run.id, epoch=run.row.epoch, n=run.n)
+            for run in self._runs_of_process(process_id)
+        ]
+
+    def link_closed(self, closed: Link, now: float) -> None:
+        """A link ended; another one may have taken its place before."""
+        kernel = self._by_process.get(closed.process_id)
+        if kernel is not None and kernel.link is closed:
+            kernel.link = None
+            kernel.silent_since = now
+
+    def gone(
+        self, kernel_id: str, reason: str, now: float, *, pid: int | None = None
+    ) -> None:
+        """The host knows that the kernel's process is dead.
+
+        Args:
+            kernel_id: Which.
+            reason: Shown with the lost runs.
+            now: Seconds.
+            pid: Of the dead process, where known: if another one has said hello
+                since, there is nothing left to do.
+        """
+        kernel = self._by_id.get(kernel_id)
+        if kernel is not None:
+            if pid is not None and kernel.row.pid not in (0, pid):
+                return
+            del self._by_id[kernel_id]
+            if kernel.link is not None:
+                kernel.link.close(1000, "the kernel is gone")
+            transaction = Transaction(puts=(Put(rows.KERNEL + kernel_id, None),))
+            # If the log fails the row stays behind, and does no harm.
+            self._effects.commit(transaction, lambda _outcome, _at: None)
+        for process_id, other in list(self._by_process.items()):
+            if other.row.kernel_id == kernel_id:
+                del self._by_process[process_id]
+        for run in self.runs_of(kernel_id):
+            self.runs.declare(run, Declaration("lost", reason), now)
+
+    def tick(self, now: float) -> None:
+        """Declare the runs of kernels stalled that have been silent for long."""
+        for kernel in list(self._by_process.values()):
+            is_silent = kernel.link is None or not kernel.link.is_open
+            patience = self._limits.stall_after
+            if is_silent and not kernel.is_stalled:
+                if now - kernel.silent_since < patience:
+                    continue
+                kernel.is_stalled = True
+                for run in self._runs_of_process(kernel.row.process_id):
+                    self.runs.declare(run, Declaration("stalled"), now)
+
+    @property
+    def connected(self) -> int:
+        """Kernels whose link is open."""
+        return sum(k.link is not None and k.link.is_open for k in self._by_id.values())

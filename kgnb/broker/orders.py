@@ -1,0 +1,157 @@
+"""Orders: commands that only the run's kernel can carry out.
+
+They go out on the kernel's link, and the client is answered when the kernel
+has answered; if its link ends, or says nothing for long, with ``unavailable``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kgnb.errors import Conflict, KgnbError, Unavailable, from_code
+from kgnb.protocol import codec, events, link, replies
+from kgnb.protocol.ids import RunId, timestamp
+
+if TYPE_CHECKING:
+    from kgnb.broker.connections import Connection, Link
+    from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.runs import LinkOf, Run
+    from kgnb.protocol.commands import Cancel, CommandId, NodeInput, Pause, Resume
+
+    RunCommand = NodeInput | Cancel | Pause | Resume
+
+_REMEMBERED = 1000
+"""Orders carried out whose repetitions are answered from memory."""
+
+
+class _Pending:
+    """An order under way, and who waits for its reply."""
+
+    def __init__(self, target: Link, run_id: RunId, key: str, until: float) -> None:
+        self.target = target
+        self.run_id = run_id
+        self.key = key
+        self.until = until
+        self.waiting: list[tuple[Connection, CommandId | None]] = []
+
+    def refuse(self, error: KgnbError) -> None:
+        for conn, command_id in self.waiting:
+            conn.refuse(error, command_id)
+
+    def acknowledge(self) -> None:
+        for conn, command_id in self.waiting:
+            conn.reply(replies.Ack(id=command_id, run_id=self.run_id))
+
+
+class Orders:
+    """Orders to kernels, and their replies."""
+
+    def __init__(self, limits: BrokerLimits, link_of: LinkOf) -> None:
+        self._limits = limits
+        self._link_of = link_of
+        self._last_id = 0
+        self._pending: dict[int, _Pending] = {}
+        self._by_key: dict[str, _Pending] = {}
+        self._done: OrderedDict[str, RunId] = OrderedDict()
+
+    def forward(
+        self, conn: Connection, command: RunCommand, run: Run, now: float
+    ) -> None:
+        """Hand a command to the kernel that has the run.
+
+        Raises:
+            Conflict: The run has ended.
+            Unavailable: Its kernel's link is down.
+        """
+        key = _key(conn, command)
+        if key in self._done:
+            conn.reply(replies.Ack(id=command.id, run_id=self._done[key]))
+            return
+        if key in self._by_key:
+            self._by_key[key].waiting.append((conn, command.id))
+            return
+        if run.row.has_ended:
+            raise Conflict(f"run {run.id!r}: it is {run.status} already")
+        target = self._link_of(run.row.process_id)
+        if target is None:
+            raise Unavailable(
+                f"run {run.id!r}: its kernel cannot be reached now",
+                retry_after=self._limits.retry_after,
+            )
+        self._last_id += 1
+        pending = _Pending(target, run.id, key, now + self._limits.order_timeout)
+        pending.waiting.append((conn, command.id))
+        self._pending[self._last_id] = pending
+        if key:
+            self._by_key[key] = pending
+        target.reply(
+            link.Order(
+                order_id=self._last_id,
+                run_id=run.id,
+                command=msgspec.Raw(codec.encode(command)),
+                by=msgspec.to_builtins(by_of(conn, now)),
+            )
+        )
+
+    def answered(self, source: Link, reply: link.OrderReply) -> None:
+        """The kernel did it, or says why not."""
+        pending = self._pending.get(reply.order_id)
+        if pending is None or pending.target is not source:
+            return
+        self._forget(reply.order_id)
+        if reply.code is not None:
+            pending.refuse(from_code(reply.code, reply.message))
+            return
+        if pending.key:
+            self._done[pending.key] = pending.run_id
+            while len(self._done) > _REMEMBERED:
+                self._done.popitem(last=False)
+        pending.acknowledge()
+
+    def _forget(self, order_id: int) -> None:
+        pending = self._pending.pop(order_id)
+        self._by_key.pop(pending.key, None)
+
+    def link_closed(self, closed: Link) -> None:
+        """Nobody will answer any more; whether it was done is not known."""
+        for order_id, pending in list(self._pending.items()):
+            if pending.target is closed:
+                self._forget(order_id)
+                pending.refuse(Unavailable("the kernel's link ended before its answer"))
+
+    def tick(self, now: float) -> None:
+        """Give up on kernels that say nothing."""
+        for order_id, pending in list(self._pending.items()):
+            if pending.until <= now:
+                self._forget(order_id)
+                seconds = self._limits.order_timeout
+                pending.refuse(
+                    Unavailable(f"the kernel did not answer within {seconds:g} s")
+                )
+
+
+def by_of(conn: Connection, now: float) -> events.By:
+    """Who gives the order."""
+    return events.By(
+        user=conn.peer.identity.shown,
+        via=conn.peer.via,
+        at=timestamp(now),
+        kind="script" if conn.peer.via == "script" else "human",
+    )
+
+
+def _key(conn: Connection, command: RunCommand) -> str:
+    """Names a command for its repetitions; empty where it has no id."""
+    if command.id is None:
+        return ""
+    content = [
+        conn.peer.identity.user,
+        conn.peer.client_id,
+        msgspec.to_builtins(command),
+    ]
+    encoded = msgspec.json.encode(content, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:32]
