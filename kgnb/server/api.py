@@ -13,6 +13,8 @@ from kgnb.server.discreet import Discreet
 
 if TYPE_CHECKING:
     from kgnb.broker.driver import BrokerDriver
+    from kgnb.broker.rows import ApprovalRow, RunRow
+    from kgnb.protocol import RunId
 
 
 class Api(Discreet, APIHandler):
@@ -42,7 +44,50 @@ class Runs(Api):
     @authorized(action="read", resource="kgnb")  # type: ignore[untyped-decorator]  # typed loosely upstream
     async def get(self) -> None:
         """Every run of the log, the newest first."""
-        self.reply({"runs": self.driver.runs()})
+        waiting = {row.run_id for row in self.driver.open_approvals()}
+        rows = sorted(self.driver.runs(), key=lambda r: r.started_at, reverse=True)
+        self.reply({"runs": [_summary(row, waiting) for row in rows]})
+
+
+def _summary(row: RunRow, waiting: set[RunId]) -> dict[str, Any]:
+    is_waiting = row.status == "running" and row.run_id in waiting
+    return {
+        "run_id": row.run_id,
+        "workflow": row.workflow,
+        "status": "waiting" if is_waiting else row.status,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "kernel_id": row.kernel_id,
+    }
+
+
+class Approvals(Api):
+    """``kgnb/api/approvals``."""
+
+    @authenticated
+    @authorized(action="read", resource="kgnb")  # type: ignore[untyped-decorator]  # typed loosely upstream
+    async def get(self) -> None:
+        """The open approvals of all runs, the oldest first.
+
+        Raises:
+            HTTPError: 400 for a ``state`` other than ``open``.
+        """
+        if self.get_query_argument("state", "open") != "open":
+            raise HTTPError(400, "state: expected open")
+        rows = sorted(self.driver.open_approvals(), key=lambda row: row.opened_at)
+        self.reply({"approvals": [_question(row) for row in rows]})
+
+
+def _question(row: ApprovalRow) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(row.data)
+    return data | {
+        "run_id": row.run_id,
+        "workflow": row.workflow,
+        "node_id": row.node_id,
+        "task_id": row.task_id,
+        "state": row.state,
+        "opened_at": row.opened_at,
+    }
 
 
 class Health(Api):
@@ -53,14 +98,13 @@ class Health(Api):
     @allow_unauthenticated  # a monitor has no credential
     async def get(self) -> None:
         """How things are; 503 when the log cannot be written."""
-        settings = self.host.settings
         driver = self.host.driver
         body = {
             "status": "healthy",
-            "connections": len(self.host.sockets),
-            "max_connections": settings.max_connections,
+            "connections": driver.statistics().connections if driver else 0,
+            "max_connections": self.host.settings.max_connections,
         }
-        if driver is None or not driver.is_log_writable:
+        if driver is None or not driver.is_healthy:
             self.set_status(503)
             body["status"] = "unhealthy"
         elif self.host.trouble is not None:

@@ -17,7 +17,7 @@ from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import Unavailable
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
-from kgnb.server.api import Health, NotFound, Runs
+from kgnb.server.api import Approvals, Health, NotFound, Runs
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
 from kgnb.server.host import Host, Settings
 from kgnb.server.kernels import KernelWatcher
@@ -105,6 +105,7 @@ class KgnbApp(ExtensionApp):
                 (r"kgnb/ws/([^/]+)(?:/([^/]+))?", WorkflowSocket, shared),
                 (r"kgnb/link", LinkSocket, shared),
                 (r"kgnb/api/runs", Runs, shared),
+                (r"kgnb/api/approvals", Approvals, shared),
                 (r"kgnb/runs/([0-9a-f]{32})", RunPage, shared),
                 (r"kgnb/static/([a-z.]+)", WebFile, shared),
                 (r"kgnb/.*", NotFound, shared),

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_core.utils import ensure_async
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from kgnb.broker.rows import RunRow
 
 logger = logging.getLogger("kgnb.server")
 
@@ -29,11 +30,23 @@ INTERVAL = 1.0
 class Broker(Protocol):
     """What the watcher needs of the driver."""
 
-    def kernels(self) -> Collection[str]:
+    def unfinished_kernels(self) -> set[str]:
         """Ids of the kernels that have unfinished runs."""
+
+    def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
+        """The unfinished runs of one."""
 
     async def kernel_gone(self, kernel_id: str, reason: str) -> None:
         """Declare the unfinished runs of a kernel lost."""
+
+
+@dataclass
+class _Seen:
+    """A kernel as it was when it first had an unfinished run."""
+
+    pid: int | None
+    processes: set[str]
+    """The processes, as their hellos named them, whose runs were seen under it."""
 
 
 class KernelWatcher:
@@ -51,7 +64,7 @@ class KernelWatcher:
         self._manager = manager
         self._broker = broker
         self._interval = interval
-        self._processes: dict[str, int | None] = {}
+        self._seen: dict[str, _Seen] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -79,32 +92,46 @@ class KernelWatcher:
 
     async def look(self) -> None:
         """Look once at every kernel that has an unfinished run."""
-        kernels = set(self._broker.kernels())
-        for forgotten in self._processes.keys() - kernels:
-            del self._processes[forgotten]
+        kernels = self._broker.unfinished_kernels()
+        for forgotten in self._seen.keys() - kernels:
+            del self._seen[forgotten]
         for kernel_id in kernels:
-            reason = await self._verdict(kernel_id)
+            runs = self._broker.runs_of_kernel(kernel_id)
+            running = {row.process_id for row in runs}
+            reason = await self._verdict(kernel_id, running)
             if reason is not None:
-                self._processes.pop(kernel_id, None)
+                self._seen.pop(kernel_id, None)
+                await self._tell(kernel_id, reason)
+
+    async def _tell(self, kernel_id: str, reason: str) -> None:
+        # It is declared at once; only that it is stored may take longer, and
+        # the other kernels need not wait for that.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._interval):
                 await self._broker.kernel_gone(kernel_id, reason)
 
-    async def _verdict(self, kernel_id: str) -> str | None:
+    async def _verdict(self, kernel_id: str, running: set[str]) -> str | None:
         """Why the process that had the runs is gone, or None if it lives."""
         if kernel_id not in self._manager:
-            if kernel_id in self._processes:
+            if kernel_id in self._seen:
                 return "the kernel was shut down"
             return "the kernel ended with its server"
         kernel = self._manager.get_kernel(kernel_id)
-        process = _process_of(kernel)
-        known = self._processes.setdefault(kernel_id, process)
-        if process != known:
-            return "the kernel was restarted"
+        pid = _pid_of(kernel)
+        seen = self._seen.setdefault(kernel_id, _Seen(pid, set()))
+        if pid != seen.pid:
+            if seen.processes & running:
+                return "the kernel was restarted"
+            # The new process was quicker than this look: by its hello the broker
+            # knows that the old one is dead, and these runs are its own.
+            seen = self._seen[kernel_id] = _Seen(pid, set())
+        seen.processes |= running
         if not await ensure_async(kernel.is_alive()):
             return "the kernel died"
         return None
 
 
-def _process_of(kernel: Any) -> int | None:
+def _pid_of(kernel: Any) -> int | None:
     """The pid of a kernel; None where its provisioner does not know one."""
     pid: int | None = getattr(kernel.provisioner, "pid", None)
     return pid

@@ -4,7 +4,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import signal
+import socket
 import struct
+import subprocess
+import sys
+import urllib.request
+from types import SimpleNamespace
 
 import websockets
 
@@ -32,7 +39,7 @@ class RecordedPeer:
 class RecordingDriver:
     """A broker that only notes who came and what they said."""
 
-    is_log_writable = True
+    is_healthy = True
 
     def __init__(self):
         self.clients = []
@@ -46,11 +53,11 @@ class RecordingDriver:
         self.links.append(RecordedPeer(peer, sink))
         return self.links[-1]
 
-    def runs(self):
-        return []
+    def statistics(self):
+        return SimpleNamespace(connections=sum(not c.is_closed for c in self.clients))
 
-    def kernels(self):
-        return []
+    def unfinished_kernels(self):
+        return set()
 
     async def aclose(self):
         pass
@@ -187,3 +194,98 @@ class AllLogs(logging.Handler):
 
 def body_of(response):
     return json.loads(response.body)
+
+
+class ServerProcess:
+    """A Jupyter server in a process of its own, under ``folder``.
+
+    Use with ``with``. ``settings`` are command-line options such as
+    ``--KgnbApp.log_url=…``.
+    """
+
+    def __init__(self, folder, *settings, port=None):
+        self.folder = folder
+        self.settings = settings
+        self.port = port or free_port()
+        self.process = None
+
+    def __enter__(self):
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("JUPYTER", "JPY_", "KGNB"))
+        }
+        environment |= {
+            "JUPYTER_DATA_DIR": str(self.folder / "data"),
+            "JUPYTER_CONFIG_DIR": str(self.folder / "config"),
+            "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
+            "HOME": str(self.folder),
+        }
+        self.output = (self.folder / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "jupyter_server", "--allow-root",
+                "--no-browser", "--log-level=DEBUG",
+                "--ServerApp.jpserver_extensions={'kgnb': True}",
+                f"--ServerApp.port={self.port}", f"--ServerApp.base_url={BASE}",
+                f"--IdentityProvider.token={TOKEN}",
+                f"--ServerApp.root_dir={self.folder}", *self.settings,
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+        self.output.close()
+
+    @property
+    def log(self):
+        return (self.folder / "server.log").read_text()
+
+    async def wait_ready(self, timeout=30):
+        """Wait until the extension has started; finds the real port."""
+        async with asyncio.timeout(timeout):
+            while not (info := self._info()) or not self._is_healthy(info["port"]):
+                assert self.process.poll() is None, self.log
+                await asyncio.sleep(0.1)
+        self.port = info["port"]
+
+    def _info(self):
+        path = self.folder / "runtime" / f"jpserver-{self.process.pid}.json"
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(path.read_text())
+        return None
+
+    def _is_healthy(self, port):
+        url = f"http://127.0.0.1:{port}{BASE}kgnb/health"
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return True
+        return False
+
+    def call(self, path, *, method="GET", body=None):
+        """The JSON of an API call; blocks."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{BASE}{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"token {TOKEN}"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.loads(reply.read() or b"null")
+
+    def kill(self):
+        """As kill -9 does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(20)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

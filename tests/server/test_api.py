@@ -42,7 +42,7 @@ async def test_health_is_open_and_tells_no_names(raw, jp_fetch, driver, site):
 
 
 async def test_health_is_503_while_the_log_cannot_be_written(jp_fetch, driver):
-    driver.is_log_writable = False
+    driver.is_healthy = False
     with pytest.raises(HTTPClientError) as error:
         await jp_fetch("kgnb", "health")
     assert error.value.code == 503

@@ -21,6 +21,7 @@ PATHS = {
     r"kgnb/ws/([^/]+)(?:/([^/]+))?": "kgnb/ws/chat/key",
     r"kgnb/link": "kgnb/link",
     r"kgnb/api/runs": "kgnb/api/runs",
+    r"kgnb/api/approvals": "kgnb/api/approvals",
     r"kgnb/runs/([0-9a-f]{32})": f"kgnb/runs/{RUN}",
     r"kgnb/static/([a-z.]+)": "kgnb/static/kgnb.js",
     r"kgnb/.*": "kgnb/nothing/here",

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from kgnb.broker.rows import RunRow
 from kgnb.server.kernels import KernelWatcher
 
 
@@ -24,15 +25,23 @@ class FakeManager(dict):
 
 class FakeBroker:
     def __init__(self):
-        self.unfinished = set()
+        self.runs = []
         self.gone = []
 
-    def kernels(self):
-        return self.unfinished
+    def start(self, kernel_id="k1", process_id="p1"):
+        run_id = f"run{len(self.runs)}"
+        row = RunRow(run_id=run_id, kernel_id=kernel_id, process_id=process_id)
+        self.runs.append(row)
+
+    def unfinished_kernels(self):
+        return {row.kernel_id for row in self.runs}
+
+    def runs_of_kernel(self, kernel_id):
+        return [row for row in self.runs if row.kernel_id == kernel_id]
 
     async def kernel_gone(self, kernel_id, reason):
         self.gone.append((kernel_id, reason))
-        self.unfinished.discard(kernel_id)
+        self.runs = [row for row in self.runs if row.kernel_id != kernel_id]
 
 
 @pytest.fixture
@@ -51,14 +60,14 @@ def watcher(manager, broker):
 
 
 async def test_kernel_that_lives_is_left_alone(watcher, broker):
-    broker.unfinished = {"k1"}
+    broker.start()
     for _ in range(3):
         await watcher.look()
     assert broker.gone == []
 
 
 async def test_kernel_that_died_is_told_once(watcher, manager, broker):
-    broker.unfinished = {"k1"}
+    broker.start()
     await watcher.look()
     manager["k1"].lives = False
     await watcher.look()
@@ -67,15 +76,30 @@ async def test_kernel_that_died_is_told_once(watcher, manager, broker):
 
 
 async def test_kernel_that_was_restarted_is_told(watcher, manager, broker):
-    broker.unfinished = {"k1"}
+    broker.start()
     await watcher.look()
     manager["k1"].pid = 101
     await watcher.look()
     assert broker.gone == [("k1", "the kernel was restarted")]
 
 
+async def test_runs_of_a_process_that_was_quicker_than_the_look_are_spared(
+    watcher, manager, broker
+):
+    broker.start(process_id="old")
+    await watcher.look()
+    manager["k1"].pid = 101
+    broker.runs = []  # the new process's hello has ended them
+    broker.start(process_id="new")
+    await watcher.look()
+    assert broker.gone == []
+    manager["k1"].pid = 102
+    await watcher.look()
+    assert broker.gone == [("k1", "the kernel was restarted")]
+
+
 async def test_kernel_that_was_shut_down_is_told(watcher, manager, broker):
-    broker.unfinished = {"k1"}
+    broker.start()
     await watcher.look()
     del manager["k1"]
     await watcher.look()
@@ -83,29 +107,29 @@ async def test_kernel_that_was_shut_down_is_told(watcher, manager, broker):
 
 
 async def test_kernel_of_an_earlier_server_is_told_at_the_first_look(watcher, broker):
-    broker.unfinished = {"old"}
+    broker.start("old")
     await watcher.look()
     assert broker.gone == [("old", "the kernel ended with its server")]
 
 
 async def test_kernel_without_unfinished_runs_is_forgotten(watcher, manager, broker):
-    broker.unfinished = {"k1"}
+    broker.start()
     await watcher.look()
-    broker.unfinished = set()
+    broker.runs = []
     await watcher.look()
     manager["k1"].pid = 101
-    broker.unfinished = {"k1"}
+    broker.start()
     await watcher.look()
     assert broker.gone == []
 
 
 async def test_look_that_fails_is_not_the_last(manager, broker, caplog):
     class Broken(FakeBroker):
-        def kernels(self):
-            if not self.unfinished:
-                self.unfinished = {"old"}
+        def unfinished_kernels(self):
+            if not self.runs:
+                self.start("old")
                 raise RuntimeError("once")
-            return self.unfinished
+            return super().unfinished_kernels()
 
     broken = Broken()
     watcher = KernelWatcher(manager, broken, interval=0)

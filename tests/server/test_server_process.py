@@ -1,0 +1,1 @@
+"""A Jupyter server of its own process: its port, its kernels, its death."""
