@@ -26,6 +26,8 @@ from kgnb.panel.relay import Relay
 from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.panel.ports import RunPort
     from kgnb.protocol.view import RunView
 
@@ -72,7 +74,7 @@ class Panel(anywidget.AnyWidget):
         self._closing = threading.Lock()
         self._is_live = run.view.status not in ENDED
         self._read_at = 0.0
-        self._stop_listening = lambda: None
+        self._stop_listening: Callable[[], None] = _nothing
         self._pump = Pump(self._work, FRAME_INTERVAL)
         self._relay = Relay(run, self._pump.wake)
         super().__init__(**self._data(), **kwargs)
@@ -96,7 +98,7 @@ class Panel(anywidget.AnyWidget):
     def close(self) -> None:
         """Take the widget away; the run goes on."""
         self._end()
-        super().close()  # type: ignore[no-untyped-call]  # ipywidgets has no types
+        super().close()
 
     def _data(self) -> dict[str, Any]:
         run, compact = self._run, self._run.panel == "compact"
@@ -148,10 +150,14 @@ class Panel(anywidget.AnyWidget):
 
     def _end(self) -> None:
         with self._closing:
-            stop_listening, self._stop_listening = self._stop_listening, lambda: None
+            stop_listening, self._stop_listening = self._stop_listening, _nothing
         stop_listening()
         self._pump.stop()
         self._relay.close()
+
+
+def _nothing() -> None:
+    """Where there is nothing to stop listening to."""
 
 
 def _progress(view: RunView, before: float) -> float:
