@@ -54,6 +54,7 @@ def _check_schema(data: ApprovalData, value: Any) -> None:
         schema, default=jsonschema.Draft202012Validator
     )
     try:
+        kind.check_schema(schema)
         error = jsonschema.exceptions.best_match(
             kind(schema, registry=_NO_REMOTE).iter_errors(value)
         )
