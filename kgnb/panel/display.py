@@ -8,19 +8,21 @@ that began the run and not in the one that happens to run just then.
 from __future__ import annotations
 
 import contextvars
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kgnb.panel.bundle import Bundle, final_bundle, live_bundle
 from kgnb.panel.drawing import draw
+from kgnb.panel.result import page_html, show_result
+from kgnb.panel.shell import kernel_shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kgnb.panel.ports import RunPort
     from kgnb.panel.widget import Panel
+    from kgnb.protocol.view import RunView
 
 
 @dataclass(slots=True)
@@ -85,15 +87,13 @@ class RunDisplay:
         if output.widget is not None:
             output.widget.close()
 
+    def again(self, view: RunView) -> None:
+        """Display the record of a finished run in the running cell."""
+        show_result(view)
 
-def kernel_shell() -> Any:
-    """The IPython shell of a kernel, or None in a script or a terminal.
-
-    IPython is never imported for it: where it is not loaded, no kernel runs.
-    """
-    module = sys.modules.get("IPython.core.getipython")
-    shell = module.get_ipython() if module is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None
+    def html(self, view: RunView) -> str:
+        """The record as a page that stands for itself."""
+        return page_html(view)
 
 
 def _widget(run: RunPort, shell: Any) -> Panel | None:

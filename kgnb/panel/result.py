@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgnb.panel.bundle import final_bundle, final_metadata
-from kgnb.panel.display import kernel_shell
+from kgnb.panel.shell import kernel_shell
 from kgnb.panel.static import record_html, record_text
 from kgnb.panel.text import escape, label
 from kgnb.protocol.record import static_record

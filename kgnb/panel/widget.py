@@ -72,7 +72,8 @@ class Panel(anywidget.AnyWidget):
     def __init__(self, run: RunPort, **kwargs: Any) -> None:
         self._run = run
         self._closing = threading.Lock()
-        self._is_live = run.view.status not in ENDED
+        view = run.view
+        self._is_live = view.status not in ENDED
         self._read_at = 0.0
         self._stop_listening: Callable[[], None] = _nothing
         self._pump = Pump(self._work, FRAME_INTERVAL)
@@ -84,7 +85,7 @@ class Panel(anywidget.AnyWidget):
             self._stop_listening = run.on_change(self._pump.wake)
             self._pump.wake()  # for what happened before it listened
         else:
-            self._read(run.view)
+            self._read(view)
 
     def __repr__(self) -> str:
         return f"Panel({self._run.workflow!r})"
@@ -117,19 +118,21 @@ class Panel(anywidget.AnyWidget):
         """On the pump's thread: send what waits, then bring the traits up to date."""
         for message in self._relay.messages():
             self.send(message)
-        view = self._run.view
-        is_over = view.status in ENDED
-        if is_over or time.monotonic() - self._read_at >= TRAIT_INTERVAL:
-            self._read_at = time.monotonic()
-            self._read(view)
-        else:
+        now = time.monotonic()
+        if now - self._read_at < TRAIT_INTERVAL:
             self._pump.wake()  # again in a moment
-        if is_over:
-            self._is_live = False
-            self.set_trait("_metadata", self._data()["_metadata"])
-            self.set_trait("_bundle", self._data()["_bundle"])
-            self._end()
-        return not is_over
+            return True
+        self._read_at = now
+        view = self._run.view
+        self._read(view)
+        if view.status not in ENDED:
+            return True
+        self._is_live = False
+        data = self._data()
+        self._metadata = data["_metadata"]
+        self._bundle = data["_bundle"]
+        self._end()
+        return False
 
     def _read(self, view: RunView) -> None:
         self.progress = _progress(view, self.progress)
