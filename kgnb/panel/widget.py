@@ -72,6 +72,7 @@ class Panel(anywidget.AnyWidget):
     def __init__(self, run: RunPort, **kwargs: Any) -> None:
         self._run = run
         self._closing = threading.Lock()
+        self._owns_layout = "layout" not in kwargs
         view = run.view
         self._is_live = view.status not in ENDED
         self._read_at = 0.0
@@ -99,6 +100,8 @@ class Panel(anywidget.AnyWidget):
     def close(self) -> None:
         """Take the widget away; the run goes on."""
         self._end()
+        if self._owns_layout:
+            self.layout.close()  # ipywidgets leaves it, a model for each run
         super().close()
 
     def _data(self) -> dict[str, Any]:
