@@ -166,10 +166,10 @@ def _paint_edge(group: ET.Element, count: int, *, is_over: bool) -> None:
     group.set("data-count", str(count))
     if not count and not is_over:
         return
-    if not count:
-        group.set("opacity", "0.55")
     colour = _TAKEN if count else _NOT_TAKEN
     for part in group:
+        if part.tag in ("path", "polygon") and not count:
+            part.set("opacity", "0.55")
         if part.tag == "path":
             part.set("stroke", colour)
             part.set("stroke-width", "2" if count else "1.5")

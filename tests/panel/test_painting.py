@@ -67,7 +67,8 @@ def test_paint_run_that_goes_on_leaves_what_is_still_to_come(view):
     plain = {**view.to_dict(), "status": "running"}
     painted = groups(paint(view.graph.svg, plain))
     assert texts(painted["Archive"])["kgnb-state"] == "idle"
-    assert painted["Review|drop|Archive"].get("opacity") is None
+    assert painted["Review|drop|Archive"].get("data-count") == "0"
+    assert not painted["Review|drop|Archive"].find(f"{SVG}path").get("opacity")
     assert texts(painted["Draft"])["kgnb-state"] == WORDS["completed"]
 
 
