@@ -5,10 +5,10 @@ import test from "node:test";
 import { emptyView, reduce } from "../../kgnb/web/src/reduce.js";
 
 const WIRE = new URL("../wire/", import.meta.url);
-const golden = readdirSync(WIRE)
+const files = readdirSync(WIRE)
   .filter((name) => name.endsWith(".json"))
-  .map((name) => ({ name, ...JSON.parse(readFileSync(new URL(name, WIRE), "utf8")) }))
-  .filter((file) => file.events && file.view);
+  .map((name) => ({ name, ...JSON.parse(readFileSync(new URL(name, WIRE), "utf8")) }));
+const golden = files.filter((file) => file.events && file.view);
 
 test("golden files are there", () => {
   assert.ok(golden.length > 0, "tests/wire holds no file with events and a view");

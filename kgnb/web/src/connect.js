@@ -154,6 +154,11 @@ export class Connection {
     });
   }
 
+  /** @returns {wire.RunView[]} of the runs that are read just now */
+  views() {
+    return [...this.#feeds.values()].map((feed) => feed.view);
+  }
+
   /**
    * Send a command; it is sent again after a break, and takes effect once.
    * @param {Record<string, unknown>} frame without `id`
@@ -301,8 +306,8 @@ export class Connection {
   /** Frames can be sent: say what we read, and send again what was not confirmed. */
   #up() {
     this.#isUp = true;
+    if (this.#inbox.size) this.#subscribeAll(); // first: a run's cursor then rewinds it
     for (const feed of this.#feeds.values()) this.#subscribe(feed);
-    if (this.#inbox.size) this.#subscribeAll();
     for (const { frame } of this.#pending.values()) this.#channel?.send(frame);
     this.#heard();
   }

@@ -22,24 +22,27 @@ export const MIME = "application/vnd.kgnb.run+json";
  * @property {string} [name]
  * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph]
  * @property {RunRecord} [record]
+ * @property {boolean} [compact] the small panel
  */
 
 /**
  * Draw a run that has ended. It connects nowhere and takes no click.
  * @param {Element} host
  * @param {RunRecord} record
- * @param {RunMetadata} metadata
+ * @param {RunMetadata & {compact?: boolean}} metadata
  * @param {AbortSignal} signal
  * @returns {Panel}
  */
 export function mountRecord(host, record, metadata, signal) {
-  const panel = new Panel({
+  const context = {
     signal,
     isFinal: true,
+    disarmed: () => "",
     isArmed: () => false,
     via: () => "",
     command: () => Promise.reject(new Error("a record takes no commands")),
-  });
+  };
+  const panel = new Panel(context, { isCompact: metadata.compact });
   panel.show(recordView(record, metadata), null);
   panel.draw();
   place(host, panel, signal);
@@ -52,7 +55,8 @@ export function mountRecord(host, record, metadata, signal) {
  * @property {Parameters<typeof ways>[0]} target
  * @property {string} [name] of the workflow, until the log is read
  * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph] likewise
- * @property {() => boolean} [isArmed] whether clicks may be sent from this page
+ * @property {boolean} [compact]
+ * @property {() => string} [disarmed] why no click may be sent from here, or ""
  * @property {(view: wire.RunView) => void} [onEnd] called once, when the end is read live
  */
 
@@ -64,7 +68,7 @@ export function mountRecord(host, record, metadata, signal) {
  * @returns {Panel}
  */
 export function mountLive(host, options, signal) {
-  const { runId, target, isArmed = () => true, onEnd } = options;
+  const { runId, target, disarmed = () => "", onEnd } = options;
   /** @type {Route | undefined} */
   let route;
   const pageUrl =
@@ -75,12 +79,13 @@ export function mountLive(host, options, signal) {
     {
       signal,
       isFinal: false,
-      isArmed: () => isArmed() && !!route?.connection && panel.connection.kind !== "closed",
+      disarmed,
+      isArmed: () => !disarmed() && !!route?.connection,
       via: () => route?.via ?? "",
       command: (frame) =>
         route?.command(frame) ?? Promise.reject(new Error("not connected")),
     },
-    target.via === "page" ? "" : pageUrl,
+    { pageUrl: target.via === "page" ? "" : pageUrl, isCompact: options.compact },
   );
   panel.show(placeholder(options), null);
   panel.draw();

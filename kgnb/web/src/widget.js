@@ -45,7 +45,7 @@ function drawBundle(host, model, signal) {
   /** @type {import("./record.js").RunMetadata} */
   const metadata = model.get("_metadata") ?? {};
   if (bundle.final && bundle.record) {
-    mountRecord(host, bundle.record, metadata, signal);
+    mountRecord(host, bundle.record, { ...metadata, compact: bundle.compact }, signal);
   } else if (metadata.run_id) {
     const target = {
       baseUrl: pageBaseUrl(),
@@ -54,8 +54,8 @@ function drawBundle(host, model, signal) {
       log: metadata.log,
       transports: metadata.transports,
     };
-    const { name, graph } = bundle;
-    mountLive(host, { runId: metadata.run_id, target, name, graph }, signal);
+    const { name, graph, compact } = bundle;
+    mountLive(host, { runId: metadata.run_id, target, name, graph, compact }, signal);
   } else {
     host.textContent = "This kgnb output names no run.";
   }

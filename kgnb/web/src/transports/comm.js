@@ -53,7 +53,10 @@ export function modelTransport(model) {
     open: async (events) => {
       const client = randomId();
       /** @param {any} message */
-      const onMessage = (message) => deliver(message?.kgnb, events);
+      const onMessage = (message) => {
+        // All views of a widget share its comm: each looks for its own name.
+        if (message?.kgnb?.client === client) deliver(message.kgnb, events);
+      };
       model.on("msg:custom", onMessage);
       model.send({ kgnb: { client, frames: [] } });
       return {

@@ -8,7 +8,8 @@
  * @typedef {object} Context
  * @property {AbortSignal} signal every listener ends with it
  * @property {boolean} isFinal a record: connects nowhere, sends nothing
- * @property {() => boolean} isArmed whether clicks may be sent from here
+ * @property {() => string} disarmed why clicks may never be sent from here, or ""
+ * @property {() => boolean} isArmed whether clicks may be sent now
  * @property {() => string} via the way that commands take, or ""
  * @property {(frame: Record<string, unknown>) => Promise<wire.Frame>} command
  * @property {(text: string) => void} announce read out, politely

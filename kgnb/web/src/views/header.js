@@ -27,7 +27,11 @@ export class Header {
   #elapsed = h("span", { class: "kgnb-elapsed" });
   #connectionWord = h("span", null);
   #connection = h("span", { class: "kgnb-connection" }, icon("live"), this.#connectionWord);
-  #cancel = h("button", { type: "button", class: "kgnb-button kgnb-quiet" }, "Cancel run");
+  #cancel = h(
+    "button",
+    { type: "button", class: "kgnb-button kgnb-quiet", "aria-label": "Cancel run" },
+    "Cancel",
+  );
   #link = h("a", {
     class: "kgnb-open",
     target: "_blank",
@@ -85,7 +89,10 @@ export class Header {
     this.#cancel.hidden = isFinal || isEnded || !isKnown;
     this.#cancel.disabled = this.#isCancelling || !this.#context.isArmed();
     if (isEnded) this.#isCancelling = false;
-    if (!this.#isCancelling) this.#say(isFinal || isEnded ? "" : trouble(connection));
+    if (!this.#isCancelling) {
+      const text = trouble(connection) || this.#context.disarmed();
+      this.#say(isFinal || isEnded ? "" : text);
+    }
   }
 
   async #askCancel() {

@@ -90,7 +90,8 @@ class Row {
     this.#chip.update(node.status, isUnreached ? "not reached" : undefined);
     setText(this.#facts, facts(node));
     setText(this.#leads, leads);
-    show(this.#message, node.message ?? node.progress?.message ?? "");
+    const isOver = ["completed", "skipped", "cancelled"].includes(node.status);
+    show(this.#message, node.message ?? (isOver ? "" : node.progress?.message) ?? "");
     show(this.#error, node.error ? `${node.error.code}: ${node.error.message}` : "");
     this.#bar.update(node.progress);
     this.#updateItems(node.items);

@@ -30,9 +30,9 @@ export class Panel {
 
   /**
    * @param {Omit<Context, "announce">} context
-   * @param {string} [pageUrl] of the run's own page
+   * @param {{pageUrl?: string, isCompact?: boolean}} [options] `pageUrl`: the run's own page
    */
-  constructor(context, pageUrl) {
+  constructor(context, { pageUrl = "", isCompact = false } = {}) {
     /** @type {Context} */
     this.#context = {
       ...context,
@@ -51,7 +51,10 @@ export class Panel {
     const v = this.#views;
     this.element = h(
       "article",
-      { class: "kgnb kgnb-panel", "aria-label": "kgnb run" },
+      {
+        class: `kgnb kgnb-panel${isCompact ? " kgnb-compact" : ""}`,
+        "aria-label": "kgnb run",
+      },
       v.header.element,
       this.#error,
       v.approvals.element,

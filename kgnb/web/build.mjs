@@ -1,0 +1,50 @@
+/**
+ * Bundles src/ into what is committed and shipped.
+ *
+ *     node build.mjs           write the bundles
+ *     node build.mjs --check   fail where the committed ones differ
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+
+const HERE = new URL("./", import.meta.url);
+const MOST_BYTES = 120 * 1024;
+
+const common = {
+  absWorkingDir: fileURLToPath(HERE),
+  bundle: true,
+  write: false,
+  minify: true,
+  legalComments: "none",
+  charset: "ascii",
+  target: ["es2022"],
+  loader: { ".css": "text" },
+  banner: { js: "/* kgnb's panel, built from kgnb/web/src by build.mjs. BSD-3-Clause. */" },
+};
+
+const bundles = [
+  { entryPoints: ["src/widget.js"], outfile: "kgnb.js", format: "esm" },
+  {
+    entryPoints: ["src/lab.js"],
+    outfile: "labextension/static/remoteEntry.js",
+    format: "iife",
+  },
+];
+
+const isCheck = process.argv.includes("--check");
+for (const bundle of bundles) {
+  const { outputFiles } = await build({ ...common, ...bundle });
+  const made = outputFiles[0].contents;
+  const path = new URL(bundle.outfile, HERE);
+  if (made.length > MOST_BYTES) {
+    throw new Error(`${bundle.outfile}: ${made.length} bytes, more than ${MOST_BYTES}`);
+  }
+  if (!isCheck) writeFileSync(path, made);
+  else if (!readFileSync(path).equals(Buffer.from(made))) {
+    throw new Error(`${bundle.outfile} is not what src/ gives: run node build.mjs`);
+  }
+  console.log(`${bundle.outfile}: ${made.length} bytes`);
+}

@@ -1,0 +1,570 @@
+/* kgnb's panel, built from kgnb/web/src by build.mjs. BSD-3-Clause. */
+"use strict";(()=>{var F=`/* kgnb: the panel of a run. One root class, own tokens, light and dark. */
+
+.kgnb {
+  color-scheme: light dark;
+
+  --kgnb-bg: var(--jp-layout-color1, light-dark(#fff, #16181c));
+  --kgnb-fg: var(--jp-ui-font-color1, light-dark(#1c2128, #e4e7ec));
+  --kgnb-muted: light-dark(#59616b, #a4adb8);
+  --kgnb-line: light-dark(#e1e5ea, #32373f);
+  --kgnb-line-strong: light-dark(#8a939e, #6d7681);
+  --kgnb-soft: light-dark(#f6f8fa, #1d2026);
+  --kgnb-card: light-dark(#fff, #1d2026);
+
+  --kgnb-blue: light-dark(#0a5cc2, #79b8ff);
+  --kgnb-blue-soft: light-dark(#eaf3ff, #14273f);
+  --kgnb-amber: light-dark(#8a5000, #f0b95e);
+  --kgnb-amber-soft: light-dark(#fff6e0, #32260f);
+  --kgnb-green: light-dark(#1b6e38, #6bd28d);
+  --kgnb-green-soft: light-dark(#e8f6ec, #12301d);
+  --kgnb-red: light-dark(#b3261e, #ff9a92);
+  --kgnb-red-soft: light-dark(#fdeceb, #3a1a19);
+  --kgnb-grey: light-dark(#59616b, #a4adb8);
+  --kgnb-grey-soft: light-dark(#f0f2f5, #262a31);
+
+  --kgnb-on-primary: light-dark(#fff, #0c1622);
+  --kgnb-primary: light-dark(#0a5cc2, #79b8ff);
+  --kgnb-primary-hover: light-dark(#084c9f, #9ccbff);
+
+  --kgnb-font: var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif);
+  --kgnb-mono: var(--jp-code-font-family, ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace);
+  --kgnb-radius: 12px;
+  --kgnb-gap: 20px;
+
+  container: kgnb / inline-size;
+  box-sizing: border-box;
+  max-width: 100%;
+  color: var(--kgnb-fg);
+  background: var(--kgnb-bg);
+  font: 13px/1.5 var(--kgnb-font);
+  text-align: start;
+}
+
+[data-jp-theme-light="true"] .kgnb, .vscode-light .kgnb { color-scheme: light; }
+[data-jp-theme-light="false"] .kgnb, .vscode-dark .kgnb { color-scheme: dark; }
+
+.kgnb *, .kgnb *::before, .kgnb *::after { box-sizing: border-box; }
+.kgnb [hidden] { display: none !important; }
+
+.kgnb :is(h2, h3, p, ol, ul, li, pre, fieldset, blockquote, form) {
+  margin: 0;
+  padding: 0;
+  border: 0;
+  min-width: 0;
+  font: inherit;
+  color: inherit;
+  background: none;
+}
+.kgnb :is(ol, ul) { list-style: none; }
+
+.kgnb :is(button, a, summary, textarea, input, select, [tabindex]):focus-visible {
+  outline: 2px solid var(--kgnb-blue);
+  outline-offset: 2px;
+  border-radius: 6px;
+}
+
+.kgnb .kgnb-unseen {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+
+.kgnb .kgnb-icon {
+  width: 14px;
+  height: 14px;
+  flex: none;
+  fill: none;
+  stroke: currentColor;
+  stroke-width: 1.7;
+  stroke-linecap: round;
+  stroke-linejoin: round;
+}
+
+/* ---- the panel ---- */
+
+.kgnb-panel {
+  position: relative;
+  padding: 18px 20px 16px;
+  border: 1px solid var(--kgnb-line);
+  border-radius: var(--kgnb-radius);
+  overflow: hidden;
+}
+.kgnb-panel > * + * { margin-top: var(--kgnb-gap); }
+.kgnb-panel > .kgnb-unseen { margin: 0; }
+.kgnb-panel > :is(.kgnb-approvals, .kgnb-folds, .kgnb-columns):not(:has(> :not([hidden]))) { display: none; }
+
+.kgnb .kgnb-header-line {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 6px 12px;
+}
+.kgnb .kgnb-title {
+  font-size: 17px;
+  font-weight: 620;
+  line-height: 1.3;
+  letter-spacing: -0.012em;
+  overflow-wrap: anywhere;
+}
+.kgnb .kgnb-elapsed {
+  color: var(--kgnb-muted);
+  font-variant-numeric: tabular-nums;
+}
+.kgnb .kgnb-space { flex: 1 1 0; }
+.kgnb .kgnb-connection {
+  display: inline-flex;
+  align-items: center;
+  gap: 6px;
+  color: var(--kgnb-muted);
+  font-size: 12px;
+}
+.kgnb .kgnb-connection[data-kind="live"] { color: var(--kgnb-green); }
+.kgnb .kgnb-connection:is([data-kind="stale"], [data-kind="reconnecting"]) { color: var(--kgnb-amber); }
+.kgnb .kgnb-connection:is([data-kind="offline"], [data-kind="closed"]) { color: var(--kgnb-red); }
+.kgnb .kgnb-open {
+  display: inline-flex;
+  padding: 5px;
+  color: var(--kgnb-muted);
+  border-radius: 6px;
+}
+.kgnb .kgnb-open:hover { color: var(--kgnb-fg); background: var(--kgnb-grey-soft); }
+.kgnb .kgnb-note {
+  margin-top: 10px;
+  padding: 9px 12px;
+  border-radius: 8px;
+  color: var(--kgnb-amber);
+  background: var(--kgnb-amber-soft);
+}
+.kgnb .kgnb-error {
+  padding: 10px 14px;
+  border-radius: 8px;
+  color: var(--kgnb-red);
+  background: var(--kgnb-red-soft);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+
+/* ---- states: shape, word, and colour last ---- */
+
+.kgnb .kgnb-chip {
+  display: inline-flex;
+  align-items: center;
+  gap: 5px;
+  padding: 2px 9px 2px 7px;
+  border-radius: 999px;
+  font-size: 12px;
+  font-weight: 550;
+  line-height: 1.5;
+  white-space: nowrap;
+  color: var(--kgnb-grey);
+  background: var(--kgnb-grey-soft);
+}
+.kgnb .kgnb-chip[data-status="running"] { color: var(--kgnb-blue); background: var(--kgnb-blue-soft); }
+.kgnb .kgnb-chip:is([data-status="waiting"], [data-status="retrying"], [data-status="paused"], [data-status="stalled"]) {
+  color: var(--kgnb-amber);
+  background: var(--kgnb-amber-soft);
+}
+.kgnb .kgnb-chip[data-status="completed"] { color: var(--kgnb-green); background: var(--kgnb-green-soft); }
+.kgnb .kgnb-chip:is([data-status="failed"], [data-status="lost"]) { color: var(--kgnb-red); background: var(--kgnb-red-soft); }
+.kgnb .kgnb-chip[data-status="idle"] { background: none; font-weight: 400; }
+
+.kgnb-panel[data-connection="live"] .kgnb-chip[data-status="running"] .kgnb-icon {
+  animation: kgnb-turn 1.2s linear infinite;
+}
+@keyframes kgnb-turn { to { transform: rotate(1turn); } }
+
+/* ---- buttons and fields ---- */
+
+.kgnb .kgnb-button {
+  min-height: 36px;
+  padding: 6px 16px;
+  border: 1px solid var(--kgnb-line-strong);
+  border-radius: 8px;
+  font: 550 13px/1.4 var(--kgnb-font);
+  color: var(--kgnb-fg);
+  background: var(--kgnb-card);
+  cursor: pointer;
+  overflow-wrap: anywhere;
+  transition: background 120ms, border-color 120ms, box-shadow 120ms;
+}
+.kgnb .kgnb-button:hover:not(:disabled) { background: var(--kgnb-grey-soft); border-color: var(--kgnb-fg); }
+.kgnb .kgnb-button.kgnb-primary {
+  color: var(--kgnb-on-primary);
+  background: var(--kgnb-primary);
+  border-color: transparent;
+  box-shadow: 0 1px 2px rgb(0 0 0 / 12%);
+}
+.kgnb .kgnb-button.kgnb-primary:hover:not(:disabled) { background: var(--kgnb-primary-hover); }
+.kgnb .kgnb-button:disabled, .kgnb .kgnb-answer:disabled .kgnb-button {
+  cursor: default;
+  color: var(--kgnb-muted);
+  background: var(--kgnb-grey-soft);
+  border-color: var(--kgnb-line);
+  box-shadow: none;
+}
+.kgnb .kgnb-button.kgnb-quiet {
+  min-height: 28px;
+  padding: 2px 11px;
+  font-size: 12px;
+  font-weight: 500;
+  color: var(--kgnb-muted);
+  background: none;
+  border-color: var(--kgnb-line);
+}
+.kgnb .kgnb-button.kgnb-quiet:hover:not(:disabled) { color: var(--kgnb-red); border-color: currentcolor; }
+.kgnb .kgnb-toggle {
+  padding: 1px 8px;
+  border: 1px solid var(--kgnb-line);
+  border-radius: 999px;
+  font: 500 11px/1.6 var(--kgnb-font);
+  letter-spacing: 0;
+  text-transform: none;
+  color: var(--kgnb-muted);
+  background: none;
+  cursor: pointer;
+}
+.kgnb .kgnb-toggle[aria-pressed="true"] { color: var(--kgnb-blue); background: var(--kgnb-blue-soft); border-color: transparent; }
+
+.kgnb .kgnb-input {
+  display: block;
+  width: 100%;
+  padding: 8px 10px;
+  border: 1px solid var(--kgnb-line-strong);
+  border-radius: 8px;
+  font: 14px/1.5 var(--kgnb-font);
+  color: var(--kgnb-fg);
+  background: var(--kgnb-bg);
+  resize: vertical;
+}
+.kgnb .kgnb-input-json { font: 12.5px/1.5 var(--kgnb-mono); }
+.kgnb .kgnb-input-error { color: var(--kgnb-red); }
+.kgnb .kgnb-input-error:empty { display: none; }
+
+/* ---- questions ---- */
+
+.kgnb .kgnb-approvals { display: grid; gap: 14px; }
+.kgnb .kgnb-card {
+  position: relative;
+  display: grid;
+  gap: 12px;
+  padding: 16px 18px 18px 22px;
+  border: 1px solid color-mix(in srgb, var(--kgnb-amber) 32%, var(--kgnb-line));
+  border-radius: var(--kgnb-radius);
+  background: color-mix(in srgb, var(--kgnb-amber-soft) 45%, var(--kgnb-card));
+  box-shadow: 0 1px 2px rgb(0 0 0 / 5%), 0 6px 20px rgb(0 0 0 / 6%);
+  overflow: hidden;
+}
+.kgnb .kgnb-card::before {
+  content: "";
+  position: absolute;
+  inset: 0 auto 0 0;
+  width: 4px;
+  background: var(--kgnb-amber);
+}
+.kgnb .kgnb-card-who {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+  color: var(--kgnb-amber);
+  font-size: 12px;
+  font-weight: 600;
+}
+.kgnb .kgnb-card-question {
+  font-size: 16px;
+  font-weight: 600;
+  line-height: 1.4;
+  letter-spacing: -0.006em;
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+.kgnb .kgnb-card-size, .kgnb .kgnb-card-deadline { color: var(--kgnb-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+.kgnb .kgnb-card-size { margin-top: 4px; }
+.kgnb .kgnb-card-warning { color: var(--kgnb-red); font-weight: 550; }
+.kgnb .kgnb-card-note:empty { display: none; }
+.kgnb .kgnb-card-note { color: var(--kgnb-muted); }
+.kgnb .kgnb-card-note[data-kind="late"] { color: var(--kgnb-amber); }
+.kgnb .kgnb-card-note[data-kind="error"] { color: var(--kgnb-red); }
+.kgnb .kgnb-card-note[data-kind="done"] { color: var(--kgnb-green); }
+.kgnb .kgnb-answer-form { display: grid; gap: 10px; }
+.kgnb .kgnb-options { display: flex; flex-wrap: wrap; gap: 10px; }
+.kgnb .kgnb-options .kgnb-button { min-width: 92px; min-height: 38px; }
+.kgnb .kgnb-form-row { display: grid; gap: 4px; justify-items: start; }
+.kgnb .kgnb-form-row .kgnb-input { max-width: 480px; }
+.kgnb .kgnb-form-name { font-weight: 550; }
+.kgnb .kgnb-form-about { color: var(--kgnb-muted); font-size: 12px; }
+
+.kgnb .kgnb-value {
+  max-height: 26em;
+  padding: 12px 14px;
+  overflow: auto;
+  border: 1px solid var(--kgnb-line);
+  border-radius: 8px;
+  background: var(--kgnb-bg);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+  unicode-bidi: plaintext;
+  font: 14px/1.6 var(--jp-content-font-family, var(--kgnb-font));
+  tab-size: 4;
+}
+.kgnb .kgnb-value[data-kind="json"] { font: 12.5px/1.55 var(--kgnb-mono); }
+.kgnb .kgnb-hidden {
+  margin: 0 1px;
+  padding: 0 4px;
+  border-radius: 4px;
+  font: 600 11px/1.5 var(--kgnb-mono);
+  color: var(--kgnb-red);
+  background: var(--kgnb-red-soft);
+  unicode-bidi: isolate;
+}
+
+/* ---- the picture ---- */
+
+.kgnb .kgnb-picture {
+  padding: 12px;
+  overflow-x: auto;
+  border-radius: 10px;
+  background: var(--kgnb-soft);
+}
+.kgnb .kgnb-picture svg {
+  display: block;
+  width: auto;
+  max-width: 100%;
+  height: auto;
+  margin: 0 auto;
+}
+.kgnb .kgnb-picture text { font-family: var(--kgnb-font); }
+.kgnb .kgnb-picture .kgnb-label { fill: var(--kgnb-fg); }
+.kgnb .kgnb-picture :is(.kgnb-state, .kgnb-count, .kgnb-action) { fill: var(--kgnb-muted); }
+.kgnb .kgnb-picture .kgnb-node > rect { fill: var(--kgnb-card); stroke: var(--kgnb-line-strong); transition: fill 200ms, stroke 200ms; }
+.kgnb .kgnb-picture .kgnb-pile { stroke: var(--kgnb-line-strong); }
+.kgnb .kgnb-picture .kgnb-cluster > rect { fill: var(--kgnb-muted); fill-opacity: 0.06; }
+.kgnb .kgnb-picture :is(.kgnb-edge, .kgnb-start) path { stroke: var(--kgnb-line-strong); transition: stroke 200ms; }
+.kgnb .kgnb-picture :is(.kgnb-edge, .kgnb-start) polygon,
+.kgnb .kgnb-picture .kgnb-start circle { fill: var(--kgnb-line-strong); }
+
+.kgnb .kgnb-picture [data-state="idle"] > rect { stroke: var(--kgnb-line-strong); stroke-opacity: 0.7; }
+.kgnb .kgnb-picture [data-state="running"] { --state: var(--kgnb-blue); --state-soft: var(--kgnb-blue-soft); }
+.kgnb .kgnb-picture :is([data-state="waiting"], [data-state="retrying"]) { --state: var(--kgnb-amber); --state-soft: var(--kgnb-amber-soft); }
+.kgnb .kgnb-picture [data-state="completed"] { --state: var(--kgnb-green); --state-soft: var(--kgnb-green-soft); }
+.kgnb .kgnb-picture [data-state="failed"] { --state: var(--kgnb-red); --state-soft: var(--kgnb-red-soft); }
+.kgnb .kgnb-picture :is([data-state="skipped"], [data-state="cancelled"]) { --state: var(--kgnb-grey); --state-soft: var(--kgnb-grey-soft); }
+.kgnb .kgnb-picture .kgnb-node:not([data-state="idle"]) > rect { fill: var(--state-soft); stroke: var(--state); }
+.kgnb .kgnb-picture .kgnb-node:not([data-state="idle"]) > .kgnb-pile { stroke: var(--state); }
+.kgnb .kgnb-picture .kgnb-node:not([data-state="idle"]) > :is(.kgnb-state, .kgnb-count) { fill: var(--state); }
+.kgnb .kgnb-picture .kgnb-cluster:not([data-state="idle"]) > rect { fill-opacity: 0.35; }
+.kgnb .kgnb-picture :is([data-state="running"], [data-state="waiting"]) > rect { stroke-width: 2.2; }
+.kgnb .kgnb-picture [data-state="cancelled"] > rect { stroke-dasharray: 5 4; }
+.kgnb .kgnb-picture .kgnb-edge[data-count]:not([data-count="0"]) path { stroke: var(--kgnb-fg); stroke-opacity: 0.65; }
+.kgnb .kgnb-picture .kgnb-edge[data-count]:not([data-count="0"]) polygon { fill: var(--kgnb-fg); fill-opacity: 0.65; }
+.kgnb .kgnb-picture .kgnb-edge[data-count]:not([data-count="0"]) .kgnb-action { fill: var(--kgnb-fg); font-weight: 500; }
+.kgnb .kgnb-picture .kgnb-edge[data-active][data-count]:not([data-count="0"]) path { stroke: var(--kgnb-blue); stroke-opacity: 1; stroke-width: 2.2; }
+.kgnb .kgnb-picture .kgnb-edge[data-active][data-count]:not([data-count="0"]) polygon { fill: var(--kgnb-blue); fill-opacity: 1; }
+.kgnb .kgnb-picture .kgnb-edge[data-active][data-count]:not([data-count="0"]) .kgnb-action { fill: var(--kgnb-blue); }
+.kgnb-panel[data-connection="live"] .kgnb-edge[data-active] path { stroke-dasharray: 6 4; animation: kgnb-flow 700ms linear infinite; }
+@keyframes kgnb-flow { to { stroke-dashoffset: -10; } }
+
+/* ---- steps and text ---- */
+
+.kgnb .kgnb-columns { display: grid; gap: var(--kgnb-gap) 28px; grid-template-columns: minmax(0, 1fr); }
+@container kgnb (min-width: 700px) {
+  .kgnb .kgnb-columns:has(> .kgnb-column:last-child > :not([hidden])) { grid-template-columns: minmax(0, 4fr) minmax(0, 6fr); }
+}
+.kgnb .kgnb-column { display: grid; gap: var(--kgnb-gap); align-content: start; min-width: 0; }
+.kgnb .kgnb-column:not(:has(> :not([hidden]))) { display: none; }
+.kgnb .kgnb-section { min-width: 0; }
+.kgnb .kgnb-section-title {
+  display: flex;
+  align-items: center;
+  justify-content: space-between;
+  min-height: 22px;
+  margin-bottom: 8px;
+  font-size: 11px;
+  font-weight: 600;
+  letter-spacing: 0.06em;
+  text-transform: uppercase;
+  color: var(--kgnb-muted);
+}
+
+.kgnb .kgnb-node-row { padding: 7px 0; }
+.kgnb .kgnb-node-row + .kgnb-node-row { border-top: 1px solid var(--kgnb-line); }
+.kgnb .kgnb-node-line { display: flex; align-items: center; gap: 4px 10px; flex-wrap: wrap; }
+.kgnb .kgnb-node-name { flex: 1 1 auto; font-weight: 550; overflow-wrap: anywhere; min-width: 0; }
+.kgnb .kgnb-node-row[data-status="idle"] .kgnb-node-name { font-weight: 400; color: var(--kgnb-muted); }
+.kgnb .kgnb-node-path { font-weight: 400; color: var(--kgnb-muted); }
+.kgnb .kgnb-node-facts { color: var(--kgnb-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+.kgnb .kgnb-node-message { color: var(--kgnb-muted); overflow-wrap: anywhere; }
+.kgnb .kgnb-node-error { color: var(--kgnb-red); overflow-wrap: anywhere; white-space: pre-wrap; }
+.kgnb .kgnb-items { margin-top: 2px; }
+.kgnb .kgnb-items-more { padding-top: 2px; color: var(--kgnb-muted); font-size: 12px; }
+
+.kgnb .kgnb-bar { display: flex; align-items: center; gap: 10px; padding: 4px 0 2px; }
+.kgnb .kgnb-bar-name { flex: 0 1 34%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--kgnb-muted); font-size: 12px; }
+.kgnb .kgnb-bar-track { flex: 1 1 0; height: 6px; overflow: hidden; border-radius: 3px; background: var(--kgnb-grey-soft); }
+.kgnb .kgnb-bar-fill { height: 100%; border-radius: 3px; background: var(--kgnb-blue); transform: scaleX(0); transform-origin: 0 50%; transition: transform 160ms ease-out; }
+.kgnb .kgnb-bar-track[data-full="true"] .kgnb-bar-fill { background: var(--kgnb-green); }
+.kgnb .kgnb-bar-numbers { min-width: 4.2em; text-align: end; color: var(--kgnb-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+
+.kgnb .kgnb-stream + .kgnb-stream { margin-top: 10px; }
+.kgnb .kgnb-stream-title {
+  padding: 2px 0;
+  font-weight: 550;
+  cursor: pointer;
+}
+.kgnb .kgnb-stream[data-final="false"] .kgnb-stream-title::after {
+  content: "";
+  display: inline-block;
+  width: 7px;
+  height: 7px;
+  margin-inline-start: 8px;
+  border-radius: 50%;
+  background: var(--kgnb-blue);
+}
+.kgnb-panel[data-connection="live"] .kgnb-stream[data-final="false"] .kgnb-stream-title::after { animation: kgnb-breathe 1.4s ease-in-out infinite; }
+.kgnb-panel:is([data-status="completed"], [data-status="failed"], [data-status="cancelled"], [data-status="lost"]) .kgnb-stream-title::after { display: none !important; }
+@keyframes kgnb-breathe { 50% { opacity: 0.25; } }
+.kgnb .kgnb-stream-text {
+  max-height: 22em;
+  margin-top: 4px;
+  padding: 12px 14px;
+  overflow: auto;
+  border-radius: 10px;
+  background: var(--kgnb-soft);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+  font: 14px/1.65 var(--jp-content-font-family, var(--kgnb-font));
+}
+.kgnb .kgnb-stream[data-kind="reasoning"] .kgnb-stream-text { color: var(--kgnb-muted); font-style: italic; border-inline-start: 3px solid var(--kgnb-line); }
+.kgnb .kgnb-stream[data-kind="tool_call"] .kgnb-stream-text { font: 12.5px/1.55 var(--kgnb-mono); border-inline-start: 3px solid var(--kgnb-amber); }
+.kgnb .kgnb-stream-text[data-markdown="true"] { white-space: normal; }
+.kgnb .kgnb-stream-text > * + * { margin-top: 0.7em; }
+.kgnb .kgnb-md-heading { font-weight: 650; font-size: 1.06em; }
+.kgnb .kgnb-md-h1 { font-size: 1.25em; }
+.kgnb .kgnb-md-h2 { font-size: 1.15em; }
+.kgnb .kgnb-stream-text :is(ul, ol) { padding-inline-start: 1.5em; list-style: revert; }
+.kgnb .kgnb-stream-text .kgnb-md-nested { margin-inline-start: 1.4em; }
+.kgnb .kgnb-stream-text blockquote { padding-inline-start: 1em; border-inline-start: 3px solid var(--kgnb-line-strong); color: var(--kgnb-muted); }
+.kgnb .kgnb-stream-text code { padding: 1px 4px; border-radius: 4px; background: var(--kgnb-grey-soft); color: inherit; font: 0.9em/1.5 var(--kgnb-mono); }
+.kgnb .kgnb-stream-text .kgnb-md-code { padding: 10px 12px; overflow-x: auto; border-radius: 8px; background: var(--kgnb-grey-soft); white-space: pre; }
+.kgnb .kgnb-stream-text .kgnb-md-code code { padding: 0; background: none; }
+.kgnb .kgnb-stream-text hr { border: 0; border-top: 1px solid var(--kgnb-line); }
+.kgnb .kgnb-md-address { color: var(--kgnb-muted); font-size: 0.92em; }
+
+.kgnb .kgnb-message { margin-top: 8px; }
+.kgnb .kgnb-message-role { display: block; margin-bottom: 3px; color: var(--kgnb-muted); font-size: 12px; font-weight: 550; }
+.kgnb .kgnb-result + .kgnb-result { margin-top: 12px; }
+.kgnb .kgnb-result-name { margin-bottom: 4px; font-weight: 550; }
+.kgnb :is(.kgnb-result, .kgnb-message) .kgnb-value { border-color: transparent; background: var(--kgnb-soft); }
+
+/* ---- what happened ---- */
+
+.kgnb .kgnb-folds { border-top: 1px solid var(--kgnb-line); padding-top: 4px; margin-bottom: -6px; }
+.kgnb .kgnb-fold-title { padding: 7px 0; color: var(--kgnb-muted); font-weight: 550; cursor: pointer; }
+.kgnb .kgnb-fold-title:hover { color: var(--kgnb-fg); }
+.kgnb .kgnb-fold-count { margin-inline-start: 8px; font-weight: 400; font-size: 12px; font-variant-numeric: tabular-nums; }
+.kgnb .kgnb-fold-body { padding: 2px 0 12px; }
+.kgnb .kgnb-dropped { color: var(--kgnb-muted); font-size: 12px; padding-bottom: 6px; }
+
+.kgnb .kgnb-decision { display: flex; gap: 10px; padding: 7px 0; }
+.kgnb .kgnb-decision > .kgnb-icon { margin-top: 3px; color: var(--kgnb-grey); }
+.kgnb .kgnb-decision[data-state="answered"] > .kgnb-icon { color: var(--kgnb-green); }
+.kgnb .kgnb-decision-body { min-width: 0; overflow-wrap: anywhere; }
+.kgnb .kgnb-decision-question { color: var(--kgnb-muted); }
+.kgnb .kgnb-decision-value { font-weight: 600; }
+.kgnb .kgnb-decision-reason { color: var(--kgnb-muted); font-style: italic; }
+.kgnb .kgnb-decision details > summary { color: var(--kgnb-muted); font-size: 12px; cursor: pointer; }
+
+.kgnb .kgnb-log-box { max-height: 18em; overflow: auto; border-radius: 10px; padding: 8px 12px; background: var(--kgnb-soft); font: 12px/1.6 var(--kgnb-mono); }
+.kgnb .kgnb-log { display: flex; flex-wrap: wrap; gap: 0 10px; }
+.kgnb .kgnb-log-node { color: var(--kgnb-blue); }
+.kgnb .kgnb-log-source { color: var(--kgnb-muted); }
+.kgnb .kgnb-log:is([data-stream="stderr"], [data-level="WARNING"]) .kgnb-log-source { color: var(--kgnb-amber); }
+.kgnb .kgnb-log:is([data-level="ERROR"], [data-level="CRITICAL"]) .kgnb-log-source { color: var(--kgnb-red); }
+.kgnb .kgnb-log-text { flex: 1 1 60%; min-width: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+
+.kgnb .kgnb-visit { display: grid; grid-template-columns: minmax(0, 9em) minmax(0, 1fr) minmax(0, 13em); align-items: center; gap: 12px; padding: 2px 0; font-size: 12px; }
+.kgnb .kgnb-visit-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.kgnb .kgnb-visit-track { position: relative; height: 10px; border-radius: 5px; background: var(--kgnb-soft); }
+.kgnb .kgnb-visit-fill { position: absolute; top: 0; bottom: 0; min-width: 4px; border-radius: 5px; background: var(--kgnb-grey); }
+.kgnb .kgnb-visit[data-status="running"] .kgnb-visit-fill { background: var(--kgnb-blue); }
+.kgnb .kgnb-visit:is([data-status="waiting"], [data-status="retrying"]) .kgnb-visit-fill { background: var(--kgnb-amber); }
+.kgnb .kgnb-visit[data-status="completed"] .kgnb-visit-fill { background: var(--kgnb-green); }
+.kgnb .kgnb-visit[data-status="failed"] .kgnb-visit-fill { background: var(--kgnb-red); }
+.kgnb .kgnb-visit-facts { color: var(--kgnb-muted); font-variant-numeric: tabular-nums; }
+
+@container kgnb (max-width: 480px) {
+  .kgnb .kgnb-visit { grid-template-columns: minmax(0, 7em) minmax(0, 1fr); }
+  .kgnb .kgnb-visit-facts { grid-column: 2; }
+  .kgnb .kgnb-card { padding: 14px 14px 16px 18px; }
+  .kgnb .kgnb-options .kgnb-button { flex: 1 1 auto; min-height: 44px; }
+}
+
+/* ---- the small panel: the question, and what works just now ---- */
+
+.kgnb-panel.kgnb-compact { padding: 12px 14px; --kgnb-gap: 12px; }
+.kgnb.kgnb-compact :is(.kgnb-picture, .kgnb-folds, .kgnb-section-title) { display: none; }
+.kgnb.kgnb-compact .kgnb-node-row:not([data-status="running"], [data-status="waiting"], [data-status="retrying"], [data-status="failed"]) { display: none; }
+.kgnb.kgnb-compact .kgnb-stream:not(:last-child) { display: none; }
+.kgnb.kgnb-compact .kgnb-stream-text { max-height: 7em; }
+
+/* ---- the side panel ---- */
+
+.kgnb-side { height: 100%; overflow: auto; padding: 14px 12px 24px; }
+.kgnb-side > * + * { margin-top: 22px; }
+.kgnb.kgnb-side .kgnb-card { padding: 12px 12px 14px 16px; box-shadow: none; }
+.kgnb.kgnb-side .kgnb-card + .kgnb-card { margin-top: 10px; }
+.kgnb.kgnb-side .kgnb-card-question { font-size: 14px; }
+.kgnb.kgnb-side .kgnb-value { max-height: 14em; font-size: 13px; }
+.kgnb .kgnb-side-empty, .kgnb .kgnb-side-note { color: var(--kgnb-muted); }
+.kgnb .kgnb-side-note { padding: 8px 10px; border-radius: 8px; background: var(--kgnb-amber-soft); color: var(--kgnb-amber); }
+.kgnb .kgnb-run-line { display: flex; align-items: center; gap: 8px; padding: 7px 0; }
+.kgnb .kgnb-run-row + .kgnb-run-row { border-top: 1px solid var(--kgnb-line); }
+.kgnb .kgnb-run-name { flex: 1 1 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 550; color: inherit; text-decoration: none; }
+.kgnb a.kgnb-run-name:hover { text-decoration: underline; }
+.kgnb .kgnb-run-when { color: var(--kgnb-muted); font-size: 12px; white-space: nowrap; }
+
+.kgnb-tab-icon {
+  width: 20px;
+  height: 20px;
+  background: var(--jp-inverse-layout-color3, currentcolor);
+  mask: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20' fill='none' stroke='%23000' stroke-width='1.8'%3E%3Ccircle cx='4.5' cy='10' r='2.6'/%3E%3Ccircle cx='15.5' cy='4.5' r='2.6'/%3E%3Ccircle cx='15.5' cy='15.5' r='2.6'/%3E%3Cpath d='M6.8 8.8l6.3-3.1M6.8 11.2l6.3 3.1'/%3E%3C/svg%3E") center / contain no-repeat;
+}
+.kgnb-tab-asks .kgnb-tab-icon { background: light-dark(#b26a00, #f0b95e); }
+
+/* ---- a page of its own ---- */
+
+.kgnb-page { margin: 0; min-height: 100vh; color-scheme: light dark; background: light-dark(#f3f5f8, #0f1114); }
+.kgnb-page main { max-width: 1040px; margin: 0 auto; padding: 28px 20px 48px; }
+.kgnb-page .kgnb-panel { box-shadow: 0 1px 3px rgb(0 0 0 / 6%); }
+@media (max-width: 520px) {
+  .kgnb-page main { padding: 10px 8px 32px; }
+  .kgnb-panel { padding: 14px 14px 12px; }
+}
+
+@media (prefers-reduced-motion: reduce) {
+  .kgnb *, .kgnb *::before, .kgnb *::after { animation: none !important; transition: none !important; }
+}
+
+@media (forced-colors: active) {
+  .kgnb .kgnb-bar-fill, .kgnb .kgnb-visit-fill { background: CanvasText; }
+  .kgnb .kgnb-chip, .kgnb .kgnb-card { border: 1px solid CanvasText; }
+}
+
+@media print {
+  .kgnb :is(.kgnb-value, .kgnb-stream-text, .kgnb-log-box) { max-height: none; }
+  .kgnb :is(.kgnb-button, .kgnb-toggle, .kgnb-open) { display: none; }
+}
+`;var b=new Set(["completed","failed","cancelled","lost"]),ye=new Set(["completed","failed","skipped","cancelled"]);function f(){return{run_id:"",workflow:"",status:"running",seq:0,started_at:null,ended_at:null,params:{},session_id:null,graph:{name:"",start:null,nodes:[],edges:[],svg:null},nodes:{},edges:[],active_edge:null,streams:[],approvals:[],messages:[],results:{},logs:[],logs_dropped:0,timeline:[],timeline_dropped:0,custom:[],custom_dropped:0,result:null,error:null}}function Mt(n,t){let e=t.seq??0;if(e&&e<=n.seq)return n;if(e&&(n.seq=e),n.status==="stalled"&&(n.status="running"),(Fe.get(t.type)??Se)(n,t),n.status==="running"||n.status==="waiting"){let s=n.approvals.some(o=>o.state==="open");n.status=s?"waiting":"running"}return n}function ct(n,t,e){return n.push(t),n.splice(0,Math.max(0,n.length-e)).length}function gt(n,t,e){return Object.defineProperty(n,t,{value:e,writable:!0,enumerable:!0,configurable:!0}),e}function Tt(n){if(!n)return null;let{code:t,message:e,node_id:s}=n;return s==null?{code:t,message:e}:{code:t,message:e,node_id:s}}function _e(n){if(!n)return null;let t={};return n.user!=null&&(t.user=n.user),n.via&&(t.via=n.via),n.at&&(t.at=n.at),n.kind&&n.kind!=="human"&&(t.kind=n.kind),t}function Se(n,t){let e={type:t.type,node_id:t.node_id??"",data:t.data??null};n.custom_dropped+=ct(n.custom,e,200)}function $e(n,t){let e=t.graph??{};n.run_id=t.run_id,n.workflow=t.workflow??"",n.status="running",n.started_at=n.started_at||(t.timestamp??""),n.ended_at=null,n.params=t.params??{},n.session_id=t.session_id??null,n.graph=L(e),n.error=null;for(let s of n.graph.nodes)ut(n,s.id)}function L(n){return{name:n.name??"",start:n.start??null,nodes:(n.nodes??[]).map(t=>({id:t.id,label:t.label,kind:t.kind??"node",path:t.path??[]})),edges:(n.edges??[]).map(t=>({source:t.source,target:t.target,action:t.action??"default"})),svg:n.svg??null}}function ut(n,t){return(Object.hasOwn(n.nodes,t)?n.nodes[t]:void 0)??gt(n.nodes,t,j())}function j(){return{status:"idle",visits:0,task_id:null,attempt:0,progress:null,items:{},message:null,duration:null,action:null,error:null}}function Ee(n,t){let e=ut(n,t.node_id);if(t.progress!=null){e.message=t.message??null;return}let s=t.task_id??null;s!==e.task_id&&Me(n,e,t),e.status=t.status,e.attempt=t.attempt||e.attempt,e.message=t.message??null,e.error=Tt(t.error);let o=n.timeline.findLast(i=>i.task_id===s);o&&(o.attempts=Math.max(o.attempts,e.attempt),o.status=t.status),ye.has(t.status)&&(e.duration=t.duration??null,e.action=t.action??null,o&&(o.ended_at=t.timestamp??"",o.duration=t.duration??null))}function Me(n,t,e){t.task_id=e.task_id??null,t.visits+=1,t.attempt=e.attempt||1,t.progress=null,t.items={},t.duration=null,t.action=null;let s={node_id:e.node_id,task_id:t.task_id,status:e.status,started_at:e.timestamp??"",ended_at:null,attempts:1,duration:null};n.timeline_dropped+=ct(n.timeline,s,1e3),e.via&&Te(n,e.via.node_id,e.via.action??"default",e.node_id)}function Te(n,t,e,s){n.active_edge={source:t,action:e,target:s};let o=n.edges.find(i=>i.source===t&&i.action===e&&i.target===s);o?o.count+=1:n.edges.push({source:t,action:e,target:s,count:1})}function Ae(n,t){let e=ut(n,t.node_id),{percent:s,current:o,total:i,message:r,item:l}=t.data,d={percent:s,current:o??null,total:i??null,message:r??null};l==null?e.progress=d:gt(e.items,l,d)}function Ne(n,t){let e=t.kind??"text",s=n.streams.findLast(r=>r.stream===t.stream&&r.kind===e);s||(s={stream:t.stream,node_id:t.node_id,task_id:t.task_id??null,attempt:t.attempt??null,kind:e,text:"",length:0,final:!1},n.streams.push(s));let o=Math.max(0,s.length-(t.index??0)),i=Array.from(t.data);s.text+=o?i.slice(o).join(""):t.data,s.length+=Math.max(0,i.length-o),s.final=s.final||(t.final??!1)}function Ce(n,t){let{role:e,content:s}=t.data;n.messages.push({node_id:t.node_id,role:e,content:s})}function Oe(n,t){let{data:e}=t,s={approval_id:e.approval_id,node_id:t.node_id,task_id:t.task_id??null,args_hash:e.args_hash,message:e.message,options:e.options??null,payload:e.payload??null,schema:e.schema??null,kind:e.kind??"choice",name:e.name??null,expires_at:e.expires_at??null,on_timeout:e.on_timeout??null,need:e.need??1,approvers:e.approvers??null,opened_at:t.timestamp??"",state:"open",value:null,by:null,reason:null},o=n.approvals.findIndex(i=>i.approval_id===e.approval_id);o>=0?n.approvals[o]=s:n.approvals.push(s)}function Le(n,t){let{data:e}=t;for(let s of n.approvals)s.approval_id===e.approval_id&&(s.state=e.outcome,s.value=e.value??null,s.by=_e(e.by),s.reason=e.reason??null)}function je(n,t){gt(n.results,t.node_id,t.data??null)}function Re(n,t){let e={node_id:t.node_id,task_id:t.task_id??null,stream:t.data.stream,level:t.data.level??null,text:t.data.text};n.logs_dropped+=ct(n.logs,e,1e3)}function P(n,t,e){n.status=t,n.ended_at=e??"",n.active_edge=null;for(let s of Object.values(n.nodes))["running","waiting","retrying"].includes(s.status)&&(s.status="cancelled");for(let s of n.timeline)s.ended_at===null&&(s.ended_at=e??"",s.status="cancelled");for(let s of n.approvals)s.state==="open"&&(s.state="cancelled")}function Ie(n,t){n.result=t.data??null,P(n,"completed",t.timestamp)}function De(n,t){n.error=Tt(t.error),P(n,"failed",t.timestamp)}function ze(n,t){P(n,"cancelled",t.timestamp)}function qe(n,t){n.error={code:"unavailable",message:t.reason??""},P(n,"lost",t.timestamp)}function Ue(n){b.has(n.status)||(n.status="stalled")}var Fe=new Map(Object.entries({workflow_started:$e,node_update:Ee,step:()=>{},progress:Ae,token:Ne,message:Ce,approval_request:Oe,approval_resolved:Le,result:je,log:Re,workflow_completed:Ie,workflow_failed:De,workflow_cancelled:ze,workflow_paused:n=>{n.status="paused"},workflow_resumed:n=>{n.status="running"},workflow_stalled:Ue,workflow_lost:qe}));var B=class{view=f();isSubscribed=!1;watchers=new Set;constructor(t){this.runId=t}take(t){let e=t.seq??0;!this.isSubscribed||e&&e<=this.view.seq||(Mt(this.view,t),this.#e(t))}replace(t){this.view=t,this.#e(null)}reset(){this.replace(f())}refuse(t){for(let e of[...this.watchers])e.onRefused?.(t)}#e(t){for(let e of[...this.watchers])e.onView(this.view,t)}};function $(){let n=crypto.getRandomValues(new Uint8Array(16));return Array.from(n,t=>t.toString(16).padStart(2,"0")).join("")}var A=class extends Error{constructor({code:t="internal",message:e="",data:s=null}){super(e||t),this.code=t,this.data=s}},Pe=new Set([4001,4003,4004]),Be=2e4,At=1e4,We=3e4,Ve=5e3,He=100,W=class{state={kind:"connecting"};logId="";#e=!1;#t=!1;#n=0;#s=0;#o=null;#i=new Map;#r=new Map;#a=new Set;#l=new Set;#d;#c;#u;constructor(t,{random:e=Math.random}={}){this.transport=t,this.random=e}onState(t,e){this.#l.add(t),e.addEventListener("abort",()=>this.#l.delete(t))}settled(t){return this.#g(),new Promise(e=>{let s=new AbortController,o=()=>{let{kind:i}=this.state,r=this.#o&&this.transport.patience===null;i==="connecting"&&!r||(e(i!=="offline"&&i!=="closed"),s.abort())};this.onState(o,AbortSignal.any([t,s.signal])),o()})}watch(t,e,s){this.#g();let o=this.#i.get(t);o||(o=new B(t),this.#i.set(t,o),this.#t&&this.#S(o));let i=o;i.watchers.add(e),i.view.seq&&e.onView(i.view,null),s.addEventListener("abort",()=>{i.watchers.delete(e),i.watchers.size||this.#E(i)})}watchAll(t,e){this.#g(),this.#a.add(t),this.#t&&this.#a.size===1&&this.#$(),e.addEventListener("abort",()=>{this.#a.delete(t),this.#a.size||this.#o?.send({type:"unsubscribe"}),this.#f()})}views(){return[...this.#i.values()].map(t=>t.view)}command(t){if(this.#g(),this.#r.size>=He){let s="too many commands wait for the connection";return Promise.reject(new A({code:"unavailable",message:s}))}let e=$();return new Promise((s,o)=>{let i={frame:{...t,id:e},resolve:s,reject:o};this.#r.set(e,i),this.#t&&this.#o?.send(i.frame)})}retry(){this.state.kind==="reconnecting"&&this.#h()}close(){this.#b(),clearTimeout(this.#d),this.#p({kind:"closed",code:1e3,reason:"closed here"})}#g(){clearTimeout(this.#u),(this.state.kind==="offline"||this.state.kind==="closed"||this.#n===0)&&(this.state={kind:"connecting"},this.#h())}#f(){this.#i.size||this.#a.size||this.#r.size||(clearTimeout(this.#u),this.#u=setTimeout(()=>this.close(),Ve))}#p(t){this.state=t;for(let e of[...this.#l])e(t)}async#h(){this.#b(),clearTimeout(this.#d);let t=++this.#n,e=()=>t===this.#n,s={onFrame:o=>e()&&this.#M(o),onActivity:()=>e()&&this.#w(),onStale:o=>e()&&this.#v(o),onClose:(o,i)=>e()&&this.#k(o,i)};try{let o=await this.transport.open(s);e()?this.#m(o):o.close()}catch(o){e()&&this.#k(1006,o instanceof Error?o.message:"")}}#m(t){this.#o=t;let{patience:e}=this.transport;if(e!==null&&!this.#t)this.#c=setTimeout(()=>this.#k(1006,"no greeting"),e);else if(this.#t)this.#_();else{this.#_();for(let s of[...this.#l])s(this.state)}}#b(){clearTimeout(this.#c),this.#n++,this.#t=!1,this.#o?.close(),this.#o=null;for(let t of this.#i.values())t.isSubscribed=!1}#k(t,e){if(this.#b(),Pe.has(t))this.#p({kind:"closed",code:t,reason:e||`closed (${t})`});else if(this.#e){this.#s++;let s=e||"the connection broke";this.#p({kind:"reconnecting",attempt:this.#s,reason:s});let i=Math.min(We,250*2**Math.min(this.#s,10))*(.5+this.random()/2);this.#d=setTimeout(()=>this.#h(),i)}else this.#p({kind:"offline",reason:e||"nobody answers"})}#v(t){let e=this.transport.name;this.state.kind==="live"&&this.#p({kind:"stale",via:e,reason:t})}#w(){clearTimeout(this.#c),this.#t&&(this.#c=setTimeout(()=>this.#y(),Be),this.state.kind==="stale"&&this.#x(""))}#y(){this.#o?.send({type:"ping"}),this.#c=setTimeout(()=>{this.#v("No sign of life; what is shown may be old."),this.transport.patience!==null&&(this.#c=setTimeout(()=>this.#k(1006,"silence"),At))},At)}#x(t){this.#e=!0,this.#s=0,this.#p({kind:"live",via:this.transport.name,server:t})}#_(){this.#t=!0,this.#a.size&&this.#$();for(let t of this.#i.values())this.#S(t);for(let{frame:t}of this.#r.values())this.#o?.send(t);this.#w()}#S(t){t.isSubscribed=!1,this.#o?.send({type:"subscribe",topics:["all"],run_id:t.runId,since:{log_id:this.logId||null,seq:t.view.seq},id:`run:${t.runId}`})}#$(){this.#o?.send({type:"subscribe",topics:["approvals"],id:"all"})}#E(t){this.#i.get(t.runId)===t&&(this.#i.delete(t.runId),this.#t&&this.#o?.send({type:"unsubscribe",run_id:t.runId}),this.#f())}#M(t){if(this.#w(),t.type==="hello")return this.#T(t);this.state.kind==="connecting"&&this.#x("");let e=this.#i.get(t.run_id);switch(t.type){case"subscribed":e&&(e.isSubscribed=!0);return;case"snapshot":return e?.replace(t.view);case"ack":return this.#A(t);case"error":return this.#N(t);case"cursor":case"pong":case"unsubscribed":return;default:{let s=t;e?.take(s);for(let o of[...this.#a])o(s)}}}#T(t){let e=this.logId!==""&&this.logId!==t.log_id;if(this.logId=t.log_id??"",e)for(let o of this.#i.values())o.reset();let s=this.#t;this.#x(t.server??""),this.#o?(!s||e)&&this.#_():this.#t=!0}#A(t){this.#r.get(t.id)?.resolve(t),this.#r.delete(t.id)}#N(t){let e=this.#r.get(t.id);if(e)return this.#r.delete(t.id),e.reject(new A(t));let s=String(t.id??""),o=s.startsWith("run:")?this.#i.get(s.slice(4)):void 0;o?o.refuse({code:t.code,message:t.message}):console.warn(`kgnb: ${t.code}: ${t.message}`)}};var Nt="The kernel is busy and cannot hear this click over the widget channel; it will be delivered when the cell ends. Or interrupt the cell, or enable the kgnb server extension.",Je="kgnb";function Ct(n){return{name:"comm",patience:null,open:async t=>{if(!n.createComm)throw new Error("no comms here");let e=n.createComm(Je);return e.onMsg=s=>Lt(s?.content?.data,t),e.onClose=()=>t.onClose(1006,"the kernel closed the channel"),e.open({frames:[]}),{send:s=>{e.send({frames:[s]})},close:()=>{e.onClose=()=>{},e.isDisposed||e.close()}}}}}function Ot(n){return{name:"comm",patience:null,open:async t=>{let e=$(),s=o=>{o?.kgnb?.client===e&&Lt(o.kgnb,t)};return n.on("msg:custom",s),n.send({kgnb:{client:e,frames:[]}}),{send:o=>n.send({kgnb:{client:e,frames:[o]}}),close:()=>{n.off("msg:custom",s),n.send({kgnb:{client:e,frames:[],final:!0}})}}}}}function Lt(n,t){if(n){t.onActivity();for(let e of n.frames??[])t.onFrame(e);n.closed&&t.onClose(n.closed.code??1e3,n.closed.reason??"")}}var ht=2e3,Ge=1e4,pt=60,Ke=300;function jt(n){return{name:"control",patience:ht,open:async t=>{let e=new bt(s=>Ye(n,s),t);return await e.probe(),e}}}var bt=class{#e=$();#t=[];#n=!0;#s=!1;#o=pt;#i;#r;#a;constructor(t,e){this.#r=t,this.#a=e}async probe(){let t=this.#r({client:this.#e,frames:[]}),e=setTimeout(()=>t.drop(new Error("no reply")),ht);try{this.#u(await t.reply)}catch(s){throw this.#n=!1,new Error("the kernel does not answer on its control channel",{cause:s})}finally{clearTimeout(e)}this.#d(0)}send(t){this.#t.push(t),this.#o=pt,this.#s||this.#d(0)}close(){if(!this.#n)return;this.#l();let t={client:this.#e,frames:this.#t,final:!0};this.#r(t).reply.catch(()=>{})}#l(){this.#n=!1,clearTimeout(this.#i)}#d(t){clearTimeout(this.#i),this.#n&&(this.#i=setTimeout(()=>this.#c(),t))}async#c(){this.#s=!0;let t=this.#r({client:this.#e,frames:this.#t});this.#t=[];let e=setTimeout(()=>this.#n&&this.#a.onStale("The kernel is slow to answer."),ht),s=setTimeout(()=>t.drop(new Error("no reply")),Ge);try{let o=await t.reply;this.#n&&this.#u(o)}catch{this.#g(1006,"the kernel no longer answers")}finally{clearTimeout(e),clearTimeout(s),this.#s=!1}this.#d(this.#t.length?0:this.#o)}#u(t){if(t?.status!=="ok")throw new Error(t?.evalue??t?.reason??"refused");let e=Array.isArray(t.frames)?t.frames:[];this.#o=e.length?pt:Math.min(Ke,this.#o*1.4),this.#a.onActivity();for(let s of e)this.#a.onFrame(s);t.closed&&this.#g(t.closed.code??1e3,t.closed.reason??"")}#g(t,e){this.#n&&(this.#l(),this.#a.onClose(t,e))}};function Ye(n,t){let e=()=>{};return{reply:new Promise((o,i)=>{let r={channel:"control",header:{msg_id:$(),msg_type:"kgnb_request",session:n.clientId??"",username:n.username??"",date:new Date().toISOString(),version:"5.3"},parent_header:{},metadata:{},content:t,buffers:[]};if(!n.sendControlMessage)throw new Error("no control channel");let l=n.sendControlMessage(r,!0,!0);l.onReply=d=>o(d.content),e=d=>{l.dispose(),i(d)}}),drop:o=>e(o)}}var Rt="kgnb.v1";function It({baseUrl:n,via:t="panel",token:e}){let s=e?[Rt,`kgnb.token.${e}`]:[Rt];return{name:"websocket",patience:5e3,open:o=>Qe(Xe(n,t),s,o)}}function Xe(n,t){let e=new URL(location.href);return e.protocol=e.protocol==="https:"?"wss:":"ws:",e.pathname=`${new URL(n,location.href).pathname}kgnb/ws`,e.search=`?via=${t}`,e.hash="",e.href}function Qe(n,t,e){let s=new WebSocket(n,t),{promise:o,resolve:i,reject:r}=tn(),l=!0;return s.onopen=()=>i({send:d=>{s.readyState===WebSocket.OPEN&&s.send(JSON.stringify(d))},close:()=>{l=!1,s.close(1e3)}}),s.onmessage=({data:d})=>{let c=l?Ze(d):null;c&&e.onFrame(c)},s.onclose=({code:d,reason:c})=>{r(new Error(c||`the server closed the connection (${d})`)),l&&e.onClose(d,c)},o}function Ze(n){try{let t=JSON.parse(String(n));return t&&typeof t.type=="string"?t:null}catch{return console.warn("kgnb: a frame that is not JSON was passed over"),null}}function tn(){let n=()=>{},t=()=>{};return{promise:new Promise((s,o)=>{n=s,t=o}),resolve:n,reject:t}}var Dt=Symbol.for("kgnb.connections.v1");function zt(){let n=globalThis;return n[Dt]??=new Map,n[Dt]}function V(n,t){let e=zt().get(n);if(e)return e;let s=new W(t());return globalThis.addEventListener?.("online",()=>s.retry()),zt().set(n,s),s}var qt=new WeakMap,en=0;function Ft(n){let t=qt.get(n)??`${Math.random()}.${en++}`;return qt.set(n,t),t}function kt(n,{via:t,token:e}={}){let s=`websocket ${n} ${e??""}`;return V(s,()=>It({baseUrl:n,via:t,token:e}))}function Pt(n){let{baseUrl:t,via:e,token:s,kernel:o=()=>null,model:i}=n,r=new Set(n.transports??["websocket","control","comm"]);n.log==="kernel"&&r.delete("websocket");let l=[];return t&&r.has("websocket")&&l.push(()=>kt(t,{via:e,token:s})),r.has("control")&&l.push(()=>{let d=o();return d?.sendControlMessage?V(`control ${Ut(d)}`,()=>jt(d)):null}),i&&r.has("comm")?l.push(()=>V(`model ${Ft(i)}`,()=>Ot(i))):r.has("comm")&&l.push(()=>{let d=o();return d?.createComm?V(`comm ${Ut(d)}`,()=>Ct(d)):null}),l}function Ut(n){return`${n.id??""} ${Ft(n)}`}function Bt(n){let t=new H(n);return{workflow:n.workflow,status:n.status,graph:n.graph,nodes:Object.fromEntries(t.sorted(Object.entries(n.nodes),([e])=>t.ofNode(e)).map(([e,s])=>[e,rn(n,s)])),edges:t.sorted(n.edges,e=>t.ofEdge(e)).map(({source:e,action:s,target:o,count:i})=>({source:e,action:s,target:o,count:i})),streams:t.sorted(n.streams,e=>t.ofStream(e)).map(({node_id:e,task_id:s,kind:o,text:i})=>({node_id:e,visit:J(s),kind:o,text:i})),approvals:Jt(n,t).map(({node_id:e,message:s,options:o,payload:i,kind:r,state:l,value:d,reason:c})=>({node_id:e,message:s,options:o,payload:i,kind:r,state:l,value:d,reason:c})),results:Object.fromEntries(t.sorted(Object.entries(n.results),([e])=>t.ofNode(e))),messages:t.sorted(n.messages,e=>t.ofNode(e.node_id)).map(({node_id:e,role:s,content:o})=>({node_id:e,role:s,content:o})),logs:an(n,t),result:n.result,error:Ht(n,n.error)}}function Wt(n){let t={};for(let[s,o]of Object.entries(n.nodes))o.duration!==null&&(t[s]=o.duration);let e={};return Jt(n,new H(n)).forEach(({by:s},o)=>{s&&Object.keys(s).length&&(e[String(o)]=s)}),{started_at:n.started_at,ended_at:n.ended_at,durations:t,answered_by:e}}function Vt(n,t={}){let e=f();e.run_id=t.run_id??"",e.workflow=n.workflow,e.status=n.status,e.started_at=t.started_at??null,e.ended_at=t.ended_at??null,e.graph=L(n.graph);for(let[s,o]of Object.entries(n.nodes)){let i=t.durations?.[s]??null;e.nodes[s]={...j(),error:null,...o,duration:i}}return e.edges=n.edges,e.streams=n.streams.map((s,o)=>({stream:String(o),node_id:s.node_id,task_id:`${s.node_id}:${s.visit}`,attempt:null,kind:s.kind,text:s.text,length:s.text.length,final:!0})),e.approvals=n.approvals.map((s,o)=>({...s,approval_id:`recorded-${o}`,task_id:null,args_hash:"",schema:null,name:null,expires_at:null,on_timeout:null,need:1,approvers:null,opened_at:"",by:t.answered_by?.[String(o)]??null})),e.results=n.results,e.messages=n.messages,e.logs=n.logs.map(s=>({...s,task_id:null})),e.result=n.result,e.error=n.error,e}function J(n){let t=(n??"").split(":").at(-1)??"";return/^[0-9]+$/.test(t)?Number(t):0}var nn=new Map([["stdout",0],["stderr",1],["logging",2]]),H=class{#e;#t;constructor(t){let{nodes:e}=t.graph;this.#e=new Map(e.map((s,o)=>[s.id,o])),this.#t=new Set(e.filter(s=>s.kind==="batch").map(s=>s.id))}sorted(t,e){return t.map(s=>({entry:s,key:e(s)})).sort((s,o)=>sn(s.key,o.key)).map(({entry:s})=>s)}ofNode(t){return[this.#e.get(t)??this.#e.size,t]}ofVisit(t){return[...this.ofNode(t.node_id),J(t.task_id)]}ofStream(t){let e=t.stream.split("/").at(-1)??"",s=/^[0-9]+$/.test(e)?[0,Number(e),""]:[1,0,e];return[...this.ofVisit(t),t.attempt??0,...s,t.kind]}ofApproval(t){let e=this.#t.has(t.node_id);return[...this.ofVisit(t),e?t.message:""]}ofEdge(t){return[...this.ofNode(t.source),...this.ofNode(t.target),t.action]}ofLog(t){return[...this.ofVisit(t),nn.get(t.stream)??3]}};function sn(n,t){for(let e=0;e<n.length;e++){let s=n[e]??"",o=t[e]??"";if(s!==o)return typeof s=="string"&&typeof o=="string"?on(s,o):Number(s)-Number(o)}return 0}function on(n,t){let e=Array.from(n),s=Array.from(t);for(let o=0;o<Math.min(e.length,s.length);o++){let i=e[o]?.codePointAt(0)??0,r=s[o]?.codePointAt(0)??0;if(i!==r)return i-r}return e.length-s.length}function rn(n,t){let e={status:t.status,visits:t.visits};return t.action!==null&&(e.action=t.action),t.progress!==null&&(e.progress=t.progress),t.error!==null&&(e.error=Ht(n,t.error)),e}function Ht(n,t){return!t||!n.run_id?t:{...t,message:t.message.replaceAll(n.run_id,"\u2026")}}function Jt(n,t){return t.sorted(n.approvals,e=>t.ofApproval(e))}function an(n,t){let e=[],s="";for(let o of t.sorted(n.logs,i=>t.ofLog(i))){let{node_id:i,stream:r,level:l,text:d}=o,c=JSON.stringify(t.ofLog(o)),u=e.at(-1);u&&c===s&&r!=="logging"?u.text+=d:e.push({node_id:i,stream:r,level:l,text:d}),s=c}return e}var ft="No way to the run from here: neither a kgnb server extension nor this notebook's kernel answers. The panel shows what was saved and cannot take clicks. Answer in Python with run.answer(approval_id, value), or enable the server extension and reload.",Gt=2e3,ln=3e4,G=class{state={kind:"connecting"};connection=null;#e;#t;#n;#s;#o=Gt;constructor(t,e,s,o){this.#e=t,this.#t=e,this.#n=s,this.#s=o,this.#i()}get via(){return this.connection?.transport.name??""}command(t){return this.connection?this.connection.command(t):Promise.reject(new A({code:"unavailable",message:ft}))}async#i(){let t="";for(let s of this.#t){let o=s();if(!o)continue;let i=await o.settled(this.#s);if(this.#s.aborted)return;if(i){let r=await this.#r(o);if(!r||this.#s.aborted)return;t=r.message}else"reason"in o.state&&(t||=o.state.reason)}this.#a({kind:"offline",reason:t});let e=setTimeout(()=>this.#i(),this.#o);this.#s.addEventListener("abort",()=>clearTimeout(e),{once:!0}),this.#o=Math.min(ln,this.#o*2)}#r(t){this.connection=t;let e=new AbortController,s=AbortSignal.any([this.#s,e.signal]);return new Promise(o=>{let i=l=>{l&&(this.connection=null),e.abort(),o(l)};this.#s.addEventListener("abort",()=>i(null),{once:!0}),t.onState(l=>{l.kind==="closed"||l.kind==="offline"?i({code:"unavailable",message:l.reason}):this.#a(l)},s),this.#a(t.state);let r={onView:this.#n.onView,onRefused:i};t.watch(this.#e,r,s)})}#a(t){this.state=t,t.kind==="live"&&(this.#o=Gt),this.#n.onState(t)}};function a(n,t,...e){let s=document.createElement(n);for(let[o,i]of Object.entries(t??{}))i==null||i===!1||s.setAttribute(o,i===!0?"":String(i));for(let o of e)o&&s.append(o);return s}function g(n,t){n.textContent!==t&&(n.textContent=t)}function N(n,t,e){n.getAttribute(t)!==e&&(e===null?n.removeAttribute(t):n.setAttribute(t,e))}var Kt="http://www.w3.org/2000/svg",Yt={idle:"M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11",running:"M8 2a6 6 0 0 1 6 6M8 5.6a2.4 2.4 0 1 1 0 4.8a2.4 2.4 0 0 1 0-4.8",waiting:"M8 2a6 6 0 1 1 0 12a6 6 0 0 1 0-12M8 4.8V8l2.2 1.8",retrying:"M13.2 8a5.2 5.2 0 1 1-1.6-3.8M13.4 1.6v3h-3",completed:"M8 2a6 6 0 1 1 0 12a6 6 0 0 1 0-12M5.2 8.2l2 2l3.7-4.1",failed:"M5.5 2h5L14 5.5v5L10.5 14h-5L2 10.5v-5zM6 6l4 4M10 6l-4 4",skipped:"M3 4l4 4l-4 4M8.5 4l4 4l-4 4",cancelled:"M8 2a6 6 0 1 1 0 12a6 6 0 0 1 0-12M4 12L12 4",paused:"M5.5 3v10M10.5 3v10",stalled:"M3 8h.1M8 8h.1M13 8h.1",lost:"M2 8h3M11 8h3M6.5 5.5l3 5M9.5 5.5l-3 5",live:"M8 6a2 2 0 1 1 0 4a2 2 0 0 1 0-4M3.8 3.8a6 6 0 0 0 0 8.4M12.2 3.8a6 6 0 0 1 0 8.4",offline:"M3 3l10 10M3.8 6a6 6 0 0 0 0 6.200M12.2 3.8a6 6 0 0 1 .6 7.7",open:"M6.5 3.5H3.5v9h9v-3M9.5 2.5h4v4M13.2 2.8L7.8 8.2"};function E(n){let t=document.createElementNS(Kt,"svg");t.setAttribute("class","kgnb-icon"),t.setAttribute("viewBox","0 0 16 16"),t.setAttribute("aria-hidden","true"),t.setAttribute("focusable","false");let e=document.createElementNS(Kt,"path");return e.setAttribute("d",Yt[n]??Yt.idle??""),t.append(e),t}var dn={live:"live",timed_out:"timed out",open:"open"};function cn(n){return dn[n]??n}var x=class{#e="";#t=a("span",{class:"kgnb-chip-word"});constructor(t=""){this.element=a("span",{class:`kgnb-chip ${t}`.trim()},this.#t)}update(t,e=cn(t)){g(this.#t,e),t!==this.#e&&(this.#e=t,this.element.dataset.status=t,this.element.querySelector("svg")?.remove(),this.element.prepend(E(t)))}};function m(n,t,...e){let s=a("h3",{class:"kgnb-section-title"},t);return{element:a("section",{class:`kgnb-section kgnb-${n}`,"aria-label":t,hidden:!0},s,...e),heading:s}}function R(n,t,...e){let s=a("span",{class:"kgnb-fold-count"}),o=a("summary",{class:"kgnb-fold-title"},t,s);return{element:a("details",{class:`kgnb-fold kgnb-${n}`,hidden:!0},o,a("div",{class:"kgnb-fold-body"},...e)),count:s}}function v(n,t){return n.tabIndex=0,n.setAttribute("role","region"),n.setAttribute("aria-label",t),n}function y(n){if(n<9.95)return`${n.toFixed(1)} s`;if(n<59.5)return`${Math.round(n)} s`;let t=Math.round(n),e=[Math.floor(t/60)%60,t%60],s=Math.floor(t/3600),[o=0,i=0]=e,r=String(i).padStart(2,"0");return s?`${s}:${String(o).padStart(2,"0")}:${r}`:`${o}:${r}`}function C(n){let t=Date.parse(n??"");return Number.isNaN(t)?"":new Date(t).toLocaleString(void 0,{dateStyle:"medium",timeStyle:"short"})}function O(n,t){return`${n.toLocaleString("en")} ${t}${n===1?"":"s"}`}function K(n){return typeof n=="string"?n:JSON.stringify(n,null,2)}function w(n){return typeof n=="string"?n:JSON.stringify(n)}function mt(n){if(!n)return"";if(n.kind==="script")return"a script";if(n.kind==="policy")return"a rule";let t=n.via?` (${n.via})`:"";return`${n.user??"somebody"}${t}`}var Xt=/(?<![\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}])\u200d|\u200d(?!\p{Extended_Pictographic})|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\ue000-\uf8ff]|[\u{1d173}-\u{1d17a}]|[\u{e0000}-\u{e0fff}]|[\ud800-\udfff]/gu,Qt=/\r\n?/g;function _(n){let t=document.createDocumentFragment(),e=n.replace(Qt,`
+`),s=0;for(let o of e.matchAll(Xt))t.append(e.slice(s,o.index),gn(o[0])),s=o.index+o[0].length;return t.append(e.slice(s)),t}function Zt(n){return n.replace(Qt,`
+`).search(Xt)>=0}function gn(n){let e=`U+${(n.codePointAt(0)??0).toString(16).toUpperCase().padStart(4,"0")}`;return a("mark",{class:"kgnb-hidden",title:`hidden character ${e}`},e)}function te(n,t,e){let s=a("fieldset",{class:"kgnb-answer"}),o=a("form",{class:"kgnb-answer-form"});return o.addEventListener("submit",i=>i.preventDefault(),{signal:e}),o.append(...un(n,t,e)),s.append(o),s}function un(n,t,e){if(n.kind==="edit")return bn(n,t,e);if(n.kind==="file")return xn(t,e);if(n.options?.length)return[pn(n.options,t,e)];if(n.kind==="confirm"){let s=a("div",{class:"kgnb-options"});return s.append(S("Yes","primary",()=>t(!0),e),S("No","",()=>t(!1),e)),[s]}return n.schema&&kn(n.schema)?fn(n.schema,t,e):n.schema?ee("",t,e):hn(t,e)}function pn(n,t,e){let s=a("div",{class:"kgnb-options"});return n.forEach((o,i)=>{let r=i===0?"primary":"";s.append(S(w(o),r,()=>t(o),e))}),s}function S(n,t,e,s){let o=a("button",{type:"button",class:`kgnb-button ${t&&`kgnb-${t}`}`.trim()},_(n));return o.dataset.option=n,o.addEventListener("click",i=>i.isTrusted&&e(),{signal:s}),o}function hn(n,t){let e=a("textarea",{class:"kgnb-input",rows:2,"aria-label":"Your answer",placeholder:"Your answer"}),s=a("div",{class:"kgnb-options"});return s.append(S("Send","primary",()=>n(e.value),t)),[e,s]}function bn(n,t,e){if(typeof n.payload!="string")return ee(K(n.payload),t,e);let s=a("textarea",{class:"kgnb-input",rows:8,"aria-label":"Edit"});s.value=n.payload;let o=a("div",{class:"kgnb-options"});return o.append(S("Approve","primary",()=>t(s.value),e)),[s,o]}function ee(n,t,e){let o=a("textarea",{class:"kgnb-input kgnb-input-json",rows:6,spellcheck:"false","aria-label":"Your answer as JSON"});o.value=n;let i=a("p",{class:"kgnb-input-error",role:"alert"}),r=a("div",{class:"kgnb-options"}),l=()=>{try{let d=JSON.parse(o.value);i.textContent="",t(d)}catch(d){i.textContent=`This is not JSON: ${d.message}`}};return r.append(S("Approve","primary",l,e)),[o,i,r]}function kn(n){let t=["string","number","integer","boolean"];return n.type==="object"&&Object.values(n.properties??{}).every(e=>t.includes(e?.type)||Array.isArray(e?.enum))}function fn(n,t,e){let s=new Set(n.required??[]),o=[],i=Object.entries(n.properties??{}).map(([d,c])=>{let{element:u,read:p}=mn(d,c);s.has(d)&&u.setAttribute("aria-required","true"),o.push([d,p]);let h=a("span",{class:"kgnb-form-name"},c.title??d),dt=c.description&&a("span",{class:"kgnb-form-about"},c.description);return a("label",{class:"kgnb-form-row"},h,u,dt)}),r=a("div",{class:"kgnb-options"}),l=()=>{let d=o.map(([c,u])=>[c,u()]);t(Object.fromEntries(d.filter(([,c])=>c!==void 0)))};return r.append(S("Send","primary",l,e)),[...i,r]}function mn(n,t){if(t.enum){let i=t.enum,r=a("select",{class:"kgnb-input",name:n});r.append(...i.map((d,c)=>a("option",{value:c},w(d))));let l=i.indexOf(t.default??null);return l>=0&&(r.value=String(l)),{element:r,read:()=>i[Number(r.value)]}}if(t.type==="boolean"){let i=a("input",{type:"checkbox",name:n});return i.checked=t.default===!0,{element:i,read:()=>i.checked}}let e=t.type==="number"||t.type==="integer",s=a("input",{class:"kgnb-input",type:e?"number":"text",step:t.type==="number"?"any":null,name:n});return t.default!==void 0&&(s.value=w(t.default)),e?{element:s,read:()=>s.value===""?void 0:Number(s.value)}:{element:s,read:()=>s.value}}var wn=7e5;function xn(n,t){let e=a("input",{type:"file",class:"kgnb-input","aria-label":"File"}),s=a("p",{class:"kgnb-input-error",role:"alert"}),o=a("div",{class:"kgnb-options"}),i=async()=>{let r=e.files?.[0];if(!r)return void(s.textContent="Choose a file first.");if(r.size>wn)return void(s.textContent=`${r.name} is larger than 700 kB.`);s.textContent="";let l=new Uint8Array(await r.arrayBuffer()),d=Array.from(l,c=>String.fromCharCode(c)).join("");n({name:r.name,type:r.type,size:r.size,content:btoa(d)})};return o.append(S("Send","primary",()=>{i()},t)),[e,s,o]}function k(n,t){return n.graph.nodes.find(e=>e.id===t)?.label??t}function I(n){return v(a("pre",{class:"kgnb-value","data-kind":typeof n=="string"?"text":"json"},_(K(n))),"What is shown")}var vn=500,yn=2e3,Y=class{#e=new Map;#t=R("decisions","Decisions");#n="";#s;constructor(t){this.#s=t,this.element=a("div",{class:"kgnb-approvals"}),this.decisions=this.#t.element}update(t){let e=t.approvals.filter(o=>o.state==="open"),s=new Set(e.map(wt));for(let[o,i]of this.#e)s.has(o)||(i.remove(),this.#e.delete(o));for(let o of e)this.#o(o,k(t,o.node_id));this.#i(t)}#o(t,e){let s=wt(t),o=this.#e.get(s);if(o)return o.update();let i=new D(t,e,this.#s);this.#e.set(s,i),this.element.append(i.element),this.#s.announce(`${e} asks: ${t.message}`)}#i(t){let e=t.approvals.filter(r=>r.state!=="open"),{element:s,count:o}=this.#t;s.hidden=e.length===0,g(o,String(e.length));let i=e.map(r=>`${wt(r)}${r.state}`).join();i!==this.#n&&(this.#n=i,this.#s.isFinal&&(s.open=!0),s.lastElementChild?.replaceChildren(...e.map(r=>_n(r,k(t,r.node_id)))))}};function wt(n){return`${n.approval_id} ${n.args_hash}`}function _n(n,t){let s=a("span",{class:"kgnb-decision-value"},{timed_out:"timed out",cancelled:"not answered"}[n.state]??_(w(n.value))),i=n.state==="timed_out"&&n.value!==null&&`: ${w(n.value)}`,r=[mt(n.by),C(n.by?.at)].filter(Boolean);return a("div",{class:"kgnb-decision","data-state":n.state},E(n.state==="answered"?"completed":"cancelled"),a("div",{class:"kgnb-decision-body"},a("div",{class:"kgnb-decision-question"},`${t}: `,_(n.message)),a("div",null,s,i,r.length>0&&` \xB7 ${r.join(" \xB7 ")}`),n.reason&&a("div",{class:"kgnb-decision-reason"},n.reason),n.payload!==null&&a("details",null,a("summary",null,"what was shown"),I(n.payload))))}var D=class{#e;#t;#n=a("p",{class:"kgnb-card-note",role:"status"});#s=a("p",{class:"kgnb-card-deadline"});#o;#i=!1;#r=!1;#a=new AbortController;constructor(t,e,s){this.#e=t,this.#t=s;let o=AbortSignal.any([s.signal,this.#a.signal]);this.#o=te(t,(l,d)=>this.#d(l,d),o);let i=a("p",{class:"kgnb-card-question"},_(t.message));this.element=a("section",{class:"kgnb-card","aria-label":`${e} asks`,"data-approval":t.approval_id},a("p",{class:"kgnb-card-who"},E("waiting"),`${e} asks`),i,t.payload!==null&&t.kind!=="edit"&&$n(t.payload),En(t)&&Tn(),this.#o,this.#s,this.#n),this.update(),setTimeout(()=>{this.#i=!0,this.update()},vn);let r=setInterval(()=>this.#l(),1e3);o.addEventListener("abort",()=>clearInterval(r))}update(){let t=this.#t.isArmed()&&this.#i&&!this.#r;this.#o.disabled=!t,this.element.dataset.armed=String(t),this.#l()}remove(){this.#a.abort(),this.element.remove()}#l(){let{expires_at:t,on_timeout:e,need:s}=this.#e,o=(Date.parse(t??"")-Date.now())/1e3,i=[];if(s>1&&i.push(`Needs ${s} people.`),!Number.isNaN(o)){let r=e===null?"times out":`becomes \u201C${w(e)}\u201D`,l=o>0?`in ${y(o)}`:"now";i.push(`Unanswered, it ${r} ${l}.`)}g(this.#s,i.join(" ")),this.#s.hidden=i.length===0}async#d(t,e){if(this.#r||!this.#i||!this.#t.isArmed())return;this.#r=!0,this.update(),this.#c("Sending\u2026","");let s=setTimeout(()=>{let r=this.#t.via()==="comm";this.#c(r?Nt:"Not confirmed yet; still trying.","late")},yn),{approval_id:o,args_hash:i}=this.#e;try{await this.#t.command({type:"answer",approval_id:o,value:t,args_hash:i,...e?{reason:e}:{}}),this.#c("Recorded.","done")}catch(r){let l=r.code??"";this.#r=["already_answered","expired"].includes(l),this.#c(Sn(r),"error"),this.update()}finally{clearTimeout(s)}}#c(t,e){g(this.#n,t),this.#n.dataset.kind=e}};function Sn({code:n,message:t,data:e}){if(n!=="already_answered")return`Not accepted: ${t||n}`;let s=e?.value!==void 0?` with \u201C${w(e.value)}\u201D`:"",o=e?.by?` by ${mt(e.by)}`:"";return`Already answered${s}${o}.`}function $n(n){let t=I(n),e=(t.textContent??"").split(`
+`).length,s=e>24&&a("p",{class:"kgnb-card-size"},`${O(e,"line")}, scroll to read all`);return a("div",{class:"kgnb-card-payload"},t,s)}function En({message:n,payload:t,options:e}){return[n,t,e].some(s=>Zt(Mn(s)))}function Mn(n){let t=[];return JSON.stringify(n,(e,s)=>(t.push(e),typeof s=="string"&&t.push(s),s)),t.join(`
+`)}function Tn(){return a("p",{class:"kgnb-card-warning"},"This holds characters that do not show; each stands here by its number.")}var An={connecting:"connecting",live:"live",stale:"not answering",reconnecting:"reconnecting",offline:"offline",closed:"closed"},X=class{#e=new x("kgnb-run-chip");#t=a("h2",{class:"kgnb-title"});#n=a("span",{class:"kgnb-elapsed"});#s=a("span",null);#o=a("span",{class:"kgnb-connection"},E("live"),this.#s);#i=a("button",{type:"button",class:"kgnb-button kgnb-quiet","aria-label":"Cancel run"},"Cancel");#r=a("a",{class:"kgnb-open",target:"_blank",rel:"noopener",title:"Open in a tab","aria-label":"Open in a tab",hidden:!0},E("open"));#a=a("p",{class:"kgnb-note",hidden:!0});#l;#d=!1;constructor(t,e){this.#l=t,e&&!t.isFinal&&(this.#r.href=e,this.#r.hidden=!1),this.element=a("header",{class:"kgnb-header"},a("div",{class:"kgnb-header-line"},this.#t,this.#e.element,this.#n,a("span",{class:"kgnb-space"}),this.#o,this.#r,this.#i),this.#a),this.#i.addEventListener("click",s=>s.isTrusted&&this.#c(),{signal:t.signal})}update(t,e,s){let{isFinal:o}=this.#l,i=b.has(t.status),r=!o&&!i&&e.kind!=="live",l=t.seq>0||o;g(this.#t,t.workflow||"run");let d=l?`last seen ${t.status}`:"not read yet";if(this.#e.update(r?"stalled":t.status,r?d:void 0),g(this.#n,Cn(t,r,o,s)),this.#o.hidden=o||i,this.#o.dataset.kind=e.kind,g(this.#s,An[e.kind]),this.#o.title=e.kind==="live"?`by ${e.via}`:"",this.#i.hidden=o||i||!l,this.#i.disabled=this.#d||!this.#l.isArmed(),i&&(this.#d=!1),!this.#d){let c=Nn(e)||this.#l.disarmed();this.#g(o||i?"":c)}}async#c(){let{run_id:t}=this.#u;this.#d=!0,this.#i.disabled=!0,this.#g("Cancelling\u2026");try{await this.#l.command({type:"cancel",run_id:t})}catch(e){this.#d=!1,this.#g(`Not cancelled: ${e.message}`)}}#u={run_id:""};aim(t){this.#u={run_id:t}}#g(t){this.#a.hidden=!t,g(this.#a,t)}};function Nn(n){if(n.kind==="offline"||n.kind==="closed"){let t=n.reason?` (${n.reason})`:"";return`${ft}${t}`}return n.kind==="stale"?n.reason:n.kind==="reconnecting"&&n.attempt>1?`Reconnecting: ${n.reason}. What is shown may be old.`:""}function Cn(n,t,e,s){let o=Date.parse(n.started_at??"");if(Number.isNaN(o))return"";let i=Date.parse(n.ended_at??"");if(Number.isNaN(i)&&(t||e))return"";let r=Math.max(0,((Number.isNaN(i)?s:i)-o)/1e3);return`${e?`${C(n.started_at)} \xB7 `:""}${y(r)}`}var Q=class{#e=R("logs","Logs");#t=v(a("div",{class:"kgnb-log-box"}),"Logs");#n=a("p",{class:"kgnb-dropped",hidden:!0});#s=0;constructor(){this.element=this.#e.element,this.element.lastElementChild?.append(this.#n,this.#t)}update(t){let e=t.logs.length+t.logs_dropped;if(this.element.hidden=e===0,e===this.#s)return;e<this.#s&&(this.#t.replaceChildren(),this.#s=0);let s=On(this.#t),o=Math.min(t.logs.length,e-this.#s);for(let i of o?t.logs.slice(-o):[])this.#o(t,i);for(this.#s=e;this.#t.children.length>t.logs.length;)this.#t.firstChild?.remove();g(this.#e.count,String(e)),this.#n.hidden=t.logs_dropped===0,g(this.#n,`${O(t.logs_dropped,"earlier entry")} not kept here.`),s&&(this.#t.scrollTop=this.#t.scrollHeight)}#o(t,e){let s=e.level?`${e.stream} ${e.level}`:e.stream;this.#t.append(a("div",{class:"kgnb-log","data-stream":e.stream,"data-level":e.level},a("span",{class:"kgnb-log-node"},k(t,e.node_id)),a("span",{class:"kgnb-log-source"},s),a("span",{class:"kgnb-log-text"},e.text.replace(/\n$/,""))))}};function On(n){return n.scrollHeight-n.scrollTop-n.clientHeight<24}var Z=class{#e=R("timeline","Timeline");#t=a("ol",{class:"kgnb-visits"});#n=a("p",{class:"kgnb-dropped",hidden:!0});#s=[];constructor(){this.element=this.#e.element,this.element.lastElementChild?.append(this.#n,this.#t)}update(t,e){let{timeline:s}=t;this.element.hidden=s.length===0;let o=s.length+t.timeline_dropped;if(g(this.#e.count,O(o,"visit")),this.#n.hidden=t.timeline_dropped===0,g(this.#n,`${O(t.timeline_dropped,"earlier visit")} not kept here.`),!this.element.open)return;let i=Date.parse(s[0]?.started_at??""),r=s.map(d=>Date.parse(d.ended_at??"")||e),l=Math.max(1,Math.max(...r)-i);s.forEach((d,c)=>{let u=this.#s[c];u||(u=new xt,this.#s[c]=u,this.#t.append(u.element));let p=Date.parse(d.started_at),h=r[c]??p;u.update(d,k(t,d.node_id),(p-i)/l,(h-p)/l)});for(let d of this.#s.splice(s.length))d.element.remove()}},xt=class{#e=a("span",{class:"kgnb-visit-name"});#t=a("span",{class:"kgnb-visit-fill"});#n=a("span",{class:"kgnb-visit-facts"});constructor(){let t=a("span",{class:"kgnb-visit-track"},this.#t);this.element=a("li",{class:"kgnb-visit"},this.#e,t,this.#n)}update(t,e,s,o){g(this.#e,e),N(this.element,"data-status",t.status),this.#t.style.left=`${(s*100).toFixed(2)}%`,this.#t.style.width=`${(o*100).toFixed(2)}%`;let i=[t.status];t.attempts>1&&i.push(`${t.attempts} attempts`),t.duration!==null&&i.push(y(t.duration)),g(this.#n,i.join(" \xB7 "))}};var se=12,tt=class{#e=new Map;#t=a("ol",{class:"kgnb-node-list"});constructor(){this.element=m("nodes","Steps",this.#t).element}update(t,e){let s=t.graph.nodes.map(i=>i.id),o=Object.keys(t.nodes).filter(i=>!s.includes(i));for(let i of[...s,...o]){let r=t.nodes[i];if(!r)continue;let l=this.#e.get(i);l||(l=new vt(t.graph.nodes.find(d=>d.id===i),i),this.#e.set(i,l),this.#t.append(l.element)),l.update(r,Ln(t,i),e)}this.element.hidden=this.#e.size===0}};function Ln(n,t){let e=n.graph.edges.filter(s=>s.source===t).map(({action:s,target:o})=>s==="default"?o:`${o} on ${s}`);return e.length?`leads to ${e.join(", ")}`:""}var vt=class{#e=new x("kgnb-node-chip");#t=a("span",{class:"kgnb-node-facts"});#n=a("span",{class:"kgnb-unseen"});#s=a("div",{class:"kgnb-node-message",hidden:!0});#o=a("div",{class:"kgnb-node-error",hidden:!0});#i;#r=new Map;#a=a("ul",{class:"kgnb-items",hidden:!0});#l=a("li",{class:"kgnb-items-more",hidden:!0});constructor(t,e){let s=t?.label??e;this.#i=new et(s);let o=t?.path.length?`${t.path.join(" \u203A ")} \u203A `:"",i=a("span",{class:"kgnb-node-name"},o&&a("span",{class:"kgnb-node-path"},o),s);this.#a.append(this.#l),this.element=a("li",{class:"kgnb-node-row","data-node-row":e},a("div",{class:"kgnb-node-line"},i,this.#t,this.#e.element),this.#n,this.#i.element,this.#s,this.#o,this.#a)}update(t,e,s){this.element.dataset.status=t.status;let o=t.status==="idle"&&s;this.#e.update(t.status,o?"not reached":void 0),g(this.#t,Rn(t)),g(this.#n,e);let i=["completed","skipped","cancelled"].includes(t.status);ne(this.#s,t.message??(i?"":t.progress?.message)??""),ne(this.#o,t.error?`${t.error.code}: ${t.error.message}`:""),this.#i.update(t.progress),this.#d(t.items)}#d(t){let e=Object.keys(t);for(let[r,l]of this.#r)Object.hasOwn(t,r)||(l.element.parentElement?.remove(),this.#r.delete(r));let s=e.length>se,o=s?jn(e,t):e;for(let r of e){let l=this.#r.get(r);!l&&o.includes(r)&&(l=new et(r,r),this.#r.set(r,l),this.#l.before(a("li",null,l.element)));let d=l?.element.parentElement;d&&(d.hidden=!o.includes(r)),l?.update(t[r]??null)}this.#a.hidden=e.length===0,this.#l.hidden=!s;let i=e.filter(r=>(t[r]?.percent??0)>=100).length;g(this.#l,`${i} of ${e.length} items done`)}};function jn(n,t){return n.filter(s=>(t[s]?.percent??0)<100).slice(0,se)}function Rn(n){let t=[];return n.visits>1&&t.push(`visit ${n.visits}`),n.attempt>1&&t.push(`attempt ${n.attempt}`),n.duration!==null&&t.push(y(n.duration)),t.join(" \xB7 ")}function ne(n,t){n.hidden=!t,g(n,t)}var et=class{#e=a("div",{class:"kgnb-bar-fill"});#t=a("span",{class:"kgnb-bar-numbers"});#n;constructor(t,e){this.#n=a("div",{class:"kgnb-bar-track",role:"progressbar","aria-label":`Progress of ${t}`},this.#e),this.element=a("div",{class:"kgnb-bar",hidden:!0},e&&a("span",{class:"kgnb-bar-name"},e),this.#n,this.#t)}update(t){if(this.element.hidden=!t,!t)return;let e=Math.min(100,Math.max(0,t.percent));this.#e.style.transform=`scaleX(${e/100})`,this.#n.setAttribute("aria-valuenow",String(Math.round(e))),this.#n.dataset.full=String(e>=100);let{current:s,total:o}=t,i=o!==null&&s!==null?`${s} / ${o}`:"";g(this.#t,i||`${Math.round(e)} %`)}};var In="http://www.w3.org/2000/svg",Dn=4e6,zn=new Set("svg g rect path text tspan title desc polygon circle line ellipse".split(" ")),qn=new Set("class role aria-label viewBox width height x y rx ry cx cy r x1 y1 x2 y2 d points fill fill-opacity stroke stroke-width stroke-dasharray opacity font-family font-size font-weight text-anchor data-node data-state data-kind data-edge data-count xmlns".split(" ")),Un={idle:"idle",running:"\u25CF running",waiting:"\u25D4 waiting",retrying:"\u21BB retrying",completed:"\u2713 completed",failed:"\u2715 failed",skipped:"\u293C skipped",cancelled:"\u2298 cancelled"};function Fn(n){if(!n||n.length>Dn||/<[!?]/.test(n))return null;let t=new DOMParser().parseFromString(n,"image/svg+xml").documentElement,e=[t,...t.querySelectorAll("*")];return t.localName!=="svg"||!e.every(Pn)?null:document.importNode(t,!0)}function Pn(n){return n.namespaceURI!==In||!zn.has(n.localName)?!1:Array.from(n.attributes).every(({name:t,value:e})=>qn.has(t)&&!/url\s*\(|javascript:/i.test(e))}var Bn=.68,nt=class{#e="";#t=new Map;#n=new Map;#s="";constructor(){this.element=v(a("div",{class:"kgnb-picture",hidden:!0}),"Picture of the graph")}update(t,e){let s=t.graph.svg??"";s!==this.#e&&this.#o(s);for(let[l,d]of this.#t){let c=Object.hasOwn(t.nodes,l)?t.nodes[l]:void 0,u=c?.status??"idle";N(d,"data-state",u),ie(d,".kgnb-state",u==="idle"&&e?"not reached":Un[u]??u);let h=c?.visits??0;ie(d,".kgnb-count",h>1?`\xD7${h}`:"")}let o=t.active_edge,i=o?`${o.source}|${o.action}|${o.target}`:"",r=new Map(t.edges.map(l=>[`${l.source}|${l.action}|${l.target}`,l.count]));for(let[l,d]of this.#n)N(d,"data-count",String(r.get(l)??0)),N(d,"data-active",l===i?"true":null);this.#i(t)}#o(t){this.#e=t;let e=Fn(t);if(this.element.hidden=!e,this.element.replaceChildren(...e?[e]:[]),this.#t=oe(e,"data-node"),this.#n=oe(e,"data-edge"),!e)return;let s=Number(e.getAttribute("width"))||0;e.style.minWidth=`${Math.round(Math.min(s,Math.max(260,s*Bn)))}px`,e.setAttribute("role","img")}#i(t){let e=t.active_edge?.target??"";if(e===this.#s)return;this.#s=e;let s=this.#t.get(e)?.getBoundingClientRect();if(!s||this.element.scrollWidth<=this.element.clientWidth)return;let o=this.element.getBoundingClientRect();(s.left<o.left||s.right>o.right)&&(this.element.scrollLeft+=s.left-o.left-24)}};function oe(n,t){let e=n?Array.from(n.querySelectorAll(`[${t}]`)):[];return new Map(e.map(s=>[s.getAttribute(t)??"",s]))}function ie(n,t,e){let s=n.querySelector(`:scope > ${t}`);s&&g(s,e)}function re(n){let t=[[]],e="";for(let s of n.split(`
+`)){let o=t.at(-1),i=/^ {0,3}(```+|~~~+)/.exec(s)?.[1]??"";e?(o.push(s),i.startsWith(e)&&(e="",t.push([]))):i?(e=i,t.push([s])):s.trim()===""?o.length&&t.push([]):Wn(s,o.at(-1))?t.push([s]):o.push(s)}return t.filter(s=>s.length).map(s=>s.join(`
+`))}var yt=/^ {0,3}(#{1,6})\s+(.*?)\s*#*$/,z=/^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/,st=/^ {0,3}> ?/;function Wn(n,t){if(t===void 0)return!0;let e=z.test(n);if(yt.test(n)||yt.test(t)||st.test(n)!==st.test(t))return!0;let s=z.test(t)||/^\s+/.test(t);return e&&!s}function _t(n){let t=n.split(`
+`),e=t[0]??"";if(/^ {0,3}(```|~~~)/.test(e))return Vn(t);let s=yt.exec(e);if(s){let o=s[1]?.length??1;return a("p",{class:`kgnb-md-heading kgnb-md-h${o}`},M(s[2]??""))}if(/^ {0,3}([-*_])( *\1){2,} *$/.test(e))return a("hr");if(st.test(e)){let o=t.map(i=>i.replace(st,"")).join(`
+`);return a("blockquote",null,M(o))}return z.test(e)?Hn(t):a("p",null,M(n))}function Vn(n){let t=n.length>1&&/^ {0,3}(```|~~~)/.test(n.at(-1)??""),e=n.slice(1,t?-1:void 0).join(`
+`);return a("pre",{class:"kgnb-md-code"},a("code",null,e))}function Hn(n){let t=z.exec(n[0]??"")?.[2],e=t?a("ol",{start:t==="1"?null:t}):a("ul"),s=[];for(let i of n){let r=z.exec(i),l=s.at(-1);r?s.push({depth:r[1]?.length??0,text:r[3]??""}):l&&(l.text+=`
+${i.trim()}`)}let o=s[0]?.depth??0;for(let{depth:i,text:r}of s){let l=i>o;e.append(a("li",{class:l&&"kgnb-md-nested"},M(r)))}return e}var Jn=new RegExp(["(?<code>`+)(?<codeText>[^`]|[^`].*?[^`])\\k<code>(?!`)",'!?\\[(?<label>[^\\]\\n]{0,500})\\]\\((?<target>[^()\\s]{0,2000})(?:\\s+"[^"\\n]{0,500}")?\\)',"(?<strong>\\*\\*|__)(?=\\S)(?<strongText>.{1,2000}?\\S?)\\k<strong>","(?<![\\w*])(?<em>[*_])(?=[^\\s*_])(?<emText>.{0,2000}?[^\\s*_])\\k<em>(?![\\w*])"].join("|"),"su"),Gn=4;function M(n,t=0){let e=document.createDocumentFragment(),s=n;for(;s&&t<Gn;){let o=Jn.exec(s);if(!o)break;e.append(s.slice(0,o.index),Kn(o,t)),s=s.slice(o.index+o[0].length)}return e.append(s),e}function Kn(n,t){let{code:e,codeText:s,label:o,target:i,strong:r,strongText:l,emText:d}=n.groups??{};return e?a("code",null,s):i!==void 0?Yn(o??"",i,t):r?a("strong",null,M(l??"",t+1)):a("em",null,M(d??"",t+1))}function Yn(n,t,e){let s=a("span",{class:"kgnb-md-address"},` (${t})`);return a("span",{class:"kgnb-md-link"},M(n,e+1),s)}var Xn={reasoning:"reasoning",tool_call:"tool call"},Qn=2,ot=class{#e=new Map;#t=a("div",{class:"kgnb-stream-list"});#n=!1;constructor(t){let e=a("button",{type:"button",class:"kgnb-toggle","aria-pressed":"false"},"Markdown"),{element:s,heading:o}=m("streams","Text",this.#t);o.append(e),this.element=s,e.addEventListener("click",()=>{this.#n=!this.#n,e.setAttribute("aria-pressed",String(this.#n));for(let i of this.#e.values())i.redraw(this.#n)},{signal:t.signal})}update(t,e){t.streams.forEach((s,o)=>{let i=`${s.stream} ${s.kind}`,r=this.#e.get(i);r||(r=new St(s,Zn(t,s),this.#n),this.#e.set(i,r),this.#t.append(r.element));let l=e||o>=t.streams.length-Qn;r.update(s,l)}),this.element.hidden=t.streams.length===0}};function Zn(n,t){let e=J(t.task_id),s=[k(n,t.node_id)];e>1&&s.push(`visit ${e}`),(t.attempt??1)>1&&s.push(`attempt ${t.attempt}`);let o=Xn[t.kind];return o&&s.push(o),s.join(" \xB7 ")}var St=class{#e=document.createTextNode("");#t=0;#n="";#s;#o;#i=!1;#r=[];constructor(t,e,s){this.#o=s,this.#s=v(a("div",{class:"kgnb-stream-text","data-stream":t.stream}),`Text of ${e}`),this.element=a("details",{class:"kgnb-stream","data-kind":t.kind,open:!0},a("summary",{class:"kgnb-stream-title"},e),this.#s),this.#o||this.#s.append(this.#e)}update(t,e){if(!e&&!this.#i&&(this.#i=!0,this.element.open=!1),this.element.dataset.final=String(t.final),t.text.length===this.#n.length&&this.#n)return;this.#n=t.text;let s=this.#s,o=s.scrollHeight-s.scrollTop-s.clientHeight<24;this.#a(),o&&(s.scrollTop=s.scrollHeight)}redraw(t){t!==this.#o&&(this.#o=t,this.#r=[],this.#s.dataset.markdown=String(t),this.#s.replaceChildren(...t?[]:[this.#e]),this.#a())}#a(){if(this.#o)return this.#l();this.#n.length<this.#t&&(this.#e.data="",this.#t=0),this.#e.appendData(this.#n.slice(this.#t)),this.#t=this.#n.length}#l(){let t=re(this.#n);for(t.forEach((e,s)=>{if(e===this.#r[s])return;let o=this.#s.children[s];o?o.replaceWith(_t(e)):this.#s.append(_t(e))});this.#s.children.length>t.length;)this.#s.lastChild?.remove();this.#r=t}},it=class{#e=a("ol",{class:"kgnb-message-list"});#t=a("div",{class:"kgnb-result-list"});#n=0;#s="";constructor(){this.messages=m("messages","Messages",this.#e).element,this.results=m("results","Results",this.#t).element}update(t,e){t.messages.length<this.#n&&(this.#e.replaceChildren(),this.#n=0);for(let s of t.messages.slice(this.#n)){let o=a("span",{class:"kgnb-message-role"},s.role),i=a("div",{class:"kgnb-message-text"},e(s.content));this.#e.append(a("li",{class:"kgnb-message","data-role":s.role},o,i))}this.#n=t.messages.length,this.messages.hidden=t.messages.length===0,this.#o(t,e)}#o(t,e){let s=Object.entries(t.results).filter(([,i])=>i!==null);this.results.hidden=s.length===0;let o=JSON.stringify(s);o!==this.#s&&(this.#s=o,this.#t.replaceChildren(...s.map(([i,r])=>a("div",{class:"kgnb-result","data-result":i},a("div",{class:"kgnb-result-name"},k(t,i)),e(r)))))}};function ae(n,t){let{error:e}=n;if(t.hidden=!e,!e)return;let s=e.node_id?` in ${k(n,e.node_id)}`:"";g(t,`${e.code}${s}: ${e.message}`)}var q=class{view=f();connection={kind:"connecting"};#e;#t=!1;#n=1/0;#s=a("div",{class:"kgnb-error",role:"alert",hidden:!0});#o=a("div",{class:"kgnb-unseen","aria-live":"polite"});#i;constructor(t,{pageUrl:e="",isCompact:s=!1}={}){this.#e={...t,announce:i=>this.#c(i)},this.#i={header:new X(this.#e,e),approvals:new Y(this.#e),picture:new nt,nodes:new tt,streams:new ot(this.#e),outcomes:new it,logs:new Q,timeline:new Z};let o=this.#i;if(this.element=a("article",{class:`kgnb kgnb-panel${s?" kgnb-compact":""}`,"aria-label":"kgnb run"},o.header.element,this.#s,o.approvals.element,o.picture.element,a("div",{class:"kgnb-columns"},a("div",{class:"kgnb-column"},o.nodes.element),a("div",{class:"kgnb-column"},o.streams.element,o.outcomes.messages,o.outcomes.results)),a("div",{class:"kgnb-folds"},o.approvals.decisions,o.timeline.element,o.logs.element),this.#o),o.timeline.element.addEventListener("toggle",()=>this.draw(),{signal:t.signal}),!t.isFinal){let i=setInterval(()=>this.#a(),1e3);t.signal.addEventListener("abort",()=>clearInterval(i))}}show(t,e){this.view=t;let s=Date.parse(e?.timestamp??"");Number.isNaN(s)||(this.#n=Math.min(this.#n,Date.now()-s)),this.#r()}connect(t){this.connection=t,this.#r()}draw(){this.#t=!1;let{view:t,connection:e}=this,{isFinal:s}=this.#e,o=Date.now()-(Number.isFinite(this.#n)?this.#n:0),i=this.#i;this.element.dataset.status=t.status,this.element.dataset.connection=s?"record":e.kind,t.run_id&&(this.element.dataset.run=t.run_id),i.header.aim(t.run_id),i.header.update(t,e,o),ae(t,this.#s),i.approvals.update(t),i.picture.update(t,s||t.ended_at!==null),i.nodes.update(t,s||t.ended_at!==null),i.streams.update(t,s),i.outcomes.update(t,I),i.logs.update(t),i.timeline.update(t,o),this.#d()}#r(){if(this.#t)return;this.#t=!0;let t=()=>this.#t&&!this.#e.signal.aborted&&this.draw();document.visibilityState==="hidden"?setTimeout(t,250):requestAnimationFrame(t)}#a(){this.view.ended_at===null&&this.connection.kind==="live"&&this.#r()}#l="";#d(){let{status:t,workflow:e}=this.view,s=this.#l;this.#l=t,s!==""&&s!==t&&t!=="waiting"&&!this.#e.isFinal&&this.#c(`${e||"Run"}: ${t}`)}#c(t){g(this.#o,t)}};var T="application/vnd.kgnb.run+json";function rt(n,t,e,s){let o={signal:s,isFinal:!0,disarmed:()=>"",isArmed:()=>!1,via:()=>"",command:()=>Promise.reject(new Error("a record takes no commands"))},i=new q(o,{isCompact:e.compact});return i.show(Vt(t,e),null),i.draw(),de(n,i,s),i}function le(n,t,e){let{runId:s,target:o,disarmed:i=()=>"",onEnd:r}=t,l,d=o.baseUrl&&o.log!=="kernel"?`${o.baseUrl}kgnb/runs/${encodeURIComponent(s)}`:"",c=new q({signal:e,isFinal:!1,disarmed:i,isArmed:()=>!i()&&!!l?.connection,via:()=>l?.via??"",command:p=>l?.command(p)??Promise.reject(new Error("not connected"))},{pageUrl:o.via==="page"?"":d,isCompact:t.compact});c.show(ts(t),null),c.draw(),de(n,c,e);let u=!1;return l=new G(s,Pt(o),{onView:(p,h)=>{c.show(p,h),!(u||!b.has(p.status))&&(u=!0,r?.(p))},onState:p=>c.connect(p)},e),c}function ts({runId:n,name:t,graph:e}){let s=f();s.run_id=n,s.workflow=t??"",s.graph=L(e??{});for(let o of s.graph.nodes)s.nodes[o.id]=j();return s}function de(n,t,e){n.replaceChildren(t.element),Object.defineProperty(t.element,"kgnb",{configurable:!0,get:()=>({view:t.view,connection:t.connection})}),e.addEventListener("abort",()=>t.element.remove())}function at(){try{let n=document.getElementById("jupyter-config-data")?.textContent,{baseUrl:t}=JSON.parse(n??"{}");if(typeof t!="string")return null;let e=new URL(t,location.href);return e.origin===location.origin?e.pathname:null}catch{return null}}var $t=null;function ge(n){$t=n}function ue(n){for(let t of pe())if(t?.sessionContext&&t.node?.contains(n))return t.sessionContext.session?.kernel??null;return null}function pe(){try{return Array.from($t?.shell?.widgets?.("main")??[])}catch{return[]}}var ce=new Map;function he(n){for(let i of pe()){let r=i?.sessionContext?.session?.kernel;if(r?.id===n)return r}let t=ce.get(n);if(t&&!t.isDisposed)return t;let e=$t?.serviceManager?.kernels,s=Array.from(e?.running()??[]).find(i=>i.id===n);if(!e||!s)return null;let o=e.connectTo({model:{id:s.id,name:s.name}});return ce.set(n,o),o}function be(n,t,e){let s=new AbortController,o=e.createElement("div");rt(o,n,t,s.signal);for(let l of o.querySelectorAll("button, a, [aria-live]"))l.remove();for(let l of o.querySelectorAll("[hidden]"))l.remove();for(let l of o.querySelectorAll("details"))l.open=!0;let i=e.createElement("style");i.textContent=F,o.prepend(i);let r=o.outerHTML;return s.abort(),r}var es=-20,ns=2500,ss="This run belongs to another kernel than this notebook's, so its buttons are off here. Answer it in the kgnb side panel.";function ke({Widget:n}){class t extends n{#e=null;#t="";constructor(){super(),this.addClass("kgnb-output")}async renderModel(s){let o=s.data[T]??{},i=s.metadata?.[T]??{},r=JSON.stringify([o,i]);if(r===this.#t)return;this.#t=r,this.#e?.abort(),this.#e=new AbortController;let{signal:l}=this.#e,d=document.createElement("div");this.node.replaceChildren(d),o.final&&o.record?rt(d,o.record,{...i,compact:o.compact},l):i.run_id?this.#n(d,s,o,{...i,run_id:i.run_id},l):d.textContent="This kgnb output names no run."}#n(s,o,i,r,l){let{run_id:d,kernel_id:c,log:u,transports:p}=r,h=()=>ue(this.node),dt=le(s,{runId:d,name:i.name,graph:i.graph,compact:i.compact,target:{baseUrl:at(),kernel:()=>c?he(c):h(),log:u,transports:p},disarmed:()=>{let U=h()?.id;return c&&U&&U!==c?ss:""},onEnd:U=>{let xe=setTimeout(()=>os(o,i,r,U,dt.element),ns);l.addEventListener("abort",()=>clearTimeout(xe))}},l)}dispose(){this.#e?.abort(),super.dispose()}}return{id:"kgnb:renderer",description:"Draws runs of kgnb.",rendererFactory:{safe:!0,mimeTypes:[T],createRenderer:()=>new t},rank:es,dataType:"json"}}function os(n,t,e,s,o){let i=n.data[T];if(!i||i.final)return;let r=Bt(s),l={version:1,final:!0,record:r};t.compact&&(l.compact=!0);let{run_id:d,kernel_id:c=null}=e,u={run_id:d,kernel_id:c,...Wt(s)};n.setData({data:{[T]:l,"text/html":be(r,u,o.ownerDocument),"text/plain":`${r.workflow}: ${r.status}`},metadata:{...n.metadata,[T]:u}})}var is=15e3,rs=40,as={workflow_started:"running",workflow_resumed:"running",workflow_paused:"paused",workflow_stalled:"stalled",workflow_completed:"completed",workflow_failed:"failed",workflow_cancelled:"cancelled",workflow_lost:"lost"},Et=class{runs=new Map;open=new Map;#e=new Set;list(t){for(let e of t){let s=this.runs.get(e.run_id);s&&b.has(s.status)||(this.runs.set(e.run_id,e),b.has(e.status)&&this.#n(e.run_id))}}take(t){let{run_id:e}=t,s=as[t.type];if(s&&this.#t(t,s),s&&b.has(s)&&this.#n(e),t.type==="approval_request"){let o=t,i=`${o.data.approval_id} ${o.data.args_hash}`,r=b.has(this.runs.get(e)?.status??"");!this.#e.has(i)&&!r&&this.open.set(i,{run_id:e,request:o})}else if(t.type==="approval_resolved")for(let[o,{request:i}]of this.open)i.data.approval_id===t.data.approval_id&&(this.open.delete(o),this.#e.add(o))}#t(t,e){let s=this.runs.get(t.run_id);s&&b.has(s.status)||this.runs.set(t.run_id,{run_id:t.run_id,workflow:t.workflow||s?.workflow||"run",started_at:s?.started_at??t.timestamp??null,kernel_id:s?.kernel_id??null,status:e})}#n(t){for(let[e,s]of this.open)s.run_id===t&&this.open.delete(e)}},lt=class{onCount=()=>{};#e=new Et;#t;#n;#s;#o=new Map;#i=new Map;#r=m("asks","Waiting for you");#a=a("div",null);#l=m("runs","Runs");#d=a("ul",{class:"kgnb-run-list"});#c=a("p",{class:"kgnb-side-note",role:"status",hidden:!0});#u=a("p",{class:"kgnb-side-empty"},"No runs yet. kgnb.run(graph) starts one.");#g=a("div",{class:"kgnb-unseen","aria-live":"polite"});#f=0;constructor(t,e){this.#t=t,this.#s=e,this.#n=kt(t),this.#r.element.append(this.#a),this.#l.element.append(this.#d),this.element=a("div",{class:"kgnb kgnb-side",role:"region","aria-label":"kgnb runs"},this.#c,this.#r.element,this.#l.element,this.#u,this.#g),this.#n.onState(()=>this.#p(),e),this.#n.watchAll(o=>{this.#e.take(o),this.#b()},e);for(let o of this.#n.views())for(let i of o.approvals)this.#e.take(ds(o,i));let s=setInterval(()=>this.#h(),is);e.addEventListener("abort",()=>clearInterval(s)),this.#h()}#p(){let{state:t}=this.#n,e=t.kind!=="live"&&t.kind!=="connecting";this.#c.hidden=!e;let s="reason"in t&&t.reason?` (${t.reason})`:"";g(this.#c,t.kind==="offline"||t.kind==="closed"?`The kgnb server extension does not answer${s}. Runs are shown in their cells only.`:`Not connected${s}; what is shown may be old.`),t.kind==="live"&&this.#h();for(let o of this.#o.values())o.update()}async#h(){try{let t=await fetch(`${this.#t}kgnb/api/runs`,{signal:this.#s});if(!t.ok)return;let{runs:e}=await t.json();this.#e.list(e??[]),this.#b();let{kind:s}=this.#n.state;s==="offline"&&await this.#n.settled(this.#s)}catch{}}#m=!1;#b(){this.#m||(this.#m=!0,setTimeout(()=>{this.#m=!1,this.#s.aborted||this.#k()},50))}#k(){this.#v(),this.#y();let t=this.#o.size;this.#r.element.hidden=t===0,this.#l.element.hidden=this.#i.size===0,this.#u.hidden=this.#i.size>0,t!==this.#f&&(this.#f=t,this.onCount(t))}#v(){for(let[t,e]of this.#o)this.#e.open.has(t)||(e.remove(),this.#o.delete(t));for(let[t,{run_id:e,request:s}]of this.#e.open){if(this.#o.has(t))continue;let i=`${this.#e.runs.get(e)?.workflow??s.workflow??"run"} \u203A ${s.node_id}`,r=new D(ls(s),i,this.#w());this.#o.set(t,r),this.#a.append(r.element),g(this.#g,`${i} asks: ${s.data.message}`)}}#w(){return{signal:this.#s,isFinal:!1,disarmed:()=>"",isArmed:()=>this.#n.state.kind==="live",via:()=>"websocket",command:t=>this.#n.command(t),announce:t=>g(this.#g,t)}}#y(){let t=[...this.#e.runs.values()].sort((o,i)=>(i.started_at??"").localeCompare(o.started_at??"")).slice(0,rs),e=new Set([...this.#e.open.values()].map(o=>o.run_id)),s=new Set(t.map(o=>o.run_id));for(let[o,i]of this.#i)s.has(o)||(i.element.remove(),this.#i.delete(o));t.forEach((o,i)=>{let r=this.#i.get(o.run_id)??this.#x(o),l=o.status==="running"||o.status==="waiting";r.chip.update(l?e.has(o.run_id)?"waiting":"running":o.status),this.#d.children[i]!==r.element&&this.#d.insertBefore(r.element,this.#d.children[i]??null)})}#x(t){let e=new x,s=`${this.#t}kgnb/runs/${encodeURIComponent(t.run_id)}`,o=a("a",{class:"kgnb-run-name",href:s,target:"_blank",rel:"noopener"},t.workflow),i=a("div",{class:"kgnb-run-when"},C(t.started_at)),r=a("div",{class:"kgnb-run-line"},o,i,e.element),d={element:a("li",{class:"kgnb-run-row","data-run":t.run_id},r),chip:e};return this.#i.set(t.run_id,d),d}};function ls({data:n,node_id:t,task_id:e,timestamp:s}){return{approval_id:n.approval_id,node_id:t,task_id:e??null,args_hash:n.args_hash,message:n.message,options:n.options??null,payload:n.payload??null,schema:n.schema??null,kind:n.kind??"choice",name:n.name??null,expires_at:n.expires_at??null,on_timeout:n.on_timeout??null,need:n.need??1,approvers:n.approvers??null,opened_at:s??"",state:"open",value:null,by:null,reason:null}}function ds(n,t){let{state:e,node_id:s,opened_at:o,...i}=t;return{type:e==="open"?"approval_request":"approval_resolved",run_id:n.run_id,workflow:n.workflow,node_id:s,data:i,timestamp:o}}var cs=640;function fe({Widget:n}){return{id:"kgnb:runs",description:"Lists the runs of kgnb and their open questions.",autoStart:!0,activate:t=>{ge(t);try{gs(t,new n)}catch(e){console.warn("kgnb: no side panel here:",e)}}}}function gs(n,t){let e=at();if(!e)return;let s=new AbortController,o=new lt(e,s.signal);t.id="kgnb-runs",t.title.caption="kgnb runs",t.title.iconClass="kgnb-tab-icon",t.node.append(o.element),o.onCount=i=>{t.title.className=i?"kgnb-tab kgnb-tab-asks":"kgnb-tab",t.title.caption=i?`kgnb runs: ${i} waiting for you`:"kgnb runs"},t.disposed.connect(()=>s.abort()),n.shell.add(t,"left",{rank:cs})}var me={};async function us(n){let t=Object.values(n["@lumino/widgets"]??{}),e=t.find(s=>s.loaded)??t[0];if(!e)throw new Error("the application shares no @lumino/widgets");return(await e.get())()}function ps(){if(document.querySelector("style[data-kgnb]"))return;let n=document.createElement("style");n.dataset.kgnb="",n.textContent=F,document.head.append(n)}var hs={"./mimeExtension":ke,"./extension":fe},bs={init(n){me=n},async get(n){let t=[];try{let s=hs[n];if(!s)throw new Error(`no module ${n}`);ps(),t=s(await us(me))}catch(s){console.warn("kgnb: left out of this application:",s)}let e={__esModule:!0,default:t};return()=>e}},we=window;we._JUPYTERLAB??={};we._JUPYTERLAB.kgnb=bs;})();

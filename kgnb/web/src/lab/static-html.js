@@ -1,0 +1,29 @@
+/**
+ * A record as HTML for whoever has no extension: nbconvert, a mail, another front end.
+ *
+ * @import { RunMetadata, RunRecord } from "../record.js"
+ */
+
+import css from "../../kgnb.css";
+import { mountRecord } from "../mount.js";
+
+/**
+ * @param {RunRecord} record
+ * @param {RunMetadata} metadata
+ * @param {Document} document
+ * @returns {string} drawn from nodes, so every text in it is escaped; no script, no link
+ */
+export function staticHtml(record, metadata, document) {
+  const life = new AbortController();
+  const host = document.createElement("div");
+  mountRecord(host, record, metadata, life.signal);
+  for (const button of host.querySelectorAll("button, a, [aria-live]")) button.remove();
+  for (const hidden of host.querySelectorAll("[hidden]")) hidden.remove();
+  for (const folded of host.querySelectorAll("details")) folded.open = true;
+  const style = document.createElement("style");
+  style.textContent = css;
+  host.prepend(style);
+  const html = host.outerHTML;
+  life.abort();
+  return html;
+}

@@ -1,0 +1,308 @@
+/**
+ * Runs and open questions over all kernels.
+ *
+ * @import * as wire from "../wire.d.ts"
+ * @import { Context } from "./context.js"
+ */
+
+import { serverConnection } from "../pool.js";
+import { ENDED } from "../reduce.js";
+import { Card } from "./approvals.js";
+import { Chip, h, section, setText } from "./elements.js";
+import { moment } from "./format.js";
+
+const POLL = 15_000;
+const MOST_RUNS = 40;
+
+/**
+ * @typedef {object} RunRow
+ * @property {string} run_id
+ * @property {string} workflow
+ * @property {wire.RunStatus} status
+ * @property {string | null} started_at
+ * @property {string | null} kernel_id
+ */
+
+/** @type {Record<string, wire.RunStatus>} */
+const STATUS_OF = {
+  workflow_started: "running",
+  workflow_resumed: "running",
+  workflow_paused: "paused",
+  workflow_stalled: "stalled",
+  workflow_completed: "completed",
+  workflow_failed: "failed",
+  workflow_cancelled: "cancelled",
+  workflow_lost: "lost",
+};
+
+/**
+ * What is known of runs and questions; folded by ids, so that events may come twice
+ * and in any order.
+ */
+export class Ledger {
+  /** @type {Map<string, RunRow>} */
+  runs = new Map();
+  /** @type {Map<string, {run_id: string, request: wire.ApprovalRequest}>} */
+  open = new Map();
+  /** @type {Set<string>} */
+  #resolved = new Set();
+
+  /** @param {RunRow[]} rows */
+  list(rows) {
+    for (const row of rows) {
+      const known = this.runs.get(row.run_id);
+      if (known && ENDED.has(known.status)) continue;
+      this.runs.set(row.run_id, row);
+      if (ENDED.has(row.status)) this.#close(row.run_id);
+    }
+  }
+
+  /** @param {wire.AnyEvent} event */
+  take(event) {
+    const { run_id } = event;
+    const status = STATUS_OF[event.type];
+    if (status) this.#note(event, status);
+    if (status && ENDED.has(status)) this.#close(run_id);
+    if (event.type === "approval_request") {
+      const request = /** @type {wire.ApprovalRequest} */ (/** @type {unknown} */ (event));
+      const key = `${request.data.approval_id} ${request.data.args_hash}`;
+      const isOver = ENDED.has(this.runs.get(run_id)?.status ?? "");
+      if (!this.#resolved.has(key) && !isOver) this.open.set(key, { run_id, request });
+    } else if (event.type === "approval_resolved") {
+      for (const [key, { request }] of this.open) {
+        if (request.data.approval_id !== event.data.approval_id) continue;
+        this.open.delete(key);
+        this.#resolved.add(key);
+      }
+    }
+  }
+
+  /** @param {wire.AnyEvent} event @param {wire.RunStatus} status */
+  #note(event, status) {
+    const known = this.runs.get(event.run_id);
+    if (known && ENDED.has(known.status)) return;
+    this.runs.set(event.run_id, {
+      run_id: event.run_id,
+      workflow: event.workflow || known?.workflow || "run",
+      started_at: known?.started_at ?? event.timestamp ?? null,
+      kernel_id: known?.kernel_id ?? null,
+      status,
+    });
+  }
+
+  /** @param {string} runId */
+  #close(runId) {
+    for (const [key, entry] of this.open) {
+      if (entry.run_id === runId) this.open.delete(key);
+    }
+  }
+}
+
+export class Inbox {
+  /** @type {(open: number) => void} called when the number of open questions changes */
+  onCount = () => {};
+  #ledger = new Ledger();
+  #baseUrl;
+  #connection;
+  #signal;
+  /** @type {Map<string, Card>} */
+  #cards = new Map();
+  /** @type {Map<string, {element: HTMLElement, chip: Chip}>} */
+  #rows = new Map();
+  #asks = section("asks", "Waiting for you");
+  #cardList = h("div", null);
+  #runs = section("runs", "Runs");
+  #runList = h("ul", { class: "kgnb-run-list" });
+  #note = h("p", { class: "kgnb-side-note", role: "status", hidden: true });
+  #empty = h("p", { class: "kgnb-side-empty" }, "No runs yet. kgnb.run(graph) starts one.");
+  #live = h("div", { class: "kgnb-unseen", "aria-live": "polite" });
+  #count = 0;
+
+  /** @param {string} baseUrl @param {AbortSignal} signal */
+  constructor(baseUrl, signal) {
+    this.#baseUrl = baseUrl;
+    this.#signal = signal;
+    this.#connection = serverConnection(baseUrl);
+    this.#asks.element.append(this.#cardList);
+    this.#runs.element.append(this.#runList);
+    this.element = h(
+      "div",
+      { class: "kgnb kgnb-side", role: "region", "aria-label": "kgnb runs" },
+      this.#note,
+      this.#asks.element,
+      this.#runs.element,
+      this.#empty,
+      this.#live,
+    );
+    this.#connection.onState(() => this.#onState(), signal);
+    this.#connection.watchAll((event) => {
+      this.#ledger.take(event);
+      this.#mark();
+    }, signal);
+    // What panels of this page have read already is not sent again.
+    for (const view of this.#connection.views()) {
+      for (const approval of view.approvals) this.#ledger.take(asEvent(view, approval));
+    }
+    const clock = setInterval(() => this.#poll(), POLL);
+    signal.addEventListener("abort", () => clearInterval(clock));
+    this.#poll();
+  }
+
+  #onState() {
+    const { state } = this.#connection;
+    const isLost = state.kind !== "live" && state.kind !== "connecting";
+    this.#note.hidden = !isLost;
+    const reason = "reason" in state && state.reason ? ` (${state.reason})` : "";
+    setText(
+      this.#note,
+      state.kind === "offline" || state.kind === "closed"
+        ? `The kgnb server extension does not answer${reason}. Runs are shown in their cells only.`
+        : `Not connected${reason}; what is shown may be old.`,
+    );
+    if (state.kind === "live") this.#poll();
+    for (const card of this.#cards.values()) card.update();
+  }
+
+  async #poll() {
+    try {
+      const reply = await fetch(`${this.#baseUrl}kgnb/api/runs`, { signal: this.#signal });
+      if (!reply.ok) return;
+      const { runs } = await reply.json();
+      this.#ledger.list(runs ?? []);
+      this.#mark();
+      const { kind } = this.#connection.state;
+      if (kind === "offline") await this.#connection.settled(this.#signal);
+    } catch {
+      // Without the server there is nothing to list; the note above says so.
+    }
+  }
+
+  #isDirty = false;
+
+  #mark() {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    setTimeout(() => {
+      this.#isDirty = false;
+      if (!this.#signal.aborted) this.#draw();
+    }, 50);
+  }
+
+  #draw() {
+    this.#drawCards();
+    this.#drawRuns();
+    const open = this.#cards.size;
+    this.#asks.element.hidden = open === 0;
+    this.#runs.element.hidden = this.#rows.size === 0;
+    this.#empty.hidden = this.#rows.size > 0;
+    if (open !== this.#count) {
+      this.#count = open;
+      this.onCount(open);
+    }
+  }
+
+  #drawCards() {
+    for (const [key, card] of this.#cards) {
+      if (this.#ledger.open.has(key)) continue;
+      card.remove();
+      this.#cards.delete(key);
+    }
+    for (const [key, { run_id, request }] of this.#ledger.open) {
+      if (this.#cards.has(key)) continue;
+      const workflow = this.#ledger.runs.get(run_id)?.workflow ?? request.workflow ?? "run";
+      const label = `${workflow} › ${request.node_id}`;
+      const card = new Card(asApproval(request), label, this.#context());
+      this.#cards.set(key, card);
+      this.#cardList.append(card.element);
+      setText(this.#live, `${label} asks: ${request.data.message}`);
+    }
+  }
+
+  /** @returns {Context} */
+  #context() {
+    return {
+      signal: this.#signal,
+      isFinal: false,
+      disarmed: () => "",
+      isArmed: () => this.#connection.state.kind === "live",
+      via: () => "websocket",
+      command: (frame) => this.#connection.command(frame),
+      announce: (text) => setText(this.#live, text),
+    };
+  }
+
+  #drawRuns() {
+    const rows = [...this.#ledger.runs.values()]
+      .sort((one, other) => (other.started_at ?? "").localeCompare(one.started_at ?? ""))
+      .slice(0, MOST_RUNS);
+    const waiting = new Set([...this.#ledger.open.values()].map((entry) => entry.run_id));
+    const shown = new Set(rows.map((run) => run.run_id));
+    for (const [id, row] of this.#rows) {
+      if (shown.has(id)) continue;
+      row.element.remove();
+      this.#rows.delete(id);
+    }
+    rows.forEach((run, index) => {
+      const row = this.#rows.get(run.run_id) ?? this.#newRow(run);
+      const isRunning = run.status === "running" || run.status === "waiting";
+      row.chip.update(isRunning ? (waiting.has(run.run_id) ? "waiting" : "running") : run.status);
+      if (this.#runList.children[index] !== row.element) {
+        this.#runList.insertBefore(row.element, this.#runList.children[index] ?? null);
+      }
+    });
+  }
+
+  /** @param {RunRow} run */
+  #newRow(run) {
+    const chip = new Chip();
+    const href = `${this.#baseUrl}kgnb/runs/${encodeURIComponent(run.run_id)}`;
+    const name = h(
+      "a",
+      { class: "kgnb-run-name", href, target: "_blank", rel: "noopener" },
+      run.workflow,
+    );
+    const when = h("div", { class: "kgnb-run-when" }, moment(run.started_at));
+    const line = h("div", { class: "kgnb-run-line" }, name, when, chip.element);
+    const element = h("li", { class: "kgnb-run-row", "data-run": run.run_id }, line);
+    const row = { element, chip };
+    this.#rows.set(run.run_id, row);
+    return row;
+  }
+}
+
+/** @param {wire.ApprovalRequest} request @returns {wire.ApprovalView} */
+function asApproval({ data, node_id, task_id, timestamp }) {
+  return {
+    approval_id: data.approval_id,
+    node_id,
+    task_id: task_id ?? null,
+    args_hash: data.args_hash,
+    message: data.message,
+    options: data.options ?? null,
+    payload: data.payload ?? null,
+    schema: data.schema ?? null,
+    kind: data.kind ?? "choice",
+    name: data.name ?? null,
+    expires_at: data.expires_at ?? null,
+    on_timeout: data.on_timeout ?? null,
+    need: data.need ?? 1,
+    approvers: data.approvers ?? null,
+    opened_at: timestamp ?? "",
+    state: "open",
+    value: null,
+    by: null,
+    reason: null,
+  };
+}
+
+/**
+ * A question that a view knows, as the event that asked or closed it.
+ * @param {wire.RunView} view
+ * @param {wire.ApprovalView} approval
+ * @returns {wire.AnyEvent}
+ */
+function asEvent(view, approval) {
+  const { state, node_id, opened_at, ...data } = approval;
+  const type = state === "open" ? "approval_request" : "approval_resolved";
+  return { type, run_id: view.run_id, workflow: view.workflow, node_id, data, timestamp: opened_at };
+}
