@@ -49,6 +49,9 @@ class KgnbApp(ExtensionApp):
     max_connections = Int(
         1000, min=1, help="How many sockets may be open at once; more get 4013."
     ).tag(config=True)
+    max_connections_per_identity = Int(
+        100, min=1, help="The same, for the sockets of one identity."
+    ).tag(config=True)
     ping_interval = Float(
         30, min=0, help="Seconds between pings to each client; 0 sends none."
     ).tag(config=True)
@@ -206,6 +209,7 @@ class KgnbApp(ExtensionApp):
     def _driver(self, url: str) -> BrokerDriver:
         limits = BrokerLimits(
             max_connections=self.max_connections,
+            max_connections_per_identity=self.max_connections_per_identity,
             frame=Limits(max_size=self.max_message_size),
             rate_limit_messages=self.rate_limit_messages,
             rate_limit_window=self.rate_limit_window,

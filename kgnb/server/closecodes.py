@@ -13,6 +13,7 @@ class Close(NamedTuple):
 
 
 NORMAL = Close(1000, "")
+POLICY = Close(1008, "Policy violation")
 TOO_LARGE = Close(1009, "message too big")
 INTERNAL = Close(1011, "Internal error")
 RESTARTING = Close(1012, "Service restart")
@@ -29,6 +30,7 @@ BY_CODE: dict[int, Close] = {
     close.code: close
     for close in (
         NORMAL,
+        POLICY,
         TOO_LARGE,
         INTERNAL,
         RESTARTING,

@@ -13,6 +13,7 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from kgnb.broker.limits import Window
 from kgnb.server import access, closecodes
 from kgnb.server.discreet import Discreet
 from kgnb.server.keepalive import KeepAlive
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
     from kgnb.broker.driver import Attachment, BrokerDriver
     from kgnb.server.closecodes import Close
+    from kgnb.server.host import Host
 
 _LINGER = 0.5
 """Seconds that a refused peer has to read why, before its socket is cut."""
 _LINGER_BYTES = 4 * 1024 * 1024
+_PINGS = 200
+_PING_WINDOW = 10.0
+"""Seconds in which a peer may send that many pings."""
 _MEM_LEVEL = 4
 """Of zlib: 134 KB a connection in place of 198 KB."""
 
@@ -50,6 +55,11 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     _keepalive: KeepAlive | None = None
 
     # ---- what tornado asks
+
+    def initialize(self, *, host: Host) -> None:
+        """Add a limit for pings, which no message counter sees."""
+        super().initialize(host=host)
+        self._pings = Window(_PINGS, _PING_WINDOW)
 
     @property
     def ping_interval(self) -> float:
@@ -92,7 +102,8 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         if origin is None:
             return True
         schemes = {self.request.protocol}
-        if headers.get("X-Forwarded-Proto", "").lower() == "https":
+        forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0]
+        if forwarded.strip().lower() == "https":
             # Set by a proxy that ends TLS; a page cannot set it.
             schemes.add("https")
         if headers.get("Sec-Fetch-Site") == "same-origin":
@@ -212,8 +223,10 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
             self._keepalive.heard()
 
     def on_ping(self, _data: bytes) -> None:
-        """So does one that pings us."""
+        """So does one that pings us, up to a point."""
         self.on_pong(_data)
+        if self._pings.hit(asyncio.get_running_loop().time()) is not None:
+            self.leave(*closecodes.POLICY)
 
     def _ping(self) -> None:
         with contextlib.suppress(WebSocketClosedError, StreamClosedError):

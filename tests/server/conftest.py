@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server_harness import (  # noqa: E402
+from server_harness import (
     TOKEN,
     AllLogs,
     RawClient,

@@ -25,6 +25,7 @@ def start(app, jp_serverapp, http_server):
         await app._start_jupyter_server_extension(jp_serverapp)
         return app
 
+    start_it.app = app
     return start_it
 
 
@@ -49,6 +50,7 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
     defaults = {name: trait.default() for name, trait in traits.items()}
     assert defaults == {
         "max_connections": 1000,
+        "max_connections_per_identity": 100,
         "ping_interval": 30,
         "ping_timeout": 10,
         "max_message_size": 1_048_576,
@@ -115,8 +117,9 @@ async def test_second_server_of_the_same_user_takes_a_file_of_its_own(
 
 @pytest.mark.parametrize("trouble", ["not writable", "taken", "nonsense", "corrupt"])
 async def test_log_that_cannot_be_opened_is_said_and_replaced_by_memory(
-    app, start, jp_data_dir, tmp_path, trouble, caplog, jp_fetch
+    start, tmp_path, trouble, caplog, jp_fetch
 ):
+    app = start.app
     claim = None
     path = tmp_path / "mine.sqlite"
     app.log_url = f"sqlite://{path}"

@@ -134,6 +134,16 @@ async def test_client_that_speaks_but_never_pongs_lives(raw, driver, settings):
     assert not driver.clients[0].is_closed
 
 
+async def test_flood_of_pings_is_1008(raw, driver):
+    client = await raw(headers=AUTHORIZED)
+    client.writer.write(text_frame("", opcode=9) * 200)
+    client.writer.write(text_frame("{}"))
+    await until(lambda: driver.frames)
+    client.writer.write(text_frame("", opcode=9) + text_frame("{}"))
+    assert (await client.closing())[0] == 1008
+    assert len(driver.frames) == 1
+
+
 async def test_link_that_is_silent_is_not_cut(raw, site, driver, settings):
     settings(ping_interval=0.1, ping_timeout=0.1)
     secret = f"Authorization: kgnb-link {site.secret}"
@@ -198,7 +208,7 @@ async def test_slow_reader_gets_every_frame_in_order(raw, driver):
     for number in range(2_000):
         sink.send_nowait(event(number))
         while sink.is_congested:
-            opcode, payload = await client.frame()
+            payload = (await client.frame())[1]
             assert payload.startswith(b'{"seq":%d,' % seen)
             seen += 1
     while seen < 2_000:
