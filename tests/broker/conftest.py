@@ -59,17 +59,31 @@ class Host:
 
     def step(self):
         """Let the log do one thing."""
-        match self.work.pop(0):
+        self._do(self.work.pop(0))
+
+    def store_silently(self):
+        """Let the log store what is first, and say so only with a later step."""
+        if self.work and isinstance(self.work[0], Commit) and not self.is_failing:
+            transaction, done = self.work[0]
+            outcome = apply(self.tables, transaction)
+            self.work[0] = lambda: done(outcome, self.now)
+
+    def read_early(self):
+        """Let the first read overtake the commits before it."""
+        reads = [n for n, effect in enumerate(self.work) if isinstance(effect, Read)]
+        if reads:
+            self._do(self.work.pop(reads[0]))
+
+    def _do(self, effect):
+        match effect:
             case Commit(transaction, done):
-                done(
-                    None if self.is_failing else apply(self.tables, transaction),
-                    self.now,
-                )
+                outcome = None if self.is_failing else apply(self.tables, transaction)
+                done(outcome, self.now)
             case Read(_, stream, after, limit, done):
-                if self.is_failing:
-                    done(None, self.now)
-                else:
-                    done(self.read(stream, after, limit), self.now)
+                found = None if self.is_failing else self.read(stream, after, limit)
+                done(found, self.now)
+            case _:
+                effect()
         self.perform()
 
     def read(self, stream, after, limit):
@@ -89,7 +103,7 @@ class Host:
         return client
 
     def kernel(self, kernel_id="k1", process_id="p1", token=None, pid=1):
-        kernel = Kernel(self, self.broker.connect_link(KERNEL))
+        kernel = self.bare_link()
         kernel.send(
             type="hello",
             kernel_id=kernel_id,
@@ -98,6 +112,9 @@ class Host:
             **({"owner_token": token} if token else {}),
         )
         return kernel
+
+    def bare_link(self):
+        return Kernel(self, self.broker.connect_link(KERNEL))
 
     def events(self, run_id="r1"):
         return [json.loads(p) for p in self.tables.records.get(f"run/{run_id}", [])]
