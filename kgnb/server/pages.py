@@ -9,10 +9,9 @@ from pathlib import Path
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado.web import HTTPError, authenticated
 
-import kgnb
 from kgnb.server.discreet import Discreet
 
-WEB = Path(kgnb.__file__).parent / "web"
+WEB = Path(__file__).parents[1] / "web"
 
 _FILES = {
     "kgnb.js": "text/javascript; charset=utf-8",
