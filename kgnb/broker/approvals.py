@@ -7,22 +7,19 @@ event: the log lets exactly one through, whoever else is under way.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import rows
-from kgnb.broker.rows import ApprovalRow, Vote
+from kgnb.broker import decisions, rows
+from kgnb.broker.rows import ApprovalRow
 from kgnb.broker.values import check_value
 from kgnb.errors import (
-    AlreadyAnswered,
     BadFrame,
     Conflict,
     Expired,
     Forbidden,
-    InvalidValue,
     KgnbError,
     NoSuchApproval,
     Unavailable,
@@ -38,12 +35,9 @@ if TYPE_CHECKING:
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.peer import Peer
-    from kgnb.broker.runs import Run, Runs
+    from kgnb.broker.run import Run
+    from kgnb.broker.runs import Runs
     from kgnb.protocol.commands import AnswerApproval
-
-_SANE_SKEW = 60.0
-"""Seconds by which a kernel's clock may differ before its deadlines are taken
-as durations."""
 
 
 class Held(msgspec.Struct):
@@ -153,8 +147,8 @@ class Approvals:
         known, revision = self._current(draft, data.approval_id)
         if known is not None and known.state == "open":
             if known.data.args_hash != data.args_hash:
-                resolved = _cancelled(known, "superseded", event.timestamp)
-                draft.add(_event(known, resolved, event.timestamp))
+                resolved = decisions.cancelled(known, "superseded", event.timestamp)
+                draft.add(decisions.resolved_event(known, resolved, event.timestamp))
         elif (
             known is not None
             and known.state != "cancelled"
@@ -163,7 +157,7 @@ class Approvals:
         ):
             # Asked again after a resume: it has its answer.
             draft.add(event)
-            draft.add(_event(known, known.resolved, event.timestamp))
+            draft.add(decisions.resolved_event(known, known.resolved, event.timestamp))
             return
         row = ApprovalRow(
             approval_id=data.approval_id,
@@ -175,7 +169,7 @@ class Approvals:
             path=event.path,
             data=data,
             opened_at=event.timestamp or ids.timestamp(now),
-            deadline=_deadline(event, now),
+            deadline=decisions.deadline_of(event, now),
         )
         draft.stage(row, revision)
         draft.add(event)
@@ -186,9 +180,9 @@ class Approvals:
         if known is None or known.state != "open" or known.run_id != event.run_id:
             return
         reason = event.data.reason
-        resolved = _cancelled(known, reason, event.timestamp)
-        draft.stage(_closed(known, resolved), revision)
-        draft.add(_event(known, resolved, event.timestamp))
+        resolved = decisions.cancelled(known, reason, event.timestamp)
+        draft.stage(decisions.closed(known, resolved), revision)
+        draft.add(decisions.resolved_event(known, resolved, event.timestamp))
 
     def close_all(self, draft: Draft, reason: str, now: float) -> None:
         """Write the end of every open question, for the run ends."""
@@ -197,9 +191,9 @@ class Approvals:
             known, revision = self._current(draft, key)
             if known is not None and known.state == "open":
                 at = ids.timestamp(now)
-                resolved = _cancelled(known, reason, at)
-                draft.stage(_closed(known, resolved), revision)
-                draft.add(_event(known, resolved, at))
+                resolved = decisions.cancelled(known, reason, at)
+                draft.stage(decisions.closed(known, resolved), revision)
+                draft.add(decisions.resolved_event(known, resolved, at))
 
     def stored(
         self, run: Run, staged: dict[str, ApprovalRow], revisions: list[int]
@@ -217,7 +211,7 @@ class Approvals:
             held = self._answerable(conn, command, now)
             if held is None:
                 return
-            row = _voted(held.row, conn.peer, command, now)
+            row = decisions.voted(held.row, conn.peer, command, now)
         except KgnbError as error:
             conn.refuse(error, command.id, data=error.data or None)
             return
@@ -233,12 +227,12 @@ class Approvals:
         row = held.row
         if not conn.peer.may("answer"):
             raise Forbidden(f"the role {conn.peer.role!r} may not answer approvals")
-        sent = _fingerprint(conn.peer, command)
+        sent = decisions.fingerprint(conn.peer, command)
         if row.state != "open":
             if sent is not None and sent == row.command:
                 _acknowledge(conn, command, row)
                 return None
-            raise _closed_error(row)
+            raise decisions.late_error(row)
         if sent is not None and any(vote.command == sent for vote in row.votes):
             _acknowledge(conn, command, row)
             return None
@@ -250,7 +244,7 @@ class Approvals:
         if row.deadline is not None and row.deadline <= now:
             self._time_out(row.approval_id, now)
             raise Expired(f"approval {row.data.message!r}: its deadline has passed")
-        _check_voter(row, conn.peer)
+        decisions.check_voter(row, conn.peer)
         check_value(row.data, command.value)
         return held
 
@@ -279,14 +273,16 @@ class Approvals:
                         command.id,
                     )
 
-        self._effects.commit(_decision(row, held.revision, ids.timestamp(now)), done)
+        self._effects.commit(
+            decisions.transaction_of(row, held.revision, ids.timestamp(now)), done
+        )
 
     def _decided(self, row: ApprovalRow, outcome: base.Committed) -> None:
         self._hold(row, outcome.revisions[0])
         run = self._runs.by_id[row.run_id]
         if row.resolved is not None and outcome.appended:
             at = row.resolved.by.at if row.resolved.by else ""
-            payload = codec.encode(_event(row, row.resolved, at))
+            payload = codec.encode(decisions.resolved_event(row, row.resolved, at))
             self._runs.publish(run, outcome.appended[0].first_seq, [payload])
 
     # Deadlines
@@ -312,7 +308,7 @@ class Approvals:
             value=None if value is msgspec.UNSET else value,
             by=events.By(via="deadline", at=at, kind="policy"),
         )
-        row = _closed(held.row, resolved)
+        row = decisions.closed(held.row, resolved)
         self._closing.add(key)
 
         def done(outcome: base.Outcome | None, later: float) -> None:
@@ -326,138 +322,7 @@ class Approvals:
                     again = later + self._limits.retry_after
                     heapq.heappush(self._deadlines, (again, key))
 
-        self._effects.commit(_decision(row, held.revision, at), done)
-
-
-def _deadline(event: events.ApprovalRequest, now: float) -> float | None:
-    """When it expires by our clock, even if the kernel's is wrong."""
-    if event.data.expires_at is None:
-        return None
-    expires_at = ids.seconds(event.data.expires_at)
-    if not event.timestamp:
-        return expires_at
-    asked_at = ids.seconds(event.timestamp)
-    if abs(asked_at - now) <= _SANE_SKEW:
-        return expires_at
-    return now + (expires_at - asked_at)
-
-
-def _closed(
-    row: ApprovalRow, resolved: events.ResolvedData, command: str | None = None
-) -> ApprovalRow:
-    state: Literal["answered", "timed_out", "cancelled"] = resolved.outcome
-    return msgspec.structs.replace(
-        row,
-        state=state,
-        resolved=resolved,
-        command=command,
-        data=msgspec.structs.replace(row.data, payload=None, schema=None),
-    )
-
-
-def _cancelled(row: ApprovalRow, reason: str | None, at: str) -> events.ResolvedData:
-    return events.ResolvedData(
-        approval_id=row.approval_id,
-        args_hash=row.data.args_hash,
-        outcome="cancelled",
-        by=events.By(at=at, kind="policy"),
-        reason=reason,
-    )
-
-
-def _event(
-    row: ApprovalRow, resolved: events.ResolvedData, at: str
-) -> events.ApprovalResolved:
-    return events.ApprovalResolved(
-        run_id=row.run_id,
-        workflow=row.workflow,
-        timestamp=at,
-        node_id=row.node_id,
-        task_id=row.task_id,
-        attempt=row.attempt,
-        path=row.path,
-        data=resolved,
-    )
-
-
-def _decision(row: ApprovalRow, revision: int, at: str) -> base.Transaction:
-    """The row as it will be; with its event, if that is a decision."""
-    key = rows.APPROVAL + row.approval_id
-    appends: tuple[base.Append, ...] = ()
-    if row.resolved is not None:
-        payload = codec.encode(_event(row, row.resolved, at))
-        appends = (base.Append(rows.STREAM + row.run_id, (payload,)),)
-    return base.Transaction(
-        checks=(base.RowIs(key, revision),),
-        puts=(base.Put(key, rows.encode(row)),),
-        appends=appends,
-        durable=True,
-    )
-
-
-def _check_voter(row: ApprovalRow, peer: Peer) -> None:
-    data = row.data
-    identity = peer.identity
-    if data.approvers is not None and not (
-        identity.kind == "user" and {identity.user, identity.name} & {*data.approvers}
-    ):
-        raise Forbidden(f"approval {data.message!r}: you are not among its approvers")
-    if data.need > 1:
-        if identity.kind != "user":
-            raise Forbidden(
-                f"approval {data.message!r} needs {data.need} people: sign in with an "
-                f"identity of your own to be counted"
-            )
-        if any(vote.user == identity.user for vote in row.votes):
-            raise Conflict(f"approval {data.message!r}: you have voted already")
-
-
-def _voted(
-    row: ApprovalRow, peer: Peer, command: AnswerApproval, now: float
-) -> ApprovalRow:
-    """The row after this answer: decided, or one vote nearer to it."""
-    at = ids.timestamp(now)
-    votes: list[dict[str, Any]] | None = None
-    if row.data.need > 1:
-        vote = Vote(
-            user=peer.identity.user,
-            value=command.value,
-            at=at,
-            reason=command.reason,
-            command=_fingerprint(peer, command),
-        )
-        row = msgspec.structs.replace(row, votes=[*row.votes, vote])
-        agreeing = sum(other.value == vote.value for other in row.votes)
-        if agreeing < row.data.need:
-            return row
-        votes = [
-            {"user": other.user, "value": other.value, "at": other.at}
-            for other in row.votes
-        ]
-    resolved = events.ResolvedData(
-        approval_id=row.approval_id,
-        args_hash=row.data.args_hash,
-        outcome="answered",
-        value=command.value,
-        by=events.By(
-            user=peer.identity.shown,
-            via=peer.via,
-            at=at,
-            kind="script" if peer.via == "script" else "human",
-        ),
-        votes=votes,
-        reason=command.reason,
-    )
-    return _closed(row, resolved, _fingerprint(peer, command))
-
-
-def _fingerprint(peer: Peer, command: AnswerApproval) -> str | None:
-    """Names a command for its repetitions: sender, id and content."""
-    if command.id is None:
-        return None
-    content = [peer.identity.user, msgspec.to_builtins(command)]
-    encoded = msgspec.json.encode(content, order="sorted")
-    return hashlib.sha256(encoded).hexdigest()[:32]
+        self._effects.commit(decisions.transaction_of(row, held.revision, at), done)
 
 
 def _acknowledge(conn: Connection, command: AnswerApproval, row: ApprovalRow) -> None:
@@ -466,21 +331,3 @@ def _acknowledge(conn: Connection, command: AnswerApproval, row: ApprovalRow) ->
     else:
         data = {"votes": len(row.votes), "need": row.data.need}
     conn.reply(replies.Ack(id=command.id, run_id=row.run_id, data=data))
-
-
-def _closed_error(row: ApprovalRow) -> KgnbError:
-    """Why an answer comes too late, with the decision as its data."""
-    resolved = row.resolved
-    if resolved is None:
-        return InvalidValue(f"approval {row.data.message!r} is not open")
-    facts: dict[str, Any] = msgspec.to_builtins(resolved)
-    facts.setdefault("value", None)
-    facts.setdefault("by", None)
-    text = f"approval {row.data.message!r}"
-    if resolved.outcome == "answered":
-        return AlreadyAnswered(
-            f"{text} was answered before: {resolved.value!r}", **facts
-        )
-    if resolved.outcome == "timed_out":
-        return Expired(f"{text}: its deadline has passed", **facts)
-    return Conflict(f"{text} was cancelled: {resolved.reason or 'no reason'}", **facts)

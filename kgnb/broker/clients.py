@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.orders import Orders
     from kgnb.broker.peer import Role
-    from kgnb.broker.runs import Run, Runs
+    from kgnb.broker.run import Run
+    from kgnb.broker.runs import Runs
     from kgnb.broker.subscriptions import Subscriptions
 
 RATE_LIMIT_IGNORED = 4029

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from kgnb.broker import rows
 from kgnb.broker.rows import KernelRow
-from kgnb.broker.runs import TRY_AGAIN_LATER, Declaration
+from kgnb.broker.run import Declaration
+from kgnb.broker.runs import TRY_AGAIN_LATER
 from kgnb.protocol import link
 from kgnb.storage.base import Committed, Put, Transaction
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from kgnb.broker.connections import Link
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
-    from kgnb.broker.runs import Run, Runs
+    from kgnb.broker.run import Run
+    from kgnb.broker.runs import Runs
     from kgnb.storage.base import Outcome, Row
 
 REPLACED = 4001

@@ -19,7 +19,8 @@ from kgnb.protocol.ids import RunId, timestamp
 if TYPE_CHECKING:
     from kgnb.broker.connections import Connection, Link
     from kgnb.broker.limits import BrokerLimits
-    from kgnb.broker.runs import LinkOf, Run
+    from kgnb.broker.run import Run
+    from kgnb.broker.runs import LinkOf
     from kgnb.protocol.commands import Cancel, CommandId, NodeInput, Pause, Resume
 
     RunCommand = NodeInput | Cancel | Pause | Resume

@@ -83,6 +83,7 @@ class Sink(Protocol):
     @property
     def is_congested(self) -> bool:
         """Whether a replay should wait before it sends more."""
+        ...
 
     def send_nowait(self, frame: OutFrame) -> None:
         """Queue one frame, or on overflow close the connection with 4009."""

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from kgnb.broker import rows
 from kgnb.broker.draft import Draft
 from kgnb.broker.frames import StoredEvent
 from kgnb.broker.rows import RunRow
+from kgnb.broker.run import Declaration, Frames, Run, declared, may_see
 from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, events, link
-from kgnb.protocol.ids import RunId, timestamp
+from kgnb.protocol.ids import timestamp
 from kgnb.storage.base import Committed, Conflict, Fenced
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.peer import Peer
+    from kgnb.broker.run import Item
     from kgnb.broker.subscriptions import Subscriptions
     from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome, Row, StreamState
@@ -46,61 +46,8 @@ _ENDINGS: dict[type, RunStatus] = {
 }
 
 
-class Frames(msgspec.Struct):
-    """A producer's events ``first, first + 1, …``, decoded and checked."""
-
-    epoch: int
-    first: int
-    events: list[events.AnyEvent]
-    kernel_id: str
-    process_id: str
-
-
-class Declaration(msgspec.Struct):
-    """Something the broker itself knows about a run's process."""
-
-    kind: Literal["lost", "stalled", "back"]
-    reason: str = ""
-
-
-Item = Frames | Declaration
 LinkOf = Callable[[str], "Link | None"]
-
-
-class Run:
-    """One run in memory: what is stored of it, and what waits to be."""
-
-    def __init__(
-        self, row: RunRow, revision: int = 0, seq: int = 0, n: int = 0
-    ) -> None:
-        self.row = row
-        self.revision = revision
-        self.seq = seq
-        """Of the last event that was stored and published."""
-        self.n = n
-        self.open_approvals: set[str] = set()
-        self.inbox: deque[Item] = deque()
-        self.queued = (row.epoch, n)
-        """Epoch and n of the last frame that was taken in."""
-        self.queued_events = 0
-        self.is_committing = False
-        self.retry_at = 0.0
-
-    @property
-    def id(self) -> RunId:
-        """The run's id."""
-        return self.row.run_id
-
-    @property
-    def status(self) -> RunStatus:
-        """As a reader would fold it."""
-        if self.row.status == "running" and self.open_approvals:
-            return "waiting"
-        return self.row.status
-
-    def expects(self, epoch: int) -> int:
-        """The next ``n`` of the producer of ``epoch``."""
-        return self.queued[1] + 1 if epoch == self.queued[0] else 1
+"""The open link of a process."""
 
 
 class Runs:
@@ -347,7 +294,7 @@ class Runs:
         row = draft.row
         if row.has_ended:
             return
-        event = _declared(row, item, now)
+        event = declared(row, item, now)
         if item.kind == "lost":
             # The fence: the broker is the producer of the next epoch's only frame.
             row.epoch += 1
@@ -443,30 +390,6 @@ class Runs:
         source = self._link_of(run.row.process_id)
         if source is not None and has_frames:
             source.close(TRY_AGAIN_LATER, "the log is unavailable")
-
-
-def may_see(peer: Peer, row: RunRow) -> bool:
-    """Whether a run is within what the peer may know of."""
-    return (
-        peer.run_scope in (None, row.run_id)
-        and peer.workflow_scope in (None, row.workflow)
-        and peer.kernel_id in (None, row.kernel_id)
-    )
-
-
-def _declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
-    """The event that says what is known of a run's process."""
-    run_id, workflow, at = row.run_id, row.workflow, timestamp(now)
-    kind: type[events.WorkflowStalled | events.WorkflowPaused | events.WorkflowResumed]
-    if item.kind == "lost":
-        return events.WorkflowLost(
-            run_id=run_id, workflow=workflow, timestamp=at, reason=item.reason
-        )
-    if item.kind == "stalled":
-        kind = events.WorkflowStalled
-    else:
-        kind = events.WorkflowPaused if row.is_paused else events.WorkflowResumed
-    return kind(run_id=run_id, workflow=workflow, timestamp=at)
 
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:

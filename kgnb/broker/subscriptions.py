@@ -15,7 +15,7 @@ import msgspec
 
 from kgnb.broker import rows
 from kgnb.broker.frames import StoredEvent
-from kgnb.broker.runs import may_see
+from kgnb.broker.run import may_see
 from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
 from kgnb.protocol import codec, replies
 from kgnb.protocol.topics import wants
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from kgnb.broker.connections import Connection
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
-    from kgnb.broker.runs import Run, Runs
+    from kgnb.broker.run import Run
+    from kgnb.broker.runs import Runs
     from kgnb.protocol.commands import Since, Subscribe, Unsubscribe
     from kgnb.storage.base import Record
 

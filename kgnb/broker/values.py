@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import referencing
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.exceptions import UnknownType, best_match
+from jsonschema.validators import validator_for
+from referencing.exceptions import Unresolvable
 
 from kgnb.errors import InvalidValue
 
@@ -50,18 +53,14 @@ def _is_same(option: Any, value: Any) -> bool:
 def _check_schema(data: ApprovalData, value: Any) -> None:
     schema = data.schema
     assert schema is not None  # noqa: S101  # the caller looked
-    kind = jsonschema.validators.validator_for(
-        schema, default=jsonschema.Draft202012Validator
-    )
+    kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
-        error = jsonschema.exceptions.best_match(
-            kind(schema, registry=_NO_REMOTE).iter_errors(value)
-        )
+        error = best_match(kind(schema, registry=_NO_REMOTE).iter_errors(value))
     except (
-        jsonschema.SchemaError,
-        jsonschema.exceptions.UnknownType,
-        referencing.exceptions.Unresolvable,
+        SchemaError,
+        UnknownType,
+        Unresolvable,
     ) as broken:
         raise InvalidValue(
             f"approval {data.message!r}: its schema cannot be used: "

@@ -126,6 +126,7 @@ class Log(Protocol):
     @property
     def log_id(self) -> str:
         """Names this log for as long as its data lives; known once it is open."""
+        ...
 
     async def open(self) -> None:
         """Make it ready; after this you must call ``aclose``.
@@ -144,21 +145,26 @@ class Log(Protocol):
         Raises:
             Unavailable: Nothing of the batch was stored; it may be tried again.
         """
+        ...
 
     async def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """At most ``limit`` records with a seq above ``after``, in order."""
+        ...
 
     async def last_seq(self, stream: str) -> int:
         """The seq of the last record, 0 where there is none."""
+        ...
 
     async def streams(self, prefix: str) -> list[StreamState]:
         """The state of every stream whose name begins with ``prefix``."""
+        ...
 
     async def get(self, key: str) -> Row | None:
         """The row under ``key``."""
 
     async def scan(self, prefix: str) -> list[Row]:
         """All rows whose key begins with ``prefix``, ordered by key."""
+        ...
 
     async def aclose(self) -> None:
         """Release everything, bounded; safe to call twice."""

@@ -33,9 +33,11 @@ class Store(Protocol):
 
     def put(self, key: str, value: bytes | None) -> int:
         """Write or delete a row; its new revision."""
+        ...
 
     def state(self, stream: str) -> StreamState:
         """Where a stream ends."""
+        ...
 
     def append(self, before: StreamState, payloads: Sequence[bytes]) -> None:
         """Add records behind ``before.seq``."""

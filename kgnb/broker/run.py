@@ -1,0 +1,97 @@
+"""One run in memory, and what may wait in its inbox."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from kgnb.protocol import events
+from kgnb.protocol.ids import timestamp
+
+if TYPE_CHECKING:
+    from kgnb.broker.peer import Peer
+    from kgnb.broker.rows import RunRow
+    from kgnb.protocol.ids import RunId
+    from kgnb.protocol.view import RunStatus
+
+
+class Frames(msgspec.Struct):
+    """A producer's events ``first, first + 1, …``, decoded and checked."""
+
+    epoch: int
+    first: int
+    events: list[events.AnyEvent]
+    kernel_id: str
+    process_id: str
+
+
+class Declaration(msgspec.Struct):
+    """Something the broker itself knows about a run's process."""
+
+    kind: Literal["lost", "stalled", "back"]
+    reason: str = ""
+
+
+Item = Frames | Declaration
+
+
+class Run:
+    """One run in memory: what is stored of it, and what waits to be."""
+
+    def __init__(
+        self, row: RunRow, revision: int = 0, seq: int = 0, n: int = 0
+    ) -> None:
+        self.row = row
+        self.revision = revision
+        self.seq = seq
+        """Of the last event that was stored and published."""
+        self.n = n
+        self.open_approvals: set[str] = set()
+        self.inbox: deque[Item] = deque()
+        self.queued = (row.epoch, n)
+        """Epoch and n of the last frame that was taken in."""
+        self.queued_events = 0
+        self.is_committing = False
+        self.retry_at = 0.0
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.row.run_id
+
+    @property
+    def status(self) -> RunStatus:
+        """As a reader would fold it."""
+        if self.row.status == "running" and self.open_approvals:
+            return "waiting"
+        return self.row.status
+
+    def expects(self, epoch: int) -> int:
+        """The next ``n`` of the producer of ``epoch``."""
+        return self.queued[1] + 1 if epoch == self.queued[0] else 1
+
+
+def may_see(peer: Peer, row: RunRow) -> bool:
+    """Whether a run is within what the peer may know of."""
+    return (
+        peer.run_scope in (None, row.run_id)
+        and peer.workflow_scope in (None, row.workflow)
+        and peer.kernel_id in (None, row.kernel_id)
+    )
+
+
+def declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
+    """The event that says what is known of a run's process."""
+    run_id, workflow, at = row.run_id, row.workflow, timestamp(now)
+    kind: type[events.WorkflowStalled | events.WorkflowPaused | events.WorkflowResumed]
+    if item.kind == "lost":
+        return events.WorkflowLost(
+            run_id=run_id, workflow=workflow, timestamp=at, reason=item.reason
+        )
+    if item.kind == "stalled":
+        kind = events.WorkflowStalled
+    else:
+        kind = events.WorkflowPaused if row.is_paused else events.WorkflowResumed
+    return kind(run_id=run_id, workflow=workflow, timestamp=at)
