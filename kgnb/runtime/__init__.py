@@ -1,1 +1,33 @@
+"""One run, alive: its handle, its threads, its inputs, and the way to its log.
 
+Process: kernel. Loops: ``kgnb-loop`` runs the graphs, ``kgnb-link`` talks to the log
+and runs no user code; both are threads of ``home.Home``.
+"""
+
+from kgnb.runtime.answering import SKIP
+from kgnb.runtime.cassette import recorded, replay
+from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
+from kgnb.runtime.home import shutdown
+from kgnb.runtime.nesting import allow_nested_run
+from kgnb.runtime.result import Answer, Approval, Result
+from kgnb.runtime.run import Run
+from kgnb.runtime.start import run
+
+__all__ = [
+    "SKIP",
+    "Answer",
+    "Approval",
+    "Result",
+    "Run",
+    "allow_nested_run",
+    "ask",
+    "emit",
+    "log",
+    "progress",
+    "recorded",
+    "replay",
+    "run",
+    "shutdown",
+    "stream",
+    "track",
+]

@@ -1,0 +1,266 @@
+"""The run, as the code of one visit sees it; see ``kgnb.graph.context``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kgnb.errors import InvalidValue, Unavailable
+from kgnb.protocol import codec, ids
+from kgnb.protocol import events as e
+from kgnb.runtime.streaming import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+
+    from kgnb.graph.context import NodeVisit
+    from kgnb.runtime.chunks import Piece, StreamText
+    from kgnb.runtime.execution import Execution
+    from kgnb.runtime.questions import Asked
+
+T = TypeVar("T")
+
+_LARGEST = 256 * 1024
+"""Bytes of JSON of one event that a node sends under a name of its own."""
+_NAMED = 200
+"""Characters of such a name."""
+
+
+class RunContext:
+    """One attempt of one visit (or batch item) of a run.
+
+    Made by the run for each; may be used from any thread that carried it along.
+    """
+
+    def __init__(self, execution: Execution, visit: NodeVisit) -> None:
+        self.execution = execution
+        self._visit = visit
+        self._lock = threading.Lock()
+        self._questions = 0
+        self._streams: set[str] = set()
+
+    @property
+    def visit(self) -> NodeVisit:
+        """See ``Context.visit``."""
+        return self._visit
+
+    def ask(
+        self,
+        message: str,
+        *,
+        options: Sequence[Any] | None,
+        schema: Any,
+        payload: Any,
+        kind: str | None,
+        timeout: float | None,
+        on_timeout: Any,
+        need: int,
+        approvers: Sequence[str] | None,
+        name: str | None,
+    ) -> Asked:
+        """See ``Context.ask``."""
+        if need != 1 or approvers is not None:
+            raise Unavailable(
+                f"ask({message!r}): need= and approvers= want people who can be told "
+                f"apart, which this version cannot do yet"
+            )
+        self.execution.control.check()
+        with self._lock:
+            self._questions += 1
+            ordinal = self._questions
+        return self.execution.questions.ask(
+            self._visit,
+            ordinal,
+            message=message,
+            options=options,
+            schema=schema,
+            payload=payload,
+            kind=kind,
+            timeout=timeout,
+            on_timeout=on_timeout,
+            name=name,
+        )
+
+    def stream(
+        self, source: AsyncIterable[Any] | Iterable[Any], *, name: str | None
+    ) -> Stream:
+        """See ``Context.stream``."""
+        return Stream(source, _ShownStream(self, self._name_stream(name)))
+
+    def _name_stream(self, name: str | None) -> str:
+        with self._lock:
+            number = len(self._streams) + 1
+            local = name or str(number)
+            if local in self._streams:
+                local = f"{local}-{number}"
+            self._streams.add(local)
+        return local if self._visit.item is None else f"{self._visit.item}.{local}"
+
+    def track(
+        self, iterable: Iterable[T] | AsyncIterable[T], *, total: int | None
+    ) -> Iterator[T] | AsyncIterator[T]:
+        """See ``Context.track``."""
+        if total is None:
+            try:
+                total = len(iterable)  # type: ignore[arg-type]  # asked, not assumed
+            except TypeError:
+                total = None
+        if isinstance(iterable, AsyncIterable):
+            return self._track_async(iterable, total)
+        return self._track(iterable, total)
+
+    def _track(self, iterable: Iterable[T], total: int | None) -> Iterator[T]:
+        for number, element in enumerate(iterable, 1):
+            yield element
+            self.execution.control.check()
+            self.progress(None, None, current=number, total=total)
+
+    async def _track_async(
+        self, iterable: AsyncIterable[T], total: int | None
+    ) -> AsyncIterator[T]:
+        number = 0
+        async for element in iterable:
+            number += 1
+            yield element
+            self.progress(None, None, current=number, total=total)
+
+    def progress(
+        self,
+        percent: float | None,
+        message: str | None,
+        *,
+        current: float | None,
+        total: float | None,
+    ) -> None:
+        """See ``Context.progress``."""
+        if percent is None:
+            percent = 100.0 * current / total if current is not None and total else 0.0
+        percent = min(100.0, max(0.0, float(percent)))
+        item = self._visit.item
+        data = e.ProgressData(
+            percent=round(percent, 2),
+            current=current,
+            total=total,
+            message=message,
+            item=None if item is None else str(item),
+        )
+        self.execution.producer.progress(e.Progress(data=data, **self.execution.place(self._visit)))
+        if item is None:
+            self.execution.producer.progress(
+                e.NodeUpdate(
+                    status="running",
+                    progress=data.percent,
+                    message=message,
+                    **self.execution.place(self._visit),
+                )
+            )
+
+    def emit(self, type: str, data: Mapping[str, Any] | Any) -> None:  # noqa: A002 - the wire's word
+        """See ``Context.emit``."""
+        if not type or len(type) > _NAMED or not type.isprintable():
+            raise InvalidValue(f"emit({type!r}): expected a printable name")
+        put = self.execution.put
+        plain, was_replaced = codec.json_safe(data, limit=_LARGEST)
+        match type:
+            case "message":
+                content = get_field(plain, "content", plain)
+                role = str(get_field(plain, "role", "assistant"))
+                message = e.MessageData(role=role, content=content)
+                put(e.Message(data=message, **self.execution.place(self._visit)))
+            case "result":
+                put(e.ResultEvent(data=plain, truncated=was_replaced, **self.execution.place(self._visit)))
+            case "progress":
+                self._emit_progress(plain)
+            case "token":
+                shown = _ShownStream(self, self._name_stream("emit"))
+                shown.text(str(get_field(plain, "text", plain)), "text")
+                shown.end()
+            case _ if type in codec.RESERVED:
+                raise InvalidValue(
+                    f"emit({type!r}): this name is the run's own; choose another one"
+                )
+            case _:
+                put(e.Custom(type=type, data=plain, **self.execution.place(self._visit)))
+
+    def _emit_progress(self, data: Any) -> None:
+        percent = get_field(data, "percent", get_field(data, "progress", data))
+        if isinstance(percent, bool) or not isinstance(percent, int | float):
+            raise InvalidValue(f"emit('progress'): expected a percentage, got {data!r}")
+        message = get_field(data, "message", None)
+        self.progress(percent, message, current=None, total=None)
+
+    def log(self, text: str, *, level: str) -> None:
+        """See ``Context.log``."""
+        line = text if text.endswith("\n") else text + "\n"
+        self.output("logging", line, level)
+
+    def output(self, stream: str, text: str, level: str | None = None) -> None:
+        """What the node's code printed or logged."""
+        data = e.LogData(stream=stream, text=text, level=level)  # type: ignore[arg-type]  # one of three
+        self.execution.producer.log(e.Log(data=data, **self.execution.place(self._visit)))
+
+    def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
+        """Block this thread until a coroutine is done on the run's loop."""
+        loop = self.execution.loop
+        if loop is None:
+            work.close()
+            raise asyncio.CancelledError
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        self.execution.control.on_cancel(future.cancel)
+        try:
+            return future.result()
+        except BaseException as error:
+            if self.execution.control.is_cancelled:
+                raise asyncio.CancelledError from error
+            raise
+
+
+def get_field(data: Any, name: str, default: Any) -> Any:
+    """A field of what may be a dict."""
+    return data.get(name, default) if isinstance(data, Mapping) else default
+
+
+class _ShownStream:
+    """Shows one stream as token events."""
+
+    def __init__(self, context: RunContext, name: str) -> None:
+        visit = context.visit
+        self._context = context
+        self._stream = ids.stream_id(ids.TaskId(visit.task_id), visit.attempt, name)
+        self._kinds: dict[e.TokenKind, None] = {}
+
+    def piece(self, piece: Piece) -> None:
+        """See ``streaming.Shown``."""
+        self._context.execution.control.check()
+        self.text(piece.reasoning, "reasoning")
+        self.text(piece.text, "text")
+        for tool in piece.tools:
+            start = f"{tool.name}(" if tool.name else ""
+            self.text(start + tool.arguments, "tool_call")
+
+    def text(self, text: str, kind: e.TokenKind) -> None:
+        """Show a piece of text."""
+        if text:
+            self._kinds[kind] = None
+            self._put(text, kind, final=False)
+
+    def end(self) -> None:
+        """See ``streaming.Shown``."""
+        for kind in self._kinds:
+            self._put("", kind, final=True)
+
+    def _put(self, text: str, kind: e.TokenKind, *, final: bool) -> None:
+        token = e.Token(
+            data=text,
+            stream=self._stream,
+            kind=kind,
+            final=final,
+            **self._context.execution.place(self._context.visit),
+        )
+        self._context.execution.producer.token(token)
+
+    def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
+        """See ``streaming.Shown``."""
+        return self._context.run_coroutine(work)

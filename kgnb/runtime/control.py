@@ -1,0 +1,131 @@
+"""Whether a run may go on: paused, cancelled, or free."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kgnb.protocol.events import By
+
+State = Literal["free", "paused", "cancelled"]
+
+
+class Control:
+    """The brake of one run. All methods may be called from any thread.
+
+    ``hold`` blocks a thread and ``hold_async`` a task while the run is paused; both
+    raise ``CancelledError`` once it is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._state: State = "free"
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._on_cancel: list[Callable[[], object]] = []
+        self.fatal: BaseException | None = None
+        """Ends the run whatever its nodes make of it."""
+        self.by: By | None = None
+        """Who cancelled, where somebody did."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nothing may start any more."""
+        return self._state == "cancelled"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may start for now."""
+        return self._state == "paused"
+
+    def pause(self) -> bool:
+        """Hold what comes to a checkpoint; whether that changed anything."""
+        return self._move("free", "paused")
+
+    def resume(self) -> bool:
+        """End a pause; whether there was one."""
+        return self._move("paused", "free")
+
+    def _move(self, source: State, target: State) -> bool:
+        with self._changed:
+            if self._state != source:
+                return False
+            self._set(target)
+        return True
+
+    def _set(self, state: State) -> None:
+        self._state = state
+        self._changed.notify_all()
+        waiters, self._waiters = self._waiters, []
+        for loop, event in waiters:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+    def cancel(
+        self, *, fatal: BaseException | None = None, by: By | None = None
+    ) -> bool:
+        """Let nothing go on; False where that was so already."""
+        with self._changed:
+            if self._state == "cancelled":
+                return False
+            self.fatal = fatal
+            self.by = by
+            self._set("cancelled")
+            callbacks, self._on_cancel = self._on_cancel, []
+        for callback in callbacks:
+            callback()
+        return True
+
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Call ``callback``, in whichever thread cancels; at once if that was."""
+        with self._changed:
+            if self._state != "cancelled":
+                self._on_cancel.append(callback)
+                return
+        callback()
+
+    def hold(self) -> None:
+        """Block while paused.
+
+        Raises:
+            asyncio.CancelledError: The run was cancelled.
+        """
+        if self._state == "free":  # read without the lock: this is asked at each phase
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._state != "paused")
+        if self.is_cancelled:
+            raise asyncio.CancelledError
+
+    async def hold_async(self) -> None:
+        """Wait while paused; see ``hold``."""
+        while self._state != "free":
+            if self.is_cancelled:
+                raise asyncio.CancelledError
+            event = asyncio.Event()
+            with self._changed:
+                if self._state == "paused":
+                    self._waiters.append((asyncio.get_running_loop(), event))
+                else:
+                    event.set()
+            await event.wait()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise ``CancelledError`` as soon as the run is cancelled."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while not self.is_cancelled:
+                rest = until - time.monotonic()
+                if rest <= 0:
+                    return
+                self._changed.wait(rest)
+        raise asyncio.CancelledError
+
+    def check(self) -> None:
+        """Raise ``CancelledError`` if the run was cancelled; a pause goes unheeded."""
+        if self._state == "cancelled":
+            raise asyncio.CancelledError

@@ -1,0 +1,403 @@
+"""One run at work: its engine, its brake, its events, from the start to the end.
+
+``main`` runs on the run's loop; what else is called comes from any thread unless it
+says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kgnb.errors import InvalidValue, KgnbError, RunCancelled, RunLost, Unavailable
+from kgnb.graph.observe import NO_RESULT
+from kgnb.graph.workers import ThreadWorker
+from kgnb.protocol import codec, commands, ids
+from kgnb.protocol import events as e
+from kgnb.runtime import hooks, process, prompting
+from kgnb.runtime.beside import call_beside
+from kgnb.runtime.capture import capturing
+from kgnb.runtime.control import Control
+from kgnb.runtime.observer import RunObserver, problem
+from kgnb.runtime.producer import Producer
+from kgnb.runtime.questions import Asked, Questions
+from kgnb.runtime.reader import RunReader, settle
+from kgnb.runtime.result import Result
+from kgnb.runtime.waiting import wait_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from kgnb.engines.base import Engine
+    from kgnb.graph.context import NodeVisit
+    from kgnb.runtime.answering import Script
+    from kgnb.runtime.conversation import Outgoing
+    from kgnb.runtime.home import Home
+    from kgnb.runtime.ports import LogPort
+    from kgnb.runtime.run import Run
+
+logger = logging.getLogger("kgnb.runtime")
+
+THREADS_WAIT = 0.5
+"""Seconds that the threads of a cancelled run get to come to a checkpoint."""
+TASK_WAIT = 10.0
+"""Seconds that the async nodes of a cancelled run get to end."""
+REPLY_WAIT = 10.0
+"""Seconds that an answer waits for the log."""
+LARGEST_ANSWER = 1024 * 1024
+"""Bytes of JSON."""
+LOG_WAIT = 2.0
+"""Seconds that the end of a run waits for a log that cannot be reached."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run; see ``kgnb.run``."""
+
+    workflow: str
+    mode: process.Mode = "live"
+    panel: Any = None
+    session_id: str | None = None
+    timeout: float | None = None
+    sign: bool = False
+    pause_before: tuple[str, ...] = ()
+
+
+class Execution:
+    """One run. Made by ``Home.begin``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        shared: MutableMapping[Any, Any],
+        options: Options,
+        *,
+        home: Home,
+        script: Script | None,
+        parent: Execution | None,
+    ) -> None:
+        self.id = ids.RunId(uuid.uuid4().hex)
+        self.shared = shared
+        self.options = options
+        self.script = script
+        self.must_be_scripted = options.mode == "ci"
+        self.parent = parent
+        self.home = home
+        self.handle: Run | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.working_loop: asyncio.AbstractEventLoop | None = None
+        """Known from before the start on, to who must not block it."""
+        self.done: concurrent.futures.Future[Result] = concurrent.futures.Future()
+        self.own_task: asyncio.Task[None] | None = None
+        """Where the run lives on the caller's loop; held, or it could be collected."""
+        self.control = Control()
+        self.control.on_cancel(self._cancelled)
+        self.questions = Questions(self)
+        self.observer = RunObserver(self, options.pause_before)
+        self.port: LogPort
+        self.producer: Producer
+        self.reader: RunReader
+        self._outgoing: Outgoing
+        self._engine = engine
+        self._is_over = False
+        spec = engine.describe().to_dict() | {"name": options.workflow}
+        spec["svg"] = hooks.draw(spec) if parent is None else None
+        self.graph = msgspec.convert(spec, e.GraphSpec)
+
+    # The log.
+
+    def open(self, port: LogPort) -> None:
+        """Choose the log, for good. On the link's thread."""
+        self.port = port
+        conversation = port.conversation
+        self._outgoing = conversation.produce(
+            self.id, on_room=self._room, on_refused=self._refused
+        )
+        self.producer = Producer(
+            self.id, self.options.workflow, self._outgoing, self.home.later
+        )
+        self.reader = RunReader(self.id, conversation, self._read, self.home.later)
+        self.put(
+            e.WorkflowStarted(
+                run_id=self.id, graph=self.graph, session_id=self.options.session_id
+            )
+        )
+        self.producer.flush()
+        self.reader.start()
+
+    @property
+    def is_log_reachable(self) -> bool:
+        """Whether the log takes events now."""
+        return self.port.conversation.is_up and not self._outgoing.is_refused
+
+    def _room(self) -> None:
+        self.producer.flush()
+        if self._is_over and not self._outgoing.unstored and not self.producer.waiting:
+            self.port.conversation.finished(self.id)
+
+    def _refused(self, error: KgnbError) -> None:
+        if self._is_over:
+            return
+        if error.code == "conflict":
+            text = f"run {self.options.workflow!r} goes on elsewhere, or was given up"
+            self.control.cancel(fatal=RunLost(f"{text}: {error}"))
+        else:
+            logger.error("the log takes no more of run %s: %s", self.id, error)
+
+    def _read(self, event: e.AnyEvent) -> None:
+        """The log has an event. On the link's thread."""
+        if isinstance(event, e.ApprovalRequest):
+            self.questions.opened(event)
+        elif isinstance(event, e.ApprovalResolved):
+            self.questions.resolved(event)
+
+    def put(self, event: e.AnyEvent) -> None:
+        """Send an event at once."""
+        self.producer.put(event)
+
+    def place(self, visit: NodeVisit) -> dict[str, Any]:
+        """The fields that every event of a visit carries."""
+        return {
+            "run_id": self.id,
+            "node_id": ids.NodeId(visit.node_id),
+            "task_id": ids.TaskId(visit.task_id),
+            "attempt": visit.attempt,
+            "path": list(visit.path),
+        }
+
+    # What questions need; see ``questions.Asker``.
+
+    def status(self, visit: NodeVisit, status: e.NodeStatus) -> None:
+        """A visit waits, or goes on."""
+        self.observer.status(visit, status)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run by ``error``, whatever its node makes of it."""
+        self.control.cancel(fatal=error)
+
+    def send_scripted(self, command: commands.AnyCommand) -> concurrent.futures.Future[Any]:
+        """Send a script's command. On the link's thread."""
+        return self.reader.script(command)
+
+    def attend(self, asked: Asked) -> None:
+        """Nobody may be watching a question that waits."""
+        prompting.attend(self, asked)
+
+    @property
+    def has_view(self) -> bool:
+        """Whether somebody may see its questions."""
+        shows = self.options.panel is not False and self.options.mode == "live"
+        on_page = self.port.log_host == "server" and shows
+        return self.home.views > 0 or on_page
+
+    # Orders.
+
+    def pause(self) -> None:
+        """Start nothing more for now."""
+        if self.control.pause():
+            self.put(e.WorkflowPaused(run_id=self.id))
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self.control.resume():
+            self.put(e.WorkflowResumed(run_id=self.id))
+
+    def cancel(self, by: e.By | None = None) -> None:
+        """End it; returns at once."""
+        self.control.cancel(by=by)
+
+    def answer(self, approval_id: str, value: Any, *, reason: str | None = None) -> None:
+        """Answer an approval; blocks until the log has judged, at most 10 s.
+
+        Raises:
+            KgnbError: What the log says against it.
+        """
+        plain, was_replaced = codec.json_safe(value, limit=LARGEST_ANSWER)
+        if was_replaced:
+            raise InvalidValue(f"answer {value!r:.80}: JSON cannot carry it")
+        known = (a for a in self.reader.view.approvals if a.approval_id == approval_id)
+        shown = next(known, None)
+        command = commands.AnswerApproval(
+            approval_id=ids.ApprovalId(approval_id),
+            value=plain,
+            args_hash=None if shown is None else ids.ArgsHash(shown.args_hash),
+            reason=reason,
+        )
+        reply = self.home.on_link(lambda: self.reader.commander.ask(command))
+        try:
+            wait_blocking(reply, REPLY_WAIT)
+        except TimeoutError as error:
+            if isinstance(error, KgnbError):
+                raise
+            raise Unavailable("the log did not take the answer in time") from None
+
+    def _cancelled(self) -> None:
+        self.questions.cancel()
+        for child in self.home.children_of(self):
+            child.cancel()
+
+    # The work, on the run's loop.
+
+    async def main(self) -> None:
+        """Run the graph and bring the end into the log."""
+        self.loop = asyncio.get_running_loop()
+        worker = ThreadWorker()
+        action: Any = None
+        error: BaseException | None = None
+        try:
+            with capturing():
+                action, error = await self._work(worker)
+                await self._settle_threads(worker)
+            self._put_end(error)
+            await self._await_end()
+            await self._finish_display()
+        except asyncio.CancelledError:
+            # The loop is being stopped: the interpreter exits.
+            self.control.cancel()
+            error = error or asyncio.CancelledError()
+            self._put_end(error)
+            raise
+        except Exception as fault:
+            error = error or fault
+            logger.exception("run %s broke", self.id)
+        finally:
+            worker.close()
+            self._is_over = True
+            self.loop = None
+            self.home.end(self)
+            self._decide(action, error)
+
+    async def _work(self, worker: ThreadWorker) -> tuple[Any, BaseException | None]:
+        async def guarded() -> tuple[Any, BaseException | None]:
+            # As a pair: SystemExit out of a task would end the loop for all runs.
+            try:
+                done = await self._engine.run(
+                    self.shared, self.observer, worker=worker
+                )
+            except BaseException as error:  # noqa: BLE001 - the root of the run's work
+                return None, error
+            return done, None
+
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(guarded(), name=f"kgnb-run {self.options.workflow}")
+
+        self.control.on_cancel(lambda: _call_soon(loop, task.cancel))
+        try:
+            return await self._outcome(task)
+        finally:
+            # Whatever still runs in threads comes to its end from here on.
+            self.control.cancel()
+
+    async def _outcome(
+        self, task: asyncio.Task[tuple[Any, BaseException | None]]
+    ) -> tuple[Any, BaseException | None]:
+        limit = self.options.timeout
+        cancelled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self.control.on_cancel(lambda: _call_soon(loop, cancelled.set))
+        braked = loop.create_task(cancelled.wait())
+        try:
+            await asyncio.wait(
+                [task, braked], timeout=limit, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not task.done() and not self.control.is_cancelled:
+                text = f"run {self.options.workflow!r} took longer than {limit:g} s"
+                self.control.cancel(fatal=TimeoutError(text))
+            await asyncio.wait([task], timeout=TASK_WAIT)
+        finally:
+            braked.cancel()
+        fatal = self.control.fatal
+        if not task.done():
+            return None, fatal or asyncio.CancelledError()
+        action, error = (None, None) if task.cancelled() else task.result()
+        if fatal is not None:
+            return None, fatal
+        if error is None and (task.cancelled() or self.control.is_cancelled):
+            # Cancelled before it began, or in its very last step.
+            return action, asyncio.CancelledError() if task.cancelled() else None
+        return action, error
+
+    async def _settle_threads(self, worker: ThreadWorker) -> None:
+        """Let threads that were told to stop report their end."""
+        until = time.monotonic() + THREADS_WAIT
+        while worker.busy and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+        if worker.busy:
+            for visit in self.observer.active:
+                text = "still running in its thread, which nothing can stop\n"
+                data = e.LogData(stream="logging", level="WARNING", text=text)
+                self.put(e.Log(data=data, **self.place(visit)))
+
+    def _put_end(self, error: BaseException | None) -> None:
+        by = self.control.by
+        if error is None:
+            result = self.observer.result
+            data = None if result is NO_RESULT else result
+            self.put(e.WorkflowCompleted(run_id=self.id, data=data))
+        elif isinstance(error, asyncio.CancelledError):
+            self.put(e.WorkflowCancelled(run_id=self.id, by=by))
+        else:
+            shown = problem(error, self.observer.failed_node)
+            self.put(e.WorkflowFailed(run_id=self.id, error=shown))
+        self.producer.close()
+
+    async def _await_end(self) -> None:
+        """Wait until the last event was stored and read back."""
+        ended = asyncio.wrap_future(self.reader.ended)
+        away_for = 0.0
+        while not ended.done():
+            await asyncio.wait([ended], timeout=0.1)
+            away_for = 0.0 if self.is_log_reachable else away_for + 0.1
+            if away_for >= LOG_WAIT or self._outgoing.is_refused:
+                known = [*self._outgoing.unstored, *self.producer.waiting]
+                self.home.link.call_soon(self.reader.take_locally, known)
+
+    async def _finish_display(self) -> None:
+        handle = self.handle
+        if self.parent is None and handle is not None:
+            await call_beside(lambda: _finish(handle), "kgnb-display")
+
+    def _decide(self, action: Any, error: BaseException | None) -> None:
+        name = self.options.workflow
+        self.home.link.call_soon(self._release)
+        if error is None:
+            has_panel = process.kernel() is not None and self.options.panel is not False
+            view = self.reader.view
+            result = Result(view, self.shared, action, has_panel=has_panel)
+            settle(self.done, value=result)
+        elif isinstance(error, asyncio.CancelledError):
+            settle(self.done, error=RunCancelled(f"run {name!r} was cancelled"))
+        else:
+            if self.observer.failed_node is None:
+                error.add_note(f"kgnb: in run {name!r}")
+            settle(self.done, error=error)
+
+    def _release(self) -> None:
+        self.reader.close()
+        self._room()
+
+    def name_failure(self, error: BaseException, visit: NodeVisit) -> None:
+        """Say in the exception where it was raised."""
+        where = f"node {visit.node_id!r} of run {self.options.workflow!r}"
+        error.add_note(f"kgnb: in {where}")
+
+
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, function: Callable[[], object]
+) -> None:
+    with contextlib.suppress(RuntimeError):  # closed: the interpreter exits
+        loop.call_soon_threadsafe(function)
+
+
+def _finish(run: Run) -> None:
+    try:
+        hooks.display().finish(run)
+    except Exception:
+        # The root of the display's thread: a run is not lost for want of a picture.
+        logger.exception("the finished run could not be displayed")

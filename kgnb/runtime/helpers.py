@@ -1,0 +1,169 @@
+"""What a node calls: ``ask``, ``stream``, ``track``, ``progress``, ``emit``, ``log``.
+
+They find their run by a context variable, in whichever thread or task the node's
+code runs. Outside a run all but ``ask`` pass through silently, so that
+``graph.run(shared)`` and a node's unit test need nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+import msgspec
+
+from kgnb.errors import OutsideRun
+from kgnb.graph.context import current_context
+from kgnb.runtime.streaming import Stream, Unshown
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+    from kgnb.graph.context import Pending
+    from kgnb.runtime.chunks import StreamText
+    from kgnb.runtime.result import Answer
+
+T = TypeVar("T")
+
+UNSET = msgspec.UNSET
+"""``on_timeout`` was not given."""
+
+
+def ask(
+    message: str,
+    *,
+    options: Sequence[Any] | None = None,
+    schema: Any = None,
+    payload: Any = None,
+    kind: str | None = None,
+    timeout: float | None = None,
+    on_timeout: Any = UNSET,
+    need: int = 1,
+    approvers: Sequence[str] | None = None,
+    name: str | None = None,
+) -> Pending[Answer]:
+    """Ask a person, and wait: ``await ask(...)``, or ``ask(...).result()``.
+
+    It opens at the call, so several may be open at once; unread when its node ends
+    it is cancelled.
+
+    Args:
+        message: The question.
+        options: Buttons; the answer is one of them. Without them it is text.
+        schema: A JSON Schema, shown as a form; the answer fits it.
+        payload: What the question is about, shown in full.
+        kind: ``choice``, ``text``, ``form``, ``confirm`` (yes or no), or ``edit``:
+            the payload may be changed, and the answer is what became of it.
+        timeout: Seconds; None waits for ever.
+        on_timeout: The value at the deadline; without it ``ApprovalTimeout`` is
+            raised: a time-out never looks like a person's no.
+        need: How many people must agree.
+        approvers: Who may answer.
+        name: Names the approval for ``answers=``, and for a resumed run.
+
+    Raises:
+        OutsideRun: No run is around this code.
+        Unanswerable: In CI mode, no script answers it.
+        InvalidValue: It cannot be asked so.
+    """
+    context = current_context.get()
+    if context is None:
+        raise OutsideRun(
+            f"ask({message!r}): there is nobody to ask outside a run; start the graph "
+            f"with kgnb.run(graph, shared)"
+        )
+    return context.ask(
+        message,
+        options=options,
+        schema=schema,
+        payload=payload,
+        kind=kind,
+        timeout=timeout,
+        on_timeout=on_timeout,
+        need=need,
+        approvers=approvers,
+        name=name,
+    )
+
+
+def stream(
+    source: AsyncIterable[Any] | Iterable[Any], *, name: str | None = None
+) -> Pending[StreamText]:
+    """Show a model's tokens as they come: ``await stream(...)`` gives the text.
+
+    The text is a str with ``reasoning``, ``tool_calls`` and ``usage``. A sync
+    iterator in an async node is read in a thread of its own; ``.result()`` reads
+    in sync code.
+
+    Args:
+        source: Chunks: str, or OpenAI's, Anthropic's, LangChain's, LiteLLM's.
+        name: Names the stream in the panel.
+    """
+    context = current_context.get()
+    if context is None:
+        return Stream(source, Unshown())
+    return cast("Pending[StreamText]", context.stream(source, name=name))
+
+
+@overload
+def track(iterable: Iterable[T], total: int | None = None) -> Iterator[T]: ...
+
+
+@overload
+def track(iterable: AsyncIterable[T], total: int | None = None) -> AsyncIterator[T]: ...
+
+
+def track(
+    iterable: Iterable[T] | AsyncIterable[T], total: int | None = None
+) -> Iterator[T] | AsyncIterator[T]:
+    """Go through ``iterable`` and show how far it is, as tqdm does.
+
+    Args:
+        iterable: Sync or async.
+        total: How many there are, where ``len`` cannot tell.
+    """
+    context = current_context.get()
+    if context is not None:
+        return context.track(iterable, total=total)
+    if hasattr(iterable, "__aiter__"):
+        return iterable.__aiter__()
+    return iter(iterable)
+
+
+def progress(
+    percent: float | None = None,
+    message: str | None = None,
+    *,
+    current: float | None = None,
+    total: float | None = None,
+) -> None:
+    """Show how far the node is: per cent (0 to 100), or ``current`` of ``total``."""
+    context = current_context.get()
+    if context is not None:
+        context.progress(percent, message, current=current, total=total)
+
+
+def emit(type: str, data: Mapping[str, Any] | Any = None) -> None:  # noqa: A002 - the wire's word
+    """Send an event of one's own to whoever watches.
+
+    ``message``, ``result``, ``progress`` and ``token`` make the real events.
+
+    Raises:
+        InvalidValue: The name is the run's own.
+    """
+    context = current_context.get()
+    if context is not None:
+        context.emit(type, data)
+
+
+def log(text: object, *, level: str = "INFO") -> None:
+    """Add a line to the node's log, and nowhere else."""
+    context = current_context.get()
+    if context is not None:
+        context.log(str(text), level=level)

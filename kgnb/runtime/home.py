@@ -1,0 +1,256 @@
+"""What all runs of a process share: two threads, the ways to a log, the list of runs.
+
+One ``Home`` per process, made at the first run. A forked child begins with a new
+one, which never dials; at the interpreter's exit unfinished runs are cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+import uuid
+import warnings
+from collections import OrderedDict
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from kgnb.errors import KgnbError
+from kgnb.protocol import codec, commands, link
+from kgnb.protocol import events as e
+from kgnb.runtime import process
+from kgnb.runtime.link import LinkPort, find_address
+from kgnb.runtime.loops import LoopThread
+from kgnb.runtime.ports import LocalPort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kgnb.runtime.conversation import Conversation
+    from kgnb.runtime.execution import Execution
+    from kgnb.runtime.ports import LogPort
+
+T = TypeVar("T")
+
+LINK_WAIT = 0.3
+"""Seconds that ``run()`` waits for the server's log before it takes its own."""
+START_WAIT = 10.0
+MOST_RECENT = 1_000
+"""Runs of which it is remembered where their log is."""
+EXIT_WAIT = 3.0
+"""Seconds that the interpreter's exit waits for cancelled runs."""
+
+
+class Home:
+    """Threads, ports and runs. May be used from any thread."""
+
+    def __init__(self, *, may_dial: bool = True) -> None:
+        self.loop = LoopThread("kgnb-loop")
+        self.link = LoopThread("kgnb-link")
+        self._may_dial = may_dial
+        self._lock = threading.Lock()
+        self._runs: dict[str, Execution] = {}
+        self._local: LocalPort | None = None
+        self._linked: LinkPort | None = None
+        self._recent: OrderedDict[str, LogPort] = OrderedDict()
+        self.views = 0
+        """Clients that came by the kernel's control channel or a comm."""
+
+    # The link's thread, from outside.
+
+    def on_link(self, function: Callable[[], T]) -> T:
+        """Call a function on the link's thread and wait for its value."""
+        if self.link.is_current:
+            return function()
+
+        async def call() -> T:
+            return function()
+
+        return self.link.submit(call()).result(START_WAIT)
+
+    def later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function on the link's thread after so many seconds."""
+        if seconds <= 0:
+            self.link.call_soon(function)
+        else:
+            self.link.call_soon(self._call_later, seconds, function)
+
+    @staticmethod
+    def _call_later(seconds: float, function: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, function)
+
+    # Runs.
+
+    def open(self, execution: Execution) -> None:
+        """Choose a run's log and begin to write it."""
+        parent = execution.parent
+        if parent is not None:
+            port: LogPort = parent.port
+        else:
+            may_dial = self._may_dial and execution.options.mode != "ci"
+            port = self.link.submit(self._choose_port(may_dial=may_dial)).result(
+                START_WAIT
+            )
+        with self._lock:
+            self._runs[execution.id] = execution
+            self._recent[execution.id] = port
+            while len(self._recent) > MOST_RECENT:
+                self._recent.popitem(last=False)
+        self.on_link(lambda: execution.open(port))
+
+    def end(self, execution: Execution) -> None:
+        """A run has ended."""
+        with self._lock:
+            self._runs.pop(execution.id, None)
+
+    def find(self, run_id: str | None) -> Execution | None:
+        """An unfinished run."""
+        with self._lock:
+            return self._runs.get(run_id or "")
+
+    def children_of(self, parent: Execution) -> list[Execution]:
+        """Unfinished runs that a node of ``parent`` began."""
+        with self._lock:
+            return [run for run in self._runs.values() if run.parent is parent]
+
+    def conversation_of(self, run_id: str | None) -> Conversation:
+        """With the broker that keeps a run's log; of none, with the one at hand."""
+        with self._lock:
+            port = self._recent.get(run_id or "")
+        if port is None:
+            port = self.link.submit(self._choose_port(may_dial=True)).result(START_WAIT)
+        return port.conversation
+
+    async def _choose_port(self, *, may_dial: bool) -> LogPort:
+        """The server's log if it can be had soon. On the link's thread."""
+        if may_dial and self._linked is None:
+            address = find_address()
+            if address is not None:
+                kernel_id = process.kernel_id() or uuid.uuid4().hex
+                self._linked = LinkPort(address, kernel_id, self)
+                await self._linked.start()
+        if (
+            may_dial
+            and self._linked is not None
+            and await self._linked.wait_up(LINK_WAIT)
+        ):
+            return self._linked
+        if self._local is None:
+            kernel_id = process.kernel_id() or uuid.uuid4().hex
+            local = LocalPort(kernel_id, self)
+            await local.start()
+            self._local = local
+        return self._local
+
+    def carry_out(
+        self, order: link.Order, done: Callable[[str | None, str], None]
+    ) -> None:
+        """See ``conversation.Orders``."""
+        execution = self.find(order.run_id)
+        if execution is None:
+            done("no_such_run", f"run {order.run_id!r} has ended, or is not here")
+            return
+        try:
+            command = codec.decode_command(bytes(order.command))
+            match command:
+                case commands.Cancel():
+                    execution.cancel(msgspec.convert(order.by, e.By))
+                case commands.Pause():
+                    execution.pause()
+                case commands.Resume():
+                    execution.resume()
+                case commands.NodeInput():
+                    text = f"node {command.node_id!r} waits for no input"
+                    done("conflict", text)
+                    return
+                case _:
+                    done("unknown_type", "a kernel cannot carry that out")
+                    return
+        except (KgnbError, msgspec.MsgspecError) as error:
+            done("invalid", str(error))
+            return
+        done(None, "")
+
+    # The end.
+
+    def close(self) -> list[str]:
+        """Cancel what runs, close the ports, stop the threads.
+
+        Returns:
+            The names of the runs that had to be cancelled.
+        """
+        with self._lock:
+            left = list(self._runs.values())
+        for execution in left:
+            execution.cancel()
+        waiting = [execution.done for execution in left]
+        if waiting:
+            concurrent.futures.wait(waiting, EXIT_WAIT)
+        if self.link.is_running:
+            try:
+                self.link.submit(self._close_ports()).result(START_WAIT)
+            except TimeoutError:
+                pass
+        self.loop.stop()
+        self.link.stop()
+        return [execution.options.workflow for execution in left]
+
+    async def _close_ports(self) -> None:
+        if self._linked is not None:
+            await self._linked.aclose()
+        if self._local is not None:
+            await self._local.aclose()
+
+
+class _Current:
+    """The process's home; a class, so that a fork can replace it."""
+
+    lock = threading.Lock()
+    home: Home | None = None
+    was_forked = False
+
+
+def current() -> Home:
+    """The process's home; made where there is none."""
+    with _Current.lock:
+        if _Current.home is None:
+            _Current.home = Home(may_dial=not _Current.was_forked)
+        return _Current.home
+
+
+def shutdown() -> list[str]:
+    """End everything; the next run begins anew. Not from a thread of ours.
+
+    Returns:
+        The names of the runs that had to be cancelled.
+    """
+    with _Current.lock:
+        home, _Current.home = _Current.home, None
+    return [] if home is None else home.close()
+
+
+def _at_exit() -> None:
+    names = shutdown()
+    if names:
+        listed = ", ".join(repr(name) for name in sorted(names))
+        warnings.warn(
+            f"the interpreter exits: unfinished runs are cancelled ({listed}); wait "
+            f"for them with run.result()",
+            RuntimeWarning,
+            stacklevel=1,
+        )
+
+
+def _after_fork() -> None:
+    # The threads are the parent's; so are its socket and its runs.
+    _Current.lock = threading.Lock()
+    _Current.home = None
+    _Current.was_forked = True
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,210 @@
+"""From the steps of an engine to the events of a run; see ``graph.observe.Observer``."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kgnb.errors import KgnbError
+from kgnb.graph.context import current_context
+from kgnb.graph.observe import NO_RESULT
+from kgnb.protocol import codec, ids
+from kgnb.protocol import events as e
+from kgnb.runtime.context import RunContext
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from contextlib import AbstractContextManager
+
+    from kgnb.graph.context import NodeVisit
+    from kgnb.graph.observe import Outcome, Via
+    from kgnb.runtime.execution import Execution
+
+LONGEST_MESSAGE = 2_000
+"""Characters of an exception's text that are shown."""
+
+
+def problem(error: BaseException, node_id: str | None) -> e.Problem:
+    """What is shown of an exception."""
+    text = str(error)[:LONGEST_MESSAGE]
+    if isinstance(error, KgnbError):
+        return e.Problem(code=error.code, message=text, node_id=_node(node_id))
+    kind = type(error).__name__
+    message = f"{kind}: {text}" if text else kind
+    return e.Problem(code="internal", message=message, node_id=_node(node_id))
+
+
+def _node(node_id: str | None) -> ids.NodeId | None:
+    return None if node_id is None else ids.NodeId(node_id)
+
+
+class RunObserver:
+    """Reports one run and holds it where it is paused. From any thread."""
+
+    def __init__(self, execution: Execution, pause_before: Collection[str]) -> None:
+        self._execution = execution
+        self._pause_before = frozenset(pause_before)
+        self._lock = threading.Lock()
+        self._active: dict[str, NodeVisit] = {}
+        self._items_done: dict[str, int] = {}
+        self.result: Any = NO_RESULT
+        self.failed_node: str | None = None
+
+    @property
+    def active(self) -> list[NodeVisit]:
+        """Visits that have begun and not ended."""
+        with self._lock:
+            return list(self._active.values())
+
+    # Holding.
+
+    def _arrive(self, visit: NodeVisit) -> None:
+        """A node named in ``pause_before`` is about to begin."""
+        if visit.node_id in self._pause_before and visit.task_id not in self._active:
+            self._execution.pause()
+
+    def checkpoint(self, visit: NodeVisit) -> None:
+        """See ``Observer.checkpoint``."""
+        self._arrive(visit)
+        self._execution.control.hold()
+
+    async def checkpoint_async(self, visit: NodeVisit) -> None:
+        """See ``Observer.checkpoint_async``."""
+        self._arrive(visit)
+        await self._execution.control.hold_async()
+
+    def wait(self, visit: NodeVisit, seconds: float) -> None:
+        """See ``Observer.wait``."""
+        del visit
+        self._execution.control.sleep(seconds)
+
+    def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
+        """See ``Observer.enter``."""
+        if visit.attempt > 1 and visit.item is None:
+            self.status(visit, "running")
+        return _entered(RunContext(self._execution, visit))
+
+    # Reporting.
+
+    def status(self, visit: NodeVisit, status: e.NodeStatus) -> None:
+        """A change of state that is neither the beginning nor the end."""
+        with self._lock:
+            if visit.task_id in self._active:
+                update = e.NodeUpdate(status=status, **self._execution.place(visit))
+                self._execution.put(update)
+
+    def node_started(self, visit: NodeVisit, via: Via | None) -> None:
+        """See ``Observer.node_started``."""
+        led = None
+        if via is not None:
+            led = e.Via(node_id=ids.NodeId(via.node_id), action=via.action)
+        with self._lock:
+            self._active[visit.task_id] = visit
+            self._execution.put(
+                e.NodeUpdate(
+                    status="running", via=led, **self._execution.place(visit)
+                )
+            )
+
+    def attempt_failed(
+        self, visit: NodeVisit, error: Exception, retry_in: float | None
+    ) -> None:
+        """See ``Observer.attempt_failed``."""
+        if retry_in is None:
+            return
+        shown = problem(error, visit.node_id)
+        if visit.item is not None:
+            text = f"item {visit.item}: attempt {visit.attempt} failed: {shown.message}"
+            data = e.LogData(stream="logging", level="WARNING", text=text + "\n")
+            log = e.Log(data=data, **self._execution.place(visit))
+            self._execution.producer.log(log)
+            return
+        message = f"attempt {visit.attempt} failed, trying again in {retry_in:g} s"
+        self._execution.put(
+            e.NodeUpdate(
+                status="retrying",
+                message=message,
+                error=shown,
+                **self._execution.place(visit),
+            )
+        )
+
+    def item_started(self, visit: NodeVisit, index: int, total: int | None) -> None:
+        """See ``Observer.item_started``."""
+        del total
+        self._item(visit, index, 0.0, None)
+
+    def item_finished(
+        self,
+        visit: NodeVisit,
+        index: int,
+        total: int | None,
+        error: BaseException | None,
+    ) -> None:
+        """See ``Observer.item_finished``."""
+        if error is not None:
+            self._item(visit, index, 100.0, problem(error, None).message)
+            return
+        self._item(visit, index, 100.0, None)
+        with self._lock:
+            done = self._items_done.get(visit.task_id, 0) + 1
+            self._items_done[visit.task_id] = done
+        percent = 100.0 * done / total if total else 0.0
+        data = e.ProgressData(percent=round(percent, 2), current=done, total=total)
+        where = self._execution.place(visit)
+        producer = self._execution.producer
+        producer.progress(e.Progress(data=data, **where))
+        producer.progress(e.NodeUpdate(status="running", progress=data.percent, **where))
+
+    def _item(
+        self, visit: NodeVisit, index: int, percent: float, message: str | None
+    ) -> None:
+        data = e.ProgressData(percent=percent, message=message, item=str(index))
+        report = e.Progress(data=data, **self._execution.place(visit))
+        self._execution.producer.progress(report)
+
+    def node_finished(
+        self,
+        visit: NodeVisit,
+        outcome: Outcome,
+        *,
+        action: str | None,
+        error: BaseException | None,
+        result: Any,
+        duration: float,
+    ) -> None:
+        """See ``Observer.node_finished``."""
+        execution = self._execution
+        execution.questions.end_task(visit.task_id)
+        where = execution.place(visit)
+        if outcome == "failed" and error is not None and self.failed_node is None:
+            # Nested graphs fail with their nodes; the innermost comes first.
+            self.failed_node = visit.node_id
+            execution.name_failure(error, visit)
+        update = e.NodeUpdate(
+            status=outcome,
+            action=action,
+            duration=round(duration, 6),
+            error=None if error is None else problem(error, visit.node_id),
+            **where,
+        )
+        if outcome == "cancelled":
+            update.error = None
+        with self._lock:
+            self._active.pop(visit.task_id, None)
+            self._items_done.pop(visit.task_id, None)
+            execution.put(update)
+        if result is not NO_RESULT:
+            plain, was_replaced = codec.json_safe(result)
+            self.result = plain
+            execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
+
+
+@contextmanager
+def _entered(context: RunContext) -> Iterator[None]:
+    token = current_context.set(context)
+    try:
+        yield
+    finally:
+        current_context.reset(token)

@@ -1,0 +1,246 @@
+"""From what happens in a run to the events that its log gets.
+
+Text comes as fast as a model or a loop makes it, and a browser draws sixty times a
+second at best: tokens, progress and log lines are joined to at most thirty frames a
+second. Everything else is sent at once, and takes along what waited before it, so
+that the order of a node's events is the order in which they happened.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from kgnb.protocol import codec, ids
+from kgnb.protocol import events as e
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERVAL = 1 / 30
+"""Seconds between two frames of joined text."""
+MOST_PENDING = 20_000
+"""Events that wait for the log; past it text and logs are dropped, and counted."""
+MOST_TEXT = 16 * 1024 * 1024
+"""Characters of text that wait for the log, likewise."""
+MOST_LINE = 32 * 1024
+"""Characters that are joined to one event."""
+
+_Key = tuple[str, ...]
+
+
+class Outlet(Protocol):
+    """Where a producer's events go; used on the link's thread only."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be sent now; if not, ``Producer.flush`` is called later."""
+
+    def append(self, payloads: list[bytes]) -> None:
+        """Store events, in order, after all earlier ones."""
+
+
+class Producer:
+    """Joins, stamps and orders the events of one run.
+
+    ``put`` and its like may be called from any thread and never block; ``flush``
+    belongs to the link's thread.
+
+    Args:
+        run_id: The run.
+        workflow: Its name.
+        outlet: Where the events go.
+        soon: Calls a function on the link's thread, after so many seconds.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        run_id: ids.RunId,
+        workflow: str,
+        outlet: Outlet,
+        soon: Callable[[float, Callable[[], None]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._run_id = run_id
+        self._workflow = workflow
+        self._outlet = outlet
+        self._soon = soon
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pending: list[e.AnyEvent] = []
+        self._joinable: dict[_Key, Any] = {}
+        self._text = 0
+        self._dropped = 0
+        self._lengths: dict[tuple[str, str], int] = {}
+        self._last_flush = float("-inf")
+        self._due: float | None = None
+        self._is_closed = False
+
+    # What may be called from any thread.
+
+    def put(self, event: e.AnyEvent) -> None:
+        """Send an event at once, and all that waits before it."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._seal(getattr(event, "node_id", ""))
+            self._add(event)
+            self._want_flush(0.0)
+
+    def token(self, event: e.Token) -> None:
+        """Send a piece of a stream; its ``index`` is filled in here."""
+        with self._lock:
+            if self._is_closed:
+                return
+            measured = (event.stream, event.kind)
+            event.index = self._lengths.get(measured, 0)
+            self._lengths[measured] = event.index + len(event.data)
+            if event.final:
+                self._lengths.pop(measured, None)
+            key = ("token", event.node_id, event.stream, event.kind)
+            waiting: e.Token | None = self._joinable.get(key)
+            if not self._has_space(len(event.data)):
+                pass
+            elif waiting is not None and len(waiting.data) < MOST_LINE:
+                waiting.data += event.data
+                waiting.final = waiting.final or event.final
+            else:
+                self._joinable[key] = event
+                self._add(event)
+            self._want_flush(INTERVAL)
+
+    def progress(self, event: e.Progress | e.NodeUpdate) -> None:
+        """Send a report; a later one of the same thing replaces it while it waits."""
+        with self._lock:
+            if self._is_closed:
+                return
+            item = event.data.item if isinstance(event, e.Progress) else None
+            key = (type(event).__name__, event.node_id, repr(item))
+            waiting = self._joinable.get(key)
+            if waiting is None:
+                self._joinable[key] = event
+                self._add(event)
+            elif isinstance(event, e.Progress):
+                waiting.data = event.data
+            else:
+                waiting.progress, waiting.message = event.progress, event.message
+            self._want_flush(INTERVAL)
+
+    def log(self, event: e.Log) -> None:
+        """Send output; pieces of one stream are joined while they wait."""
+        with self._lock:
+            if self._is_closed:
+                return
+            key = ("log", event.node_id)
+            waiting: e.Log | None = self._joinable.get(key)
+            if not self._has_space(len(event.data.text)):
+                pass
+            elif waiting is not None and _joins(waiting, event):
+                waiting.data.text += event.data.text
+            else:
+                self._joinable[key] = event
+                self._add(event)
+            self._want_flush(INTERVAL)
+
+    def close(self) -> None:
+        """Take no more events: the run has ended."""
+        with self._lock:
+            self._is_closed = True
+
+    # The inside; the lock is held.
+
+    def _seal(self, node_id: str) -> None:
+        """Nothing later is joined to what this node has waiting."""
+        for key in [key for key in self._joinable if key[1] == node_id]:
+            del self._joinable[key]
+
+    def _add(self, event: e.AnyEvent) -> None:
+        event.timestamp = ids.timestamp(self._clock())
+        event.run_id = self._run_id
+        event.workflow = self._workflow
+        self._pending.append(event)
+
+    def _has_space(self, length: int) -> bool:
+        if len(self._pending) < MOST_PENDING and self._text < MOST_TEXT:
+            self._text += length
+            return True
+        self._dropped += 1
+        return False
+
+    def _want_flush(self, interval: float) -> None:
+        now = time.monotonic()
+        due = max(now, self._last_flush + interval)
+        if self._due is not None and self._due <= due:
+            return
+        self._due = due
+        self._soon(due - now, self.flush)
+
+    # The link's thread.
+
+    def flush(self) -> None:
+        """Hand on what waits, unless the outlet has no room."""
+        if not self._outlet.has_room:
+            with self._lock:
+                self._due = float("-inf")  # nothing to ask for until there is room
+            return
+        with self._lock:
+            batch, self._pending = self._pending, []
+            self._joinable.clear()
+            self._text = 0
+            self._due = None
+            if batch:
+                self._last_flush = time.monotonic()
+            if self._dropped and batch:
+                batch.insert(0, self._excuse(batch))
+        if batch:
+            self._outlet.append([_encode(event) for event in batch])
+
+    @property
+    def waiting(self) -> list[bytes]:
+        """What was not handed on yet, as it stands."""
+        with self._lock:
+            return [_encode(event) for event in self._pending]
+
+    def _excuse(self, batch: list[e.AnyEvent]) -> e.Log:
+        text = f"{self._dropped} pieces of output were dropped: the log was away\n"
+        self._dropped = 0
+        node_id = next((n for ev in batch if (n := getattr(ev, "node_id", ""))), "")
+        return e.Log(
+            run_id=self._run_id,
+            workflow=self._workflow,
+            timestamp=ids.timestamp(self._clock()),
+            node_id=ids.NodeId(node_id),
+            data=e.LogData(stream="stderr", text=text),
+        )
+
+
+def _joins(waiting: e.Log, event: e.Log) -> bool:
+    return (
+        waiting.data.stream == event.data.stream != "logging"
+        and waiting.task_id == event.task_id
+        and len(waiting.data.text) + len(event.data.text) <= MOST_LINE
+    )
+
+
+def _encode(event: e.AnyEvent) -> bytes:
+    try:
+        return codec.encode(event)
+    except (TypeError, ValueError, UnicodeError, RecursionError):
+        # A lone surrogate, or a value that json_safe did not see: text is never
+        # worth losing an event for.
+        plain = msgspec.to_builtins(event, enc_hook=repr)
+        return msgspec.json.encode(_printable(plain))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_printable(str(k)): _printable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(entry) for entry in value]
+    return value

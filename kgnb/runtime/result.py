@@ -1,0 +1,136 @@
+"""What a run leaves, and what a person said in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from kgnb.errors import Unavailable
+from kgnb.runtime import hooks
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from kgnb.protocol.events import By
+    from kgnb.protocol.view import ApprovalView, RunView
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an ``ask`` came to."""
+
+    value: Any
+    """The option, the text, or whatever the form gave."""
+    outcome: Literal["answered", "timed_out"] = "answered"
+    """``timed_out``: the value is ``on_timeout``'s, and no person's."""
+    by: By | None = None
+    """Who decided, by which way, when."""
+    reason: str | None = None
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of a run, and its answer once there is one."""
+
+    approval_id: str
+    node_id: str
+    message: str
+    options: list[Any] | None = None
+    payload: Any = None
+    schema: dict[str, Any] | None = None
+    kind: str = "choice"
+    name: str | None = None
+    expires_at: str | None = None
+    args_hash: str = ""
+    """Of what was shown; an answer carries it, so that nobody answers another text."""
+    state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
+    value: Any = None
+    by: By | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, view: ApprovalView) -> Approval:
+        """The approval as the run's view has it."""
+        names = cls.__struct_fields__
+        return cls(**{name: getattr(view, name) for name in names})
+
+
+class Result:
+    """A completed run. Nothing in it changes any more, but for ``shared``.
+
+    Args:
+        view: The run's view at its end.
+        shared: What its nodes shared; the very object.
+        action: The last node's action.
+        has_panel: Whether a panel shows the run already.
+    """
+
+    def __init__(
+        self,
+        view: RunView,
+        shared: Mapping[Any, Any],
+        action: Any,
+        *,
+        has_panel: bool = False,
+    ) -> None:
+        self.view = view
+        self.shared = shared
+        self.action = action
+        self._has_panel = has_panel
+
+    @property
+    def status(self) -> str:
+        """``completed``."""
+        return self.view.status
+
+    @property
+    def value(self) -> Any:
+        """The last ``result``: what exec of the last node returned, as JSON has it."""
+        return self.view.result
+
+    @property
+    def approvals(self) -> list[Approval]:
+        """What was asked, in the order of asking."""
+        return [Approval.of(view) for view in self.view.approvals]
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds by node id, all visits together."""
+        total: dict[str, float] = {}
+        for visit in self.view.timeline:
+            spent = total.get(visit.node_id, 0.0) + (visit.duration or 0.0)
+            total[visit.node_id] = round(spent, 6)
+        return total
+
+    def show(self) -> None:
+        """Display the finished run in this cell.
+
+        Raises:
+            Unavailable: kgnb runs without its panel.
+        """
+        _exports().again(self.view)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the finished run as a page that needs nothing else.
+
+        Raises:
+            Unavailable: kgnb runs without its panel.
+        """
+        target = Path(path)
+        target.write_text(_exports().html(self.view), encoding="utf-8")
+        return target
+
+    def __repr__(self) -> str:
+        line = f"<kgnb.Result {self.view.workflow!r} {self.status}>"
+        if self._has_panel:
+            return line
+        keys = ", ".join(str(key) for key in self.shared)
+        return f"{line[:-1]} action={self.action!r} shared=({keys})>"
+
+
+def _exports() -> hooks.Exports:
+    display = hooks.display()
+    if not isinstance(display, hooks.Exports):
+        raise Unavailable("no display that makes records is installed")
+    return display

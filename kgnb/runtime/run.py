@@ -1,0 +1,222 @@
+"""The handle of a run, and how to wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Literal
+
+from kgnb.errors import WrongThread
+from kgnb.runtime import process
+from kgnb.runtime.following import follow
+from kgnb.runtime.relays import FrameChannel
+from kgnb.runtime.result import Approval, Result
+from kgnb.runtime.waiting import TICK, Interrupts, wait_async, wait_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, MutableMapping
+
+    from kgnb.protocol import events as e
+    from kgnb.protocol.view import RunStatus, RunView
+    from kgnb.runtime.execution import Execution
+
+INTERRUPTED_WAIT = 2.0
+"""Seconds that a cell which was stopped waits for its run to end."""
+
+
+class Run:
+    """A run: ``await`` it, or block on ``result()``. Made by ``kgnb.run``.
+
+    Every member may be used on any thread, unless it says otherwise.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    # What it is.
+
+    @property
+    def id(self) -> str:
+        """Cannot be guessed; who has it and may read the log can watch the run."""
+        return self._execution.id
+
+    @property
+    def workflow(self) -> str:
+        """The name shown."""
+        return self._execution.options.workflow
+
+    @property
+    def status(self) -> RunStatus:
+        """As the log has it."""
+        return self._execution.reader.status
+
+    @property
+    def shared(self) -> MutableMapping[Any, Any]:
+        """What the nodes share: the very object, live."""
+        return self._execution.shared
+
+    @property
+    def view(self) -> RunView:
+        """The fold of all events so far; what any browser has, too. A copy."""
+        return self._execution.reader.view
+
+    @property
+    def approvals(self) -> list[Approval]:
+        """What was asked so far, in the order of asking."""
+        return [Approval.of(view) for view in self.view.approvals]
+
+    @property
+    def url(self) -> str | None:
+        """The run's own page; None where the log is the kernel's."""
+        base = self._execution.port.page_url
+        return None if base is None else f"{base}runs/{self.id}"
+
+    # What the panel asks besides.
+
+    @property
+    def graph(self) -> e.GraphSpec:
+        """The graph as drawn, known before the first event."""
+        return self._execution.graph
+
+    @property
+    def panel(self) -> Any:
+        """What the caller of ``run`` asked for."""
+        return self._execution.options.panel
+
+    @property
+    def display_mode(self) -> process.Mode:
+        """Who watches: a person, nobody, or a comparison."""
+        return self._execution.options.mode
+
+    @property
+    def sign(self) -> bool:
+        """Whether the record names the run, its times and who answered."""
+        return self._execution.options.sign
+
+    @property
+    def log_host(self) -> Literal["server", "kernel"]:
+        """Who keeps the run's log."""
+        return self._execution.port.log_host
+
+    @property
+    def kernel_id(self) -> str | None:
+        """The kernel's id; None where none is known."""
+        return process.kernel_id()
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` after each event that ``view`` took in.
+
+        It is called on the link's thread and must only note the fact. The value
+        returned takes the listener away again.
+        """
+        return self._execution.reader.on_change(listener)
+
+    def open_channel(
+        self, *, via: str, receive: Callable[[list[dict[str, Any]]], None]
+    ) -> FrameChannel:
+        """Open a client socket to the broker that keeps the run's log.
+
+        ``receive`` gets the frames that came together, on the link's thread; it
+        must only enqueue.
+        """
+        execution = self._execution
+        return FrameChannel(
+            execution.home, execution.port.conversation, via, receive
+        )
+
+    # Waiting.
+
+    def __await__(self) -> Generator[Any, None, Result]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Result:
+        with Interrupts() as interrupts:
+            try:
+                return await wait_async(self._execution.done, tick=TICK)
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                if interrupts.just_came:
+                    self.cancel()
+                    with contextlib.suppress(Exception, asyncio.CancelledError):
+                        # The record is to stand in the cell that was stopped.
+                        await asyncio.wait_for(
+                            wait_async(self._execution.done, tick=TICK),
+                            INTERRUPTED_WAIT,
+                        )
+                raise
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Block until the run has ended.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            TimeoutError: It has not ended in time; it goes on.
+            RunCancelled: It was cancelled.
+            RunLost: It goes on elsewhere, or was given up.
+            WrongThread: This is the loop on which the run lives; use await.
+            BaseException: What a node raised, with a note that names it.
+        """
+        done = self._execution.done
+        if not done.done() and _running_loop() is self._execution.working_loop:
+            raise WrongThread(
+                f"run {self.workflow!r}: .result() would block the loop on which the "
+                f"run lives; use await"
+            )
+        try:
+            return wait_blocking(done, timeout)
+        except KeyboardInterrupt:
+            self.cancel()
+            with contextlib.suppress(BaseException):
+                wait_blocking(done, INTERRUPTED_WAIT)
+            raise
+
+    def events(
+        self, since: int | str | None = None
+    ) -> AsyncIterator[e.AnyEvent]:
+        """The run's events as they come, to its last.
+
+        Args:
+            since: The last seq that one has, or ``log_id:seq``; None begins at the
+                first event.
+        """
+        return follow(self._execution, since)
+
+    # Orders.
+
+    def cancel(self) -> None:
+        """End it. Returns at once; async nodes get ``CancelledError``, sync nodes
+        stop at the next phase, item, attempt or wait.
+        """
+        self._execution.cancel()
+
+    def pause(self) -> None:
+        """Let nothing more begin, until ``resume()``."""
+        self._execution.pause()
+
+    def resume(self) -> None:
+        """End a pause."""
+        self._execution.resume()
+
+    def answer(self, approval_id: str, value: Any, *, reason: str | None = None) -> None:
+        """Answer an approval; returns when the log has it.
+
+        Raises:
+            AlreadyAnswered: Another answer was first; the error holds it.
+            InvalidValue: The value does not fit the options or the schema.
+            NoSuchApproval: The run has none of that id.
+            Expired: Its deadline has passed.
+            Unavailable: The log cannot be reached.
+        """
+        self._execution.answer(approval_id, value, reason=reason)
+
+    def __repr__(self) -> str:
+        # Neither status nor id nor address: a cell's output must not change.
+        return f"<kgnb.Run {self.workflow!r}>"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

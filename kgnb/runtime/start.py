@@ -1,0 +1,194 @@
+"""``kgnb.run``: from a graph to a run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+from kgnb.engines import engine_for
+from kgnb.errors import InvalidValue, Unavailable
+from kgnb.graph.context import current_context
+from kgnb.runtime import home as homes
+from kgnb.runtime import hooks, process, views
+from kgnb.runtime.answering import script_for
+from kgnb.runtime.context import RunContext
+from kgnb.runtime.execution import Execution, Options, logger
+from kgnb.runtime.run import Run
+from kgnb.runtime.waiting import wait_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, MutableMapping
+
+    from kgnb.runtime.answering import Answers
+
+_PANELS = (None, False, "compact", "widget")
+_LOOPS = ("own", "kernel")
+
+
+def run(  # noqa: PLR0913 - the contract's
+    graph: Any,
+    shared: MutableMapping[Any, Any] | None = None,
+    *,
+    name: str | None = None,
+    panel: Literal["compact", "widget", False] | None = None,
+    session_id: str | None = None,
+    config: Any = None,
+    answers: Answers | None = None,
+    record: Any = None,
+    executor: Any = None,
+    loop: Literal["own", "kernel"] = "own",
+    durable: bool = False,
+    transient: Collection[str] = (),
+    pause_before: Collection[str] = (),
+    resume: str | None = None,
+    timeout: float | None = None,
+    sign: bool = False,
+    mode: Literal["live", "static", "ci"] | None = None,
+) -> Run:
+    """Run a graph: returns at once, and the panel appears.
+
+    ``await run`` or ``run.result()`` gives the result, in any cell, script or test.
+
+    Args:
+        graph: A graph, a single node, or a function (async or not) of ``shared``.
+        shared: What its nodes share; used as it is, never copied.
+        name: What to call the run; by default the graph's name.
+        panel: None chooses; False shows nothing; ``"compact"``; ``"widget"``, the
+            widget even where the extension would draw.
+        session_id: The session that the run belongs to.
+        config: Passed on to a LangGraph graph.
+        answers: Who answers in people's place: a dict by name or message, a list in
+            order of opening, or a callable that takes the ``Approval`` and gives the
+            value or ``kgnb.testing.SKIP``.
+        record: Where to record model streams.
+        executor: Where sync nodes run; by default each in a thread of its own.
+        loop: ``"own"``: kgnb's loop thread; ``"kernel"``: the caller's running loop.
+        durable: Keep the run's state, so that it can be resumed.
+        transient: Keys of ``shared`` that are not kept.
+        pause_before: Ids of nodes before each visit of which the run pauses.
+        resume: The id of a dead run to go on with.
+        timeout: Seconds after which the run fails with ``TimeoutError``.
+        sign: Whether the record in the notebook names the run, times and people.
+        mode: ``"live"``, ``"static"`` or ``"ci"``; by default ``KGNB_MODE`` says, or
+            the cell. In CI mode the run has ended when this returns, and an approval
+            that no script answers fails it at once.
+
+    Raises:
+        NotAGraph: ``graph`` is none.
+        InvalidValue: An argument has a value that does not exist.
+        Unavailable: An argument needs what this version cannot do yet.
+    """
+    _refuse_what_comes_later(
+        config=config,
+        record=record,
+        executor=executor,
+        durable=durable,
+        transient=tuple(transient),
+        resume=resume,
+    )
+    _check_choice("panel", panel, _PANELS)
+    _check_choice("loop", loop, _LOOPS)
+    if timeout is not None and timeout <= 0:
+        raise InvalidValue(f"timeout={timeout!r}: expected seconds above 0, or None")
+    engine = engine_for(graph)
+    options = Options(
+        workflow=name or engine.describe().name or "graph",
+        mode=process.choose_mode(mode),
+        panel=panel,
+        session_id=session_id,
+        timeout=timeout,
+        sign=sign,
+        pause_before=_node_ids(engine, pause_before),
+    )
+    context = current_context.get()
+    parent = context.execution if isinstance(context, RunContext) else None
+    home = homes.current() if parent is None else parent.home
+    script = script_for(answers)
+    if script is None and parent is not None:
+        script = parent.script
+    execution = Execution(
+        engine,
+        {} if shared is None else shared,
+        options,
+        home=home,
+        script=script,
+        parent=parent,
+    )
+    return _begin(execution, _loop_of_caller() if loop == "kernel" else None)
+
+
+def _loop_of_caller() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise InvalidValue(
+            "run(loop='kernel'): no loop runs in this thread; leave loop= away"
+        ) from None
+
+
+def _begin(execution: Execution, loop: asyncio.AbstractEventLoop | None) -> Run:
+    home, parent = execution.home, execution.parent
+    views.register()
+    home.open(execution)
+    handle = Run(execution)
+    execution.handle = handle
+    if parent is None:
+        _show(handle)
+    elif parent.control.is_cancelled:
+        execution.cancel()
+    # Either way in a copy of this context, so that prints and displays stay in
+    # the cell, and the node, that started the run.
+    if loop is None:
+        execution.working_loop = home.loop.loop
+        home.loop.submit(execution.main())
+    else:
+        execution.working_loop = loop
+        execution.own_task = loop.create_task(execution.main())
+    if execution.options.mode == "ci" and loop is None and parent is None:
+        _wait_for_end(execution)
+    return handle
+
+
+def _show(handle: Run) -> None:
+    try:
+        hooks.display().show(handle)
+    except Exception:
+        # A boundary: what shows runs must not keep them from running.
+        logger.exception("the run could not be displayed; it runs all the same")
+
+
+def _wait_for_end(execution: Execution) -> None:
+    """In CI mode a cell's one display is made before the cell ends."""
+    try:
+        wait_blocking(execution.done)
+    except KeyboardInterrupt:
+        if not execution.done.done():
+            execution.cancel()
+        raise
+    except BaseException:  # noqa: BLE001, S110 - the run's own; its handle raises it
+        pass
+
+
+def _refuse_what_comes_later(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if value is not None and value is not False and value != ():
+            raise Unavailable(
+                f"run({name}={value!r:.60}): not available in this version of kgnb"
+            )
+
+
+def _check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:
+    if not any(value is choice or value == choice for choice in known):
+        listed = ", ".join(repr(choice) for choice in known)
+        raise InvalidValue(f"run({name}={value!r}): expected one of {listed}")
+
+
+def _node_ids(engine: Any, names: Collection[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        names = (names,)
+    known = {node.id for node in engine.describe().nodes}
+    for name in names:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise InvalidValue(f"pause_before: no node {name!r}; there are {listed}")
+    return tuple(names)
