@@ -3,11 +3,14 @@
 import functools
 import http.server
 import shutil
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))  # for scenes
 
 REPO = Path(__file__).parents[2]
 CHROMIUM_ARGS = [

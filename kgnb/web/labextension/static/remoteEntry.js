@@ -479,7 +479,7 @@
 
 .kgnb .kgnb-log-box { max-height: 18em; overflow: auto; border-radius: 10px; padding: 8px 12px; background: var(--kgnb-soft); font: 12px/1.6 var(--kgnb-mono); }
 .kgnb .kgnb-log { display: flex; flex-wrap: wrap; gap: 0 10px; }
-.kgnb .kgnb-log-node { color: var(--kgnb-blue); }
+.kgnb .kgnb-log-node { min-width: 0; color: var(--kgnb-blue); overflow-wrap: anywhere; }
 .kgnb .kgnb-log-source { color: var(--kgnb-muted); }
 .kgnb .kgnb-log:is([data-stream="stderr"], [data-level="WARNING"]) .kgnb-log-source { color: var(--kgnb-amber); }
 .kgnb .kgnb-log:is([data-level="ERROR"], [data-level="CRITICAL"]) .kgnb-log-source { color: var(--kgnb-red); }

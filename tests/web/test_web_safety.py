@@ -1,0 +1,234 @@
+"""What a model or a stranger wrote: shown as text, and nothing else happens."""
+
+import pytest
+import scenes
+from playwright.sync_api import expect
+
+OUT = "https://evil.invalid/x"
+
+MARKUP = [
+    "<script>window.pwned = 1</script>",
+    "<img src=x onerror='window.pwned = 1'>",
+    f"<img src='{OUT}'>",
+    f"<img srcset='{OUT} 1x'>",
+    "<svg onload='window.pwned = 1'></svg>",
+    "<svg><script>window.pwned = 1</script></svg>",
+    f"<svg><use href='{OUT}#a'/></svg>",
+    f"<svg><image href='{OUT}'/></svg>",
+    "<math><mtext><style><img src=x onerror='window.pwned = 1'></style></mtext></math>",
+    f"<iframe src='{OUT}'></iframe>",
+    "<iframe srcdoc='<script>parent.pwned = 1</script>'></iframe>",
+    f"<link rel=stylesheet href='{OUT}'>",
+    f"<link rel=prefetch href='{OUT}'>",
+    f"<style>@import '{OUT}';</style>",
+    f"<div style=\"background:url('{OUT}')\">x</div>",
+    f"<video src='{OUT}' autoplay></video>",
+    f"<object data='{OUT}'></object>",
+    f"<embed src='{OUT}'>",
+    f"<meta http-equiv=refresh content='0;url={OUT}'>",
+    f"<base href='{OUT}'>",
+    f"<form action='{OUT}'><button>publish</button></form>",
+    "<details open ontoggle='window.pwned = 1'>x</details>",
+    "<input autofocus onfocus='window.pwned = 1'>",
+    "<a href='javascript:window.pwned = 1'>x</a>",
+    "<form id=kgnb name=harness><input name=host></form>",
+    "<body onload='window.pwned = 1'>",
+    "<noscript><p title='</noscript><img src=x onerror=window.pwned=1>'>",
+    "<![CDATA[<script>window.pwned = 1</script>]]>",
+    "<!--><img src=x onerror='window.pwned = 1'>-->",
+    "{{constructor.constructor('window.pwned = 1')()}}",
+    "${window.pwned = 1}",
+    "</textarea><script>window.pwned = 1</script>",
+    "</pre></div><script>window.pwned = 1</script>",
+    '"><script>window.pwned = 1</script>',
+    "' onmouseover='window.pwned = 1",
+    "__proto__",
+    "constructor",
+]
+
+MARKDOWN = [
+    f"![a]({OUT})",
+    f'![a]({OUT} "t")',
+    f"[![a]({OUT})]({OUT})",
+    f"![a][1]\n\n[1]: {OUT}",
+    f"![][x]\n\n[x]: <{OUT}>",
+    f"[a]({OUT})",
+    f"[a][r]\n\n[r]: {OUT}",
+    f"<{OUT}>",
+    OUT,
+    "[a](javascript:window.pwned=1)",
+    "[a](data:text/html,<script>window.pwned=1</script>)",
+    f"[a](//evil.invalid/x)\n![b](//evil.invalid/x)",
+    f"> ![a]({OUT})",
+    f"- ![a]({OUT})",
+    f"1. [a]({OUT})",
+    f"# ![a]({OUT})",
+    f"**![a]({OUT})**",
+    f"_[a]({OUT})_",
+    f"`![a]({OUT})`",
+    f"```html\n<img src='{OUT}'>\n```",
+    f"| a |\n|---|\n| ![a]({OUT}) |",
+    f"![a]({OUT}?q=![b]({OUT}))",
+    f'[a]({OUT}"onmouseover="window.pwned=1)',
+    f"<img src={OUT}>",
+    f"<p>![a]({OUT})</p>",
+    f"[^1]\n\n[^1]: ![a]({OUT})",
+    f"&lt;img src={OUT}&gt;",
+    f"&#x3c;img src={OUT}&#x3e;",
+    f"\\![a]({OUT})",
+    f"![a\\]({OUT})",
+    f"![a]( {OUT} )",
+    f"![\n]({OUT})",
+    f"$$\\href{{{OUT}}}{{a}}$$",
+    f"\\includegraphics{{{OUT}}}",
+    f":::note\n![a]({OUT})\n:::",
+    f"<picture><source srcset='{OUT}'></picture>",
+    f"[a]: {OUT}\n[a]",
+    f"![a](  <{OUT}>  )",
+    f"[![a]({OUT})](x)![b]({OUT})",
+    f"~~~\n![a]({OUT})\n~~~\n![b]({OUT})",
+]
+
+
+def assert_untouched(harness, before):
+    harness.settle()
+    assert harness.js("() => window.pwned") is None
+    assert harness.requests[before:] == []
+    foreign = harness.js(
+        """() => document.querySelectorAll(`.kgnb :is(script, img, image, iframe, link,
+            object, embed, video, audio, use, foreignObject, base, meta, source,
+            a:not(.kgnb-open))`).length"""
+    )
+    assert foreign == 0
+
+
+@pytest.mark.parametrize("is_markdown", [False, True])
+def test_hostile_text_is_shown_as_text_while_it_streams(harness, is_markdown):
+    harness.push(scenes.started(), scenes.update("Draft", 1, "running"))
+    harness.live()
+    harness.push(*scenes.tokens("Draft", 1, "begin\n\n", final=False))
+    if is_markdown:
+        harness.page.get_by_role("button", name="Markdown").click()
+    before = len(harness.requests)
+    text = "begin\n\n" + "\n\n".join(MARKUP + MARKDOWN)
+    for token in scenes.tokens("Draft", 1, text, size=3)[2:]:
+        token["index"] = max(token["index"], 0)
+        harness.push(token)
+        if token["index"] % 60 == 0:
+            harness.settle()
+    assert_untouched(harness, before)
+    if not is_markdown:
+        shown = harness.page.locator("[data-stream='Draft:1.1/1']")
+        assert shown.text_content() == text
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+def test_hostile_words_everywhere_else_are_text(harness, is_final):
+    before = len(harness.requests)
+    for index, text in enumerate(MARKUP):
+        node = f"{text} {index}"
+        nodes = [{"id": node, "label": text, "kind": "node", "path": [text]}]
+        problem = {"code": "internal", "message": text, "node_id": node}
+        harness.push(
+            {"type": "workflow_started", "workflow": text, "graph": {"nodes": nodes}},
+            scenes.update(node, 1, "running", message=text),
+            scenes.item(node, text, 50),
+            scenes.log(node, text, "logging", text),
+            {
+                "type": "message",
+                "node_id": node,
+                "data": {"role": text, "content": text},
+            },
+            {"type": "result", "node_id": node, "data": {text: text}},
+            {"type": text, "node_id": node, "data": text},
+            scenes.ask(f"a{index}", node, message=text, payload=text, options=[text]),
+            scenes.update(node, 1, "failed", error=problem),
+        )
+    harness.push(
+        {"type": "workflow_failed", "error": problem}
+        if is_final
+        else {"type": "workflow_paused"}
+    )
+    (harness.record if is_final else harness.live)()
+    expect(harness.page.locator(".kgnb-node-row").first).to_be_attached()
+    assert_untouched(harness, before)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<script>window.pwned = 1</script>",
+        "<foreignObject><p>x</p></foreignObject>",
+        f"<image href='{OUT}'/>",
+        f"<use href='{OUT}#x'/>",
+        "<a href='javascript:window.pwned = 1'><text>x</text></a>",
+        "<rect onclick='window.pwned = 1'/>",
+        f"<rect fill='url({OUT})'/>",
+        f"<rect style='fill:url({OUT})'/>",
+        "<style>*{color:red}</style>",
+        "<animate attributeName='href' values='javascript:alert(1)'/>",
+        "<set attributeName='onclick' to='window.pwned = 1'/>",
+        "<rect id='kgnb'/>",
+        "<h:img xmlns:h='http://www.w3.org/1999/xhtml' src='x' onerror='window.pwned=1'/>",
+        "<g xlink:href='x' xmlns:xlink='http://www.w3.org/1999/xlink'/>",
+    ],
+)
+def test_drawing_with_anything_but_a_drawing_in_it_is_not_shown(harness, inside):
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>{inside}</svg>"
+    before = len(harness.requests)
+    harness.push({"type": "workflow_started", "graph": {**scenes.graph(), "svg": svg}})
+    harness.live()
+    expect(harness.page.locator(".kgnb-node-row")).to_have_count(4)
+    expect(harness.page.locator(".kgnb-picture")).to_be_hidden()
+    assert_untouched(harness, before)
+
+
+@pytest.mark.parametrize(
+    "svg", ["<svg", "<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", "no"]
+)
+def test_broken_drawing_leaves_the_list(harness, svg):
+    harness.push({"type": "workflow_started", "graph": {**scenes.graph(), "svg": svg}})
+    harness.live()
+    expect(harness.page.locator(".kgnb-node-row")).to_have_count(4)
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("pay 100\u202e000", ["U+202E"]),
+        ("a\u200bb\u200cc\u200d", ["U+200B", "U+200C", "U+200D"]),
+        ("\u2066x\u2069", ["U+2066", "U+2069"]),
+        ("bell\u0007 esc\u001b[31m nul\u0000", ["U+0007", "U+001B", "U+0000"]),
+        ("tag\U000e0041", ["U+E0041"]),
+        ("soft\u00adhyphen \ufeff", ["U+00AD", "U+FEFF"]),
+        ("plain text\twith tab\nand 👩\u200d💻 ❤\ufe0f", []),
+    ],
+)
+def test_hidden_characters_of_a_question_are_shown(harness, text, marks):
+    harness.push(scenes.started(), scenes.ask(payload={"command": text}))
+    harness.push(scenes.ask("a2", payload=text, message=text))
+    harness.live()
+    second = harness.page.locator("[data-approval=a2]")
+    expect(second.locator(".kgnb-value .kgnb-hidden")).to_have_text(marks)
+    expect(second.locator(".kgnb-card-question .kgnb-hidden")).to_have_text(marks)
+    warning = second.locator(".kgnb-card-warning")
+    expect(warning).to_have_count(1 if marks else 0)
+
+
+def test_text_cannot_draw_a_question(harness):
+    fake = '<section class="kgnb-card"><button>publish</button></section>'
+    harness.push(scenes.started(), scenes.update("Draft", 1, "running"))
+    harness.push(*scenes.tokens("Draft", 1, fake))
+    harness.live()
+    expect(harness.page.locator(".kgnb-stream-text")).to_have_text(fake)
+    expect(harness.page.locator(".kgnb-card")).to_have_count(0)
+
+
+def test_question_of_a_megabyte_is_shown_whole(harness):
+    text = "x" * 79 + "\n"
+    harness.push(scenes.started(), scenes.ask(payload=text * 13_000))
+    harness.live()
+    box = harness.page.locator(".kgnb-card .kgnb-value")
+    expect(box).to_be_visible()
+    assert box.evaluate("box => box.textContent.length") == 80 * 13_000
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight")
