@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.broker.effects import Effect
-    from kgnb.broker.peer import ConnectionId, Peer, Sink
+    from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink
     from kgnb.broker.rows import ApprovalRow, RunRow
     from kgnb.storage.base import Log, Outcome, Record
 
@@ -283,9 +283,7 @@ class BrokerDriver:
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Send(conn_id, frame):
-                sink = self._sinks.get(conn_id)
-                if sink is not None:
-                    sink.send_nowait(frame)
+                self._send(conn_id, frame)
             case Close(conn_id, code, reason):
                 self._close(conn_id, code, reason)
             case Commit():
@@ -293,10 +291,27 @@ class BrokerDriver:
             case Read():
                 self._reads.append(effect)
 
+    def _send(self, conn_id: ConnectionId, frame: OutFrame) -> None:
+        sink = self._sinks.get(conn_id)
+        if sink is None:
+            return
+        try:
+            sink.send_nowait(frame)
+        except Exception:
+            # The root of a host's code in ours: one broken sink must not stop the
+            # log for everybody else.
+            logger.exception("a sink broke its promise never to raise")
+            self._sinks.pop(conn_id, None)
+            self._core.disconnect(conn_id, self._clock())
+
     def _close(self, conn_id: ConnectionId, code: int, reason: str) -> None:
         sink = self._sinks.pop(conn_id, None)
         if sink is not None:
-            sink.close_nowait(code, reason)
+            try:
+                sink.close_nowait(code, reason)
+            except Exception:
+                # As in _send.
+                logger.exception("a sink broke its promise never to raise")
         self._core.disconnect(conn_id, self._clock())
 
     def _note_idle(self) -> None:

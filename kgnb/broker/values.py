@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import referencing
-from jsonschema import Draft202012Validator, SchemaError
-from jsonschema.exceptions import UnknownType, best_match
-from jsonschema.validators import validator_for
-from referencing.exceptions import Unresolvable
-
 from kgnb.errors import InvalidValue
 
 if TYPE_CHECKING:
     from kgnb.protocol.events import ApprovalData
-
-_NO_REMOTE = referencing.Registry[Any]()
-"""Schemas come from a kernel: a ``$ref`` must make nobody fetch anything."""
 
 
 def check_value(data: ApprovalData, value: Any) -> None:
@@ -51,25 +42,30 @@ def _is_same(option: Any, value: Any) -> bool:
 
 
 def _check_schema(data: ApprovalData, value: Any) -> None:
+    # Imported where it is used: with Jupyter's extras it takes over a second,
+    # which a kernel should not pay for its first run.
+    import referencing  # noqa: PLC0415  # see above
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415  # ditto
+    from jsonschema.exceptions import UnknownType, best_match  # noqa: PLC0415  # ditto
+    from jsonschema.validators import validator_for  # noqa: PLC0415  # ditto
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415  # ditto
+
     schema = data.schema
     assert schema is not None  # noqa: S101  # the caller looked
     kind = validator_for(schema, default=Draft202012Validator)
+    # Schemas come from a kernel: a ``$ref`` must make nobody fetch anything.
+    nothing_remote = referencing.Registry[Any]()
     try:
         kind.check_schema(schema)
-        error = best_match(kind(schema, registry=_NO_REMOTE).iter_errors(value))
-    except (
-        SchemaError,
-        UnknownType,
-        Unresolvable,
-    ) as broken:
+        error = best_match(kind(schema, registry=nothing_remote).iter_errors(value))
+    except (SchemaError, UnknownType, Unresolvable) as broken:
         raise InvalidValue(
             f"approval {data.message!r}: its schema cannot be used: "
             f"{str(broken).splitlines()[0][:200]}"
         ) from None
     if error is not None:
-        where = error.json_path
         raise InvalidValue(
-            f"approval {data.message!r}: at {where}: {error.message[:200]}"
+            f"approval {data.message!r}: at {error.json_path}: {error.message[:200]}"
         )
 
 

@@ -335,6 +335,26 @@ def test_driver_error_of_ours_is_answered_without_details(monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+class BrokenSink(RecordingSink):
+    def send_nowait(self, frame):
+        raise OSError("gone")
+
+
+def test_driver_sink_that_raises_loses_its_connection_only(caplog):
+    async def main():
+        async with started(MemoryLog()) as driver:
+            kernel, page = Kernel(driver), RecordingSink()
+            await kernel.begin()
+            broken = driver.connect(ALICE, BrokenSink())
+            assert not broken.is_open
+            driver.connect(ALICE, page).receive('{"type":"subscribe"}')
+            kernel.append(1, {"type": "workflow_started"})
+            await page.wait_for("workflow_started")
+
+    run(main)
+    assert "never to raise" in caplog.text
+
+
 def test_driver_not_started_or_closed_refuses_connections():
     async def main():
         driver = BrokerDriver(MemoryLog())
