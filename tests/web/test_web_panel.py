@@ -39,7 +39,7 @@ def test_panel_shows_the_picture_with_states_and_counts(harness, page):
     draft = page.locator("[data-node=Draft]")
     expect(draft).to_have_attribute("data-state", "running")
     expect(draft.locator(".kgnb-state")).to_have_text("● running")
-    expect(draft.locator(".kgnb-count")).to_have_text("×2")
+    expect(draft.locator(".kgnb-count")).to_have_text("\N{MULTIPLICATION SIGN}2")
     edge = page.locator("[data-edge='Review|revise|Draft']")
     expect(edge).to_have_attribute("data-count", "1")
     expect(edge).to_have_attribute("data-active", "true")

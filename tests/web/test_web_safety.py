@@ -58,7 +58,7 @@ MARKDOWN = [
     OUT,
     "[a](javascript:window.pwned=1)",
     "[a](data:text/html,<script>window.pwned=1</script>)",
-    f"[a](//evil.invalid/x)\n![b](//evil.invalid/x)",
+    "[a](//evil.invalid/x)\n![b](//evil.invalid/x)",
     f"> ![a]({OUT})",
     f"- ![a]({OUT})",
     f"1. [a]({OUT})",
