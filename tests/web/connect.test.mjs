@@ -132,6 +132,14 @@ test("a log made anew empties the view and is read from its start", async () => 
   assert.equal(seen.at(-1), "view 0");
 });
 
+test("another greeting on the same channel is a new session, to subscribe in", async () => {
+  await live();
+  wire.frame(event(1));
+  wire.hello();
+  assert.deepEqual(wire.kinds(), ["subscribe", "subscribe"]);
+  assert.equal(wire.sent[1].since.seq, 1);
+});
+
 test("a snapshot takes the place of events that are gone", async () => {
   await live();
   wire.frame({ type: "snapshot", run_id: "r1", view: { seq: 40, streams: [] }, reason: "gap" });

@@ -52,6 +52,8 @@ export class Connection {
   logId = "";
   #wasLive = false;
   #isUp = false;
+  /** Whether the channel greeted already: another greeting is another session. */
+  #isGreeted = false;
   #round = 0;
   #attempt = 0;
   /** @type {Channel | null} */
@@ -251,6 +253,7 @@ export class Connection {
     clearTimeout(this.#quietTimer);
     this.#round++;
     this.#isUp = false;
+    this.#isGreeted = false;
     this.#channel?.close();
     this.#channel = null;
     for (const feed of this.#feeds.values()) feed.isSubscribed = false;
@@ -369,10 +372,11 @@ export class Connection {
     const isOtherLog = this.logId !== "" && this.logId !== frame.log_id;
     this.logId = frame.log_id ?? "";
     if (isOtherLog) for (const feed of this.#feeds.values()) feed.reset();
-    const wasUp = this.#isUp;
+    const isAnew = !this.#isUp || isOtherLog || this.#isGreeted;
+    this.#isGreeted = true;
     this.#goLive(frame.server ?? "");
     if (!this.#channel) this.#isUp = true; // `#opened` goes on
-    else if (!wasUp || isOtherLog) this.#up();
+    else if (isAnew) this.#up();
   }
 
   /** @param {wire.Frame} frame */
