@@ -48,28 +48,30 @@ def read(chunk: Any) -> Piece:
     Raises:
         TypeError: It is of no known shape.
     """
+    if isinstance(chunk, tuple) and len(chunk) == 2:  # noqa: PLR2004 - LangGraph: (chunk, metadata)
+        chunk = chunk[0]
     if isinstance(chunk, str):
         return Piece(text=chunk)
-    if chunk is None:
-        return NOTHING
-    if isinstance(chunk, tuple) and len(chunk) == 2:  # noqa: PLR2004 - LangGraph: (chunk, metadata)
-        return read(chunk[0])
+    piece = NOTHING if chunk is None else _by_shape(chunk)
+    if piece is None:
+        msg = (
+            f"stream: a chunk of type {type(chunk).__name__} is of no known shape "
+            f"({chunk!r:.80}); give an iterator of str, or map your chunks to str"
+        )
+        raise TypeError(msg)
+    return piece
+
+
+def _by_shape(chunk: Any) -> Piece | None:
     kind = get(chunk, "type")
     if has(chunk, "choices"):
         return _chat(chunk)
-    if isinstance(kind, str) and has(chunk, "content") and not has(chunk, "delta"):
+    if has(chunk, "content") and not has(chunk, "delta"):
         return _langchain(chunk)
     if isinstance(kind, str):
         return _responses(kind, chunk) if "." in kind else _anthropic(kind, chunk)
-    if has(chunk, "content"):
-        return _langchain(chunk)
-    if isinstance(get(chunk, "message"), Mapping):
-        return _langchain(chunk["message"])
-    msg = (
-        f"stream: a chunk of type {type(chunk).__name__} is of no known shape "
-        f"({chunk!r:.80}); give an iterator of str, or map your chunks to str"
-    )
-    raise TypeError(msg)
+    message = get(chunk, "message")
+    return _langchain(message) if isinstance(message, Mapping) else None
 
 
 def get(thing: Any, name: str) -> Any:
@@ -117,25 +119,23 @@ def _chat(chunk: Any) -> Piece:
 def _responses(kind: str, event: Any) -> Piece:
     """OpenAI's responses API."""
     delta = _text(get(event, "delta"))
+    key = get(event, "output_index")
+    piece = NOTHING
     match kind:
         case "response.output_text.delta" | "response.refusal.delta":
-            return Piece(text=delta)
-        case (
-            "response.reasoning_text.delta" | "response.reasoning_summary_text.delta"
-        ):
-            return Piece(reasoning=delta)
+            piece = Piece(text=delta)
+        case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
+            piece = Piece(reasoning=delta)
         case "response.function_call_arguments.delta":
-            key = get(event, "output_index")
-            return Piece(tools=(ToolPiece(key=key, arguments=delta),))
+            piece = Piece(tools=(ToolPiece(key, arguments=delta),))
         case "response.output_item.added":
             item = get(event, "item")
-            if get(item, "type") != "function_call":
-                return NOTHING
-            key, name = get(event, "output_index"), _text(get(item, "name"))
-            return Piece(tools=(ToolPiece(key, name, id=get(item, "call_id")),))
+            if get(item, "type") == "function_call":
+                tool = ToolPiece(key, _text(get(item, "name")), id=get(item, "call_id"))
+                piece = Piece(tools=(tool,))
         case "response.completed":
-            return Piece(usage=get(get(event, "response"), "usage"))
-    return NOTHING
+            piece = Piece(usage=get(get(event, "response"), "usage"))
+    return piece
 
 
 def _anthropic(kind: str, event: Any) -> Piece:

@@ -146,7 +146,9 @@ class RunContext:
             message=message,
             item=None if item is None else str(item),
         )
-        self.execution.producer.progress(e.Progress(data=data, **self.execution.place(self._visit)))
+        self.execution.producer.progress(
+            e.Progress(data=data, **self.execution.place(self._visit))
+        )
         if item is None:
             self.execution.producer.progress(
                 e.NodeUpdate(
@@ -170,7 +172,13 @@ class RunContext:
                 message = e.MessageData(role=role, content=content)
                 put(e.Message(data=message, **self.execution.place(self._visit)))
             case "result":
-                put(e.ResultEvent(data=plain, truncated=was_replaced, **self.execution.place(self._visit)))
+                put(
+                    e.ResultEvent(
+                        data=plain,
+                        truncated=was_replaced,
+                        **self.execution.place(self._visit),
+                    )
+                )
             case "progress":
                 self._emit_progress(plain)
             case "token":
@@ -182,7 +190,9 @@ class RunContext:
                     f"emit({type!r}): this name is the run's own; choose another one"
                 )
             case _:
-                put(e.Custom(type=type, data=plain, **self.execution.place(self._visit)))
+                put(
+                    e.Custom(type=type, data=plain, **self.execution.place(self._visit))
+                )
 
     def _emit_progress(self, data: Any) -> None:
         percent = get_field(data, "percent", get_field(data, "progress", data))
@@ -199,7 +209,9 @@ class RunContext:
     def output(self, stream: str, text: str, level: str | None = None) -> None:
         """What the node's code printed or logged."""
         data = e.LogData(stream=stream, text=text, level=level)  # type: ignore[arg-type]  # one of three
-        self.execution.producer.log(e.Log(data=data, **self.execution.place(self._visit)))
+        self.execution.producer.log(
+            e.Log(data=data, **self.execution.place(self._visit))
+        )
 
     def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
         """Block this thread until a coroutine is done on the run's loop."""

@@ -35,7 +35,9 @@ FRAME_EVENTS = 256
 class Orders(Protocol):
     """Carries out what clients order."""
 
-    def carry_out(self, order: link.Order, done: Callable[[str | None, str], None]) -> None:
+    def carry_out(
+        self, order: link.Order, done: Callable[[str | None, str], None]
+    ) -> None:
         """Act on a run; ``done(code, message)`` once, on the link's thread."""
 
 
@@ -217,20 +219,31 @@ class Conversation:
         match frame:
             case link.Welcome():
                 self._welcome(frame)
-            case link.Appended():
-                if (outgoing := self._outgoing.get(frame.run_id)) is not None:
-                    outgoing.stored(frame.n)
-            case link.Refused():
-                if (outgoing := self._outgoing.get(frame.run_id)) is not None:
-                    outgoing.refused(frame)
-            case link.ChannelFrame():
-                if (channel := self._channels.get(frame.channel)) is not None:
-                    channel.receive(bytes(frame.frame))
-            case link.ChannelClosed():
-                if (channel := self._channels.pop(frame.channel, None)) is not None:
-                    channel.closed(frame.code, frame.reason)
             case link.Order():
                 self._order(frame)
+            case link.ChannelFrame() | link.ChannelClosed():
+                self._on_channel(frame)
+            case link.Appended() | link.Refused():
+                self._on_append(frame)
+
+    def _on_append(self, frame: link.Appended | link.Refused) -> None:
+        outgoing = self._outgoing.get(frame.run_id)
+        if outgoing is None:
+            return
+        if isinstance(frame, link.Appended):
+            outgoing.stored(frame.n)
+        else:
+            outgoing.refused(frame)
+
+    def _on_channel(self, frame: link.ChannelFrame | link.ChannelClosed) -> None:
+        channel = self._channels.get(frame.channel)
+        if channel is None:
+            return
+        if isinstance(frame, link.ChannelFrame):
+            channel.receive(bytes(frame.frame))
+        else:
+            del self._channels[frame.channel]
+            channel.closed(frame.code, frame.reason)
 
     def send(self, frame: link.KernelFrame) -> None:
         """Send a frame; dropped where the link is down."""
@@ -268,9 +281,7 @@ class Conversation:
         epoch: int = 1,
     ) -> Outgoing:
         """Begin to send the events of a run."""
-        outgoing = Outgoing(
-            self, run_id, epoch, on_room=on_room, on_refused=on_refused
-        )
+        outgoing = Outgoing(self, run_id, epoch, on_room=on_room, on_refused=on_refused)
         self._outgoing[run_id] = outgoing
         return outgoing
 

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.errors import InvalidValue, KgnbError, RunCancelled, RunLost, Unavailable
+from kgnb.errors import (
+    AlreadyAnswered,
+    Conflict,
+    Expired,
+    InvalidValue,
+    KgnbError,
+    NoSuchApproval,
+    RunCancelled,
+    RunLost,
+    Unavailable,
+)
 from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import codec, commands, ids
@@ -37,6 +47,7 @@ if TYPE_CHECKING:
 
     from kgnb.engines.base import Engine
     from kgnb.graph.context import NodeVisit
+    from kgnb.protocol.view import ApprovalView
     from kgnb.runtime.answering import Script
     from kgnb.runtime.conversation import Outgoing
     from kgnb.runtime.home import Home
@@ -181,7 +192,9 @@ class Execution:
         """End the run by ``error``, whatever its node makes of it."""
         self.control.cancel(fatal=error)
 
-    def send_scripted(self, command: commands.AnyCommand) -> concurrent.futures.Future[Any]:
+    def send_scripted(
+        self, command: commands.AnyCommand
+    ) -> concurrent.futures.Future[Any]:
         """Send a script's command. On the link's thread."""
         return self.reader.script(command)
 
@@ -212,7 +225,9 @@ class Execution:
         """End it; returns at once."""
         self.control.cancel(by=by)
 
-    def answer(self, approval_id: str, value: Any, *, reason: str | None = None) -> None:
+    def answer(
+        self, approval_id: str, value: Any, *, reason: str | None = None
+    ) -> None:
         """Answer an approval; blocks until the log has judged, at most 10 s.
 
         Raises:
@@ -221,8 +236,9 @@ class Execution:
         plain, was_replaced = codec.json_safe(value, limit=LARGEST_ANSWER)
         if was_replaced:
             raise InvalidValue(f"answer {value!r:.80}: JSON cannot carry it")
-        known = (a for a in self.reader.view.approvals if a.approval_id == approval_id)
-        shown = next(known, None)
+        shown = self._shown(approval_id)
+        if shown is not None and shown.state != "open":
+            raise _closed_error(shown)
         command = commands.AnswerApproval(
             approval_id=ids.ApprovalId(approval_id),
             value=plain,
@@ -236,6 +252,14 @@ class Execution:
             if isinstance(error, KgnbError):
                 raise
             raise Unavailable("the log did not take the answer in time") from None
+
+    def _shown(self, approval_id: str) -> ApprovalView | None:
+        known = (a for a in self.reader.view.approvals if a.approval_id == approval_id)
+        found = next(known, None)
+        if found is None and self.reader.ended.done():
+            text = f"run {self.options.workflow!r} has no approval {approval_id!r}"
+            raise NoSuchApproval(text)
+        return found
 
     def _cancelled(self) -> None:
         self.questions.cancel()
@@ -277,9 +301,7 @@ class Execution:
         async def guarded() -> tuple[Any, BaseException | None]:
             # As a pair: SystemExit out of a task would end the loop for all runs.
             try:
-                done = await self._engine.run(
-                    self.shared, self.observer, worker=worker
-                )
+                done = await self._engine.run(self.shared, self.observer, worker=worker)
             except BaseException as error:  # noqa: BLE001 - the root of the run's work
                 return None, error
             return done, None
@@ -326,7 +348,7 @@ class Execution:
     async def _settle_threads(self, worker: ThreadWorker) -> None:
         """Let threads that were told to stop report their end."""
         until = time.monotonic() + THREADS_WAIT
-        while worker.busy and time.monotonic() < until:
+        while worker.busy and time.monotonic() < until:  # noqa: ASYNC110 - threads set no asyncio event
             await asyncio.sleep(0.005)
         if worker.busy:
             for visit in self.observer.active:
@@ -388,9 +410,18 @@ class Execution:
         error.add_note(f"kgnb: in {where}")
 
 
-def _call_soon(
-    loop: asyncio.AbstractEventLoop, function: Callable[[], object]
-) -> None:
+def _closed_error(shown: ApprovalView) -> KgnbError:
+    """Why an answer comes too late, as the log would say it."""
+    text = f"approval {shown.message!r}"
+    facts = {"value": shown.value, "by": shown.by, "outcome": shown.state}
+    if shown.state == "answered":
+        return AlreadyAnswered(f"{text} was answered: {shown.value!r}", **facts)
+    if shown.state == "timed_out":
+        return Expired(f"{text}: its deadline has passed", **facts)
+    return Conflict(f"{text} was cancelled: {shown.reason or 'no reason'}", **facts)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
     with contextlib.suppress(RuntimeError):  # closed: the interpreter exits
         loop.call_soon_threadsafe(function)
 

@@ -48,7 +48,7 @@ def ask(
     approvers: Sequence[str] | None = None,
     name: str | None = None,
 ) -> Pending[Answer]:
-    """Ask a person, and wait: ``await ask(...)``, or ``ask(...).result()``.
+    """Ask a person; wait by ``await`` or, in sync code, by ``.result()``.
 
     It opens at the call, so several may be open at once; unread when its node ends
     it is cancelled.
@@ -95,7 +95,7 @@ def ask(
 def stream(
     source: AsyncIterable[Any] | Iterable[Any], *, name: str | None = None
 ) -> Pending[StreamText]:
-    """Show a model's tokens as they come: ``await stream(...)`` gives the text.
+    """Show a model's tokens as they come; awaited, it gives the text.
 
     The text is a str with ``reasoning``, ``tool_calls`` and ``usage``. A sync
     iterator in an async node is read in a thread of its own; ``.result()`` reads

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import os
 import threading
 import uuid
@@ -190,10 +191,8 @@ class Home:
         if waiting:
             concurrent.futures.wait(waiting, EXIT_WAIT)
         if self.link.is_running:
-            try:
+            with contextlib.suppress(TimeoutError):
                 self.link.submit(self._close_ports()).result(START_WAIT)
-            except TimeoutError:
-                pass
         self.loop.stop()
         self.link.stop()
         return [execution.options.workflow for execution in left]

@@ -1,4 +1,4 @@
-"""Who shows runs. The runtime does not know the panel; the composition root brings it."""
+"""Who shows runs: the panel, which the composition root brings."""
 
 from __future__ import annotations
 

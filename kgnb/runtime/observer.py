@@ -1,4 +1,4 @@
-"""From the steps of an engine to the events of a run; see ``graph.observe.Observer``."""
+"""From the steps of an engine to the events of a run; see ``graph.observe``."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ class RunObserver:
         with self._lock:
             self._active[visit.task_id] = visit
             self._execution.put(
-                e.NodeUpdate(
-                    status="running", via=led, **self._execution.place(visit)
-                )
+                e.NodeUpdate(status="running", via=led, **self._execution.place(visit))
             )
 
     def attempt_failed(
@@ -155,7 +153,9 @@ class RunObserver:
         where = self._execution.place(visit)
         producer = self._execution.producer
         producer.progress(e.Progress(data=data, **where))
-        producer.progress(e.NodeUpdate(status="running", progress=data.percent, **where))
+        producer.progress(
+            e.NodeUpdate(status="running", progress=data.percent, **where)
+        )
 
     def _item(
         self, visit: NodeVisit, index: int, percent: float, message: str | None

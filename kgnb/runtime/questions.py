@@ -45,26 +45,31 @@ _LARGEST = 1024 * 1024
 
 
 class Asker(Protocol):
-    """What a question needs of its run."""
+    """What a question needs of its run; ``Execution`` has it."""
 
     id: ids.RunId
-    loop: asyncio.AbstractEventLoop | None
+    working_loop: asyncio.AbstractEventLoop | None
     script: Script | None
     must_be_scripted: bool
     """Nobody watches: what no script answers is an error."""
 
     @property
-    def is_log_reachable(self) -> bool: ...
+    def is_log_reachable(self) -> bool:
+        """Whether the log takes events now."""
 
-    def put(self, event: e.AnyEvent) -> None: ...
+    def put(self, event: e.AnyEvent) -> None:
+        """Send an event at once."""
 
-    def status(self, visit: NodeVisit, status: e.NodeStatus) -> None: ...
+    def status(self, visit: NodeVisit, status: e.NodeStatus) -> None:
+        """A visit waits, or goes on."""
 
-    def fail(self, error: BaseException) -> None: ...
+    def fail(self, error: BaseException) -> None:
+        """End the run by ``error``, whatever its node makes of it."""
 
     def send_scripted(
         self, command: commands.AnyCommand
-    ) -> concurrent.futures.Future[Any]: ...
+    ) -> concurrent.futures.Future[Any]:
+        """Send a script's command. On the link's thread."""
 
     def attend(self, asked: Asked) -> None:
         """Look after a question that blocks a thread, every half second."""
@@ -106,7 +111,7 @@ class Asked:
             WrongThread: This is the loop that must do the work.
         """
         self.is_read = True
-        if not self.future.done() and _is_on(self._asker.loop):
+        if not self.future.done() and _is_on(self._asker.working_loop):
             raise WrongThread(
                 f"ask({self.data.message!r}).result() would block the loop on which "
                 f"the run lives; in an async node use await"
@@ -167,7 +172,7 @@ class Questions:
         """Ids of open questions, by task."""
         self._is_cancelled = False
 
-    def ask(  # noqa: PLR0913 - what ask() takes
+    def ask(
         self,
         visit: NodeVisit,
         ordinal: int,
@@ -229,8 +234,8 @@ class Questions:
             called = f"{data.name!r} ({data.message})" if data.name else data.message
             error = Unanswerable(
                 f"approval {called!r} of node {asked.visit.node_id!r}: nobody can "
-                f"answer it here. Give run(..., answers={{{data.message!r}: ...}}), set "
-                f"KGNB_ANSWERS, or drive the run yourself with mode='live'"
+                f"answer it here. Give run(..., answers={{{data.message!r}: ...}}), "
+                f"set KGNB_ANSWERS, or drive the run yourself with mode='live'"
             )
             asker.fail(error)
             raise error

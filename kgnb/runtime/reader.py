@@ -17,7 +17,7 @@ import msgspec
 from kgnb.errors import Unavailable, from_code
 from kgnb.protocol import codec, commands, replies
 from kgnb.protocol import events as e
-from kgnb.protocol.view import ENDED, RunView, fold
+from kgnb.protocol.view import ENDED, RunStatus, RunView, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +44,15 @@ class Commander:
         self._later = later
         self._waiting: dict[str, tuple[commands.AnyCommand, _Reply]] = {}
         self.channel: Channel | None = None
+        self._is_closed = False
 
     def ask(self, command: commands.AnyCommand) -> _Reply:
         """Send a command; its reply's data, or the error that it is."""
         command.id = f"k{next(_command_ids)}"
         future: _Reply = concurrent.futures.Future()
+        if self._is_closed:
+            settle(future, error=Unavailable("the run has ended"))
+            return future
         self._waiting[command.id] = (command, future)
         self._send(command)
         return future
@@ -80,6 +84,7 @@ class Commander:
 
     def close(self) -> None:
         """Nobody will answer any more."""
+        self._is_closed = True
         waiting, self._waiting = self._waiting, {}
         for _, future in waiting.values():
             settle(future, error=Unavailable("the run's log was closed"))
@@ -241,7 +246,7 @@ class RunReader:
             return self._copy
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """Of the view, without copying it."""
         return self._view.status
 

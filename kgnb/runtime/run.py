@@ -120,9 +120,7 @@ class Run:
         must only enqueue.
         """
         execution = self._execution
-        return FrameChannel(
-            execution.home, execution.port.conversation, via, receive
-        )
+        return FrameChannel(execution.home, execution.port.conversation, via, receive)
 
     # Waiting.
 
@@ -171,9 +169,7 @@ class Run:
                 wait_blocking(done, INTERRUPTED_WAIT)
             raise
 
-    def events(
-        self, since: int | str | None = None
-    ) -> AsyncIterator[e.AnyEvent]:
+    def events(self, since: int | str | None = None) -> AsyncIterator[e.AnyEvent]:
         """The run's events as they come, to its last.
 
         Args:
@@ -185,8 +181,10 @@ class Run:
     # Orders.
 
     def cancel(self) -> None:
-        """End it. Returns at once; async nodes get ``CancelledError``, sync nodes
-        stop at the next phase, item, attempt or wait.
+        """End it; returns at once.
+
+        Async nodes get ``CancelledError``; sync nodes stop at the next phase, item,
+        attempt or wait.
         """
         self._execution.cancel()
 
@@ -198,7 +196,9 @@ class Run:
         """End a pause."""
         self._execution.resume()
 
-    def answer(self, approval_id: str, value: Any, *, reason: str | None = None) -> None:
+    def answer(
+        self, approval_id: str, value: Any, *, reason: str | None = None
+    ) -> None:
         """Answer an approval; returns when the log has it.
 
         Raises:

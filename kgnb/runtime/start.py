@@ -25,7 +25,7 @@ _PANELS = (None, False, "compact", "widget")
 _LOOPS = ("own", "kernel")
 
 
-def run(  # noqa: PLR0913 - the contract's
+def run(
     graph: Any,
     shared: MutableMapping[Any, Any] | None = None,
     *,
@@ -152,8 +152,7 @@ def _begin(execution: Execution, loop: asyncio.AbstractEventLoop | None) -> Run:
 def _show(handle: Run) -> None:
     try:
         hooks.display().show(handle)
-    except Exception:
-        # A boundary: what shows runs must not keep them from running.
+    except Exception:  # noqa: BLE001 - what shows runs must not keep them from running
         logger.exception("the run could not be displayed; it runs all the same")
 
 
