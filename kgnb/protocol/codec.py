@@ -221,6 +221,17 @@ def to_builtins(value: Any) -> Any:
     return msgspec.json.decode(_encoder.encode(value))
 
 
+def _plain(value: Any) -> Any:
+    """What a subclass of a plain type is, such as the text of a stream."""
+    for kind in (str, int, float, dict, list, tuple):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(type(value).__name__)
+
+
+_user_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
 def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
     """A user's value as JSON can carry it.
 
@@ -232,7 +243,7 @@ def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
         The value, and whether it had to be replaced by its ``repr``.
     """
     try:
-        encoded = _encoder.encode(value)
+        encoded = _user_encoder.encode(value)
         if len(encoded) <= limit:
             return msgspec.json.decode(encoded), False
     except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.errors import Unavailable, from_code
+from kgnb.errors import InvalidValue, KgnbError, Unavailable, from_code
 from kgnb.protocol import codec, commands, replies
 from kgnb.protocol import events as e
 from kgnb.protocol.view import ENDED, RunStatus, RunView, fold
@@ -76,8 +76,7 @@ class Commander:
             if frame.code == "rate_limited":
                 self._later(frame.retry_after or 1.0, lambda: self._send(command))
                 return
-            facts = frame.data if isinstance(frame.data, dict) else {}
-            settle(future, error=from_code(frame.code, frame.message, **facts))
+            settle(future, error=_error(frame))
         else:
             settle(future, value=getattr(frame, "data", None))
         del self._waiting[str(command.id)]
@@ -93,6 +92,13 @@ class Commander:
 
 
 _Reply = concurrent.futures.Future[Any]
+
+
+def _error(frame: replies.ErrorReply) -> KgnbError:
+    facts = frame.data if isinstance(frame.data, dict) else {}
+    if frame.code == "invalid":  # our frames are none that break the protocol
+        return InvalidValue(frame.message, **facts)
+    return from_code(frame.code, frame.message, **facts)
 
 
 def settle(
