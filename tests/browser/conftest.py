@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import CHROMIUM_ARGS, Jupyter, NotebookPage  # noqa: E402
+from harness import CHROMIUM_ARGS, Jupyter, NotebookPage
 
 OLDER = {"ipykernel-6.31": "6.31.0", "ipykernel-7.3": "7.3.0"}
 
@@ -40,9 +40,18 @@ def kernel_folders(tmp_path_factory):
     for name, version in OLDER.items():
         folder = tmp_path_factory.mktemp(name)
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            + ["--disable-pip-version-check", "--target", str(folder)]
-            + [f"ipykernel=={version}"],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--disable-pip-version-check",
+                "--target",
+                str(folder),
+                f"ipykernel=={version}",
+            ],
             check=True,
         )
         folders[name] = folder
