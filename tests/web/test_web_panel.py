@@ -180,7 +180,7 @@ def test_late_click_is_told_the_winning_answer(waiting, page):
         } }"""
     )
     publish(page).click()
-    expect(card(page)).to_contain_text("Already answered with “revise” by Bea (page).")
+    expect(card(page)).to_contain_text("Already answered with “revise”: Bea (page).")
     expect(publish(page)).to_be_disabled()
 
 

@@ -41,6 +41,7 @@ function addSidePanel(app, widget) {
   widget.id = "kgnb-runs";
   widget.title.caption = "kgnb runs";
   widget.title.iconClass = "kgnb-tab-icon";
+  widget.title.className = "kgnb-tab";
   widget.node.append(inbox.element);
   inbox.onCount = (open) => {
     widget.title.className = open ? "kgnb-tab kgnb-tab-asks" : "kgnb-tab";

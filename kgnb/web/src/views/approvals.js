@@ -220,7 +220,7 @@ export class Card {
 function refusal({ code, message, data }) {
   if (code !== "already_answered") return `Not accepted: ${message || code}`;
   const winner = data?.value !== undefined ? ` with “${inline(data.value)}”` : "";
-  const who = data?.by ? ` by ${decidedBy(data.by)}` : "";
+  const who = data?.by ? `: ${decidedBy(data.by)}` : "";
   return `Already answered${winner}${who}.`;
 }
 

@@ -113,13 +113,22 @@ export class Chip {
 }
 
 /**
+ * A heading for screen readers; a real h2 would get the notebook's own decoration.
+ * @param {number} level
+ * @returns {Attributes}
+ */
+export function headingOf(level) {
+  return { role: "heading", "aria-level": level };
+}
+
+/**
  * A part of the panel with a heading; hidden while it is empty.
  * @param {string} name of the class and of the test hook
  * @param {string} title
  * @param {...Child} children
  */
 export function section(name, title, ...children) {
-  const heading = h("h3", { class: "kgnb-section-title" }, title);
+  const heading = h("div", { class: "kgnb-section-title", ...headingOf(3) }, title);
   const element = h(
     "section",
     { class: `kgnb-section kgnb-${name}`, "aria-label": title, hidden: true },

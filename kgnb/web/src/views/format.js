@@ -30,6 +30,19 @@ export function moment(stamp) {
   });
 }
 
+/**
+ * @param {string | null | undefined} stamp RFC 3339
+ * @returns {string} the time today, else the day
+ */
+export function shortMoment(stamp) {
+  const date = new Date(Date.parse(stamp ?? ""));
+  if (Number.isNaN(date.getTime())) return "";
+  const isToday = date.toDateString() === new Date().toDateString();
+  return isToday
+    ? date.toLocaleTimeString(undefined, { timeStyle: "short" })
+    : date.toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
 /** @param {number} count @param {string} one @returns {string} "1 line", "1,204 lines" */
 export function plural(count, one) {
   return `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
@@ -48,11 +61,11 @@ export function inline(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** @param {import("../wire.d.ts").By | null} by @returns {string} "Ann (page)", "a script" */
+/** @param {import("../wire.d.ts").By | null} by @returns {string} "Ann (page)", "from the panel", "a script" */
 export function decidedBy(by) {
   if (!by) return "";
   if (by.kind === "script") return "a script";
   if (by.kind === "policy") return "a rule";
-  const via = by.via ? ` (${by.via})` : "";
-  return `${by.user ?? "somebody"}${via}`;
+  if (!by.user) return by.via ? `from the ${by.via}` : "a person";
+  return by.via ? `${by.user} (${by.via})` : by.user;
 }

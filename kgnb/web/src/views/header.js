@@ -8,7 +8,7 @@
 
 import { ENDED } from "../reduce.js";
 import { NO_WAY } from "../route.js";
-import { Chip, h, icon, setText } from "./elements.js";
+import { Chip, h, headingOf, icon, setText } from "./elements.js";
 import { duration, moment } from "./format.js";
 
 /** @type {Record<ConnectionState["kind"], string>} */
@@ -23,7 +23,7 @@ const CONNECTION = {
 
 export class Header {
   #chip = new Chip("kgnb-run-chip");
-  #title = h("h2", { class: "kgnb-title" });
+  #title = h("div", { class: "kgnb-title", ...headingOf(2) });
   #elapsed = h("span", { class: "kgnb-elapsed" });
   #connectionWord = h("span", null);
   #connection = h("span", { class: "kgnb-connection" }, icon("live"), this.#connectionWord);

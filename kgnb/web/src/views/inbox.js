@@ -9,7 +9,7 @@ import { serverConnection } from "../pool.js";
 import { ENDED } from "../reduce.js";
 import { Card } from "./approvals.js";
 import { Chip, h, section, setText } from "./elements.js";
-import { moment } from "./format.js";
+import { moment, shortMoment } from "./format.js";
 
 const POLL = 15_000;
 const MOST_RUNS = 40;
@@ -261,8 +261,13 @@ export class Inbox {
       { class: "kgnb-run-name", href, target: "_blank", rel: "noopener" },
       run.workflow,
     );
-    const when = h("div", { class: "kgnb-run-when" }, moment(run.started_at));
-    const line = h("div", { class: "kgnb-run-line" }, name, when, chip.element);
+    const when = h(
+      "div",
+      { class: "kgnb-run-when", title: moment(run.started_at) },
+      shortMoment(run.started_at),
+    );
+    const what = h("div", { class: "kgnb-run-what" }, name, when);
+    const line = h("div", { class: "kgnb-run-line" }, what, chip.element);
     const element = h("li", { class: "kgnb-run-row", "data-run": run.run_id }, line);
     const row = { element, chip };
     this.#rows.set(run.run_id, row);

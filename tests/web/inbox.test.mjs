@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Ledger } from "../../kgnb/web/src/views/inbox.js";
+
+const ask = (id, run = "r1", hash = "h") => ({
+  type: "approval_request",
+  run_id: run,
+  node_id: "Review",
+  data: { approval_id: id, args_hash: hash, message: "?" },
+});
+const resolve = (id, run = "r1") => ({
+  type: "approval_resolved",
+  run_id: run,
+  node_id: "Review",
+  data: { approval_id: id, outcome: "answered" },
+});
+const open = (ledger) => [...ledger.open.values()].map(({ request }) => request.data.approval_id);
+
+function ledgerOf(...events) {
+  const ledger = new Ledger();
+  for (const event of events) ledger.take(event);
+  return ledger;
+}
+
+test("a question is open until it is resolved", () => {
+  assert.deepEqual(open(ledgerOf(ask("a"), ask("b"), resolve("a"))), ["b"]);
+});
+
+test("a question that comes twice is one, and once resolved stays so", () => {
+  assert.deepEqual(open(ledgerOf(ask("a"), ask("a"))), ["a"]);
+  assert.deepEqual(open(ledgerOf(ask("a"), resolve("a"), ask("a"))), []);
+});
+
+test("a question asked anew with other words is open again", () => {
+  const ledger = ledgerOf(ask("a"), resolve("a"), ask("a", "r1", "other"));
+  assert.deepEqual(open(ledger), ["a"]);
+});
+
+test("the end of a run closes its questions and no other's", () => {
+  const ledger = ledgerOf(ask("a"), ask("b", "r2"), {
+    type: "workflow_lost",
+    run_id: "r1",
+    workflow: "w",
+  });
+  assert.deepEqual(open(ledger), ["b"]);
+  assert.equal(ledger.runs.get("r1").status, "lost");
+});
+
+test("a list of runs does not bring an ended one back to life", () => {
+  const ledger = ledgerOf({ type: "workflow_completed", run_id: "r1", workflow: "w" });
+  ledger.list([{ run_id: "r1", workflow: "w", status: "running", started_at: null }]);
+  assert.equal(ledger.runs.get("r1").status, "completed");
+});
+
+test("a listed run that has ended closes its questions", () => {
+  const ledger = ledgerOf(ask("a"));
+  ledger.list([{ run_id: "r1", workflow: "w", status: "cancelled", started_at: null }]);
+  assert.deepEqual(open(ledger), []);
+});

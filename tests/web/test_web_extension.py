@@ -1,0 +1,134 @@
+"""The notebook extension's container, loaded as an application loads it."""
+
+import pytest
+import scenes
+from playwright.sync_api import expect
+
+CONTAINER = """async ([module, scope]) => {
+    const shared = scope === 'lumino' ? {'@lumino/widgets': {'2.0.0': {
+        get: async () => () => ({Widget: class {
+            node = document.createElement('div');
+            title = {};
+            disposed = {connect() {}};
+            addClass(name) { this.node.classList.add(name); }
+            dispose() {}
+        }}),
+    }}} : {};
+    await _JUPYTERLAB.kgnb.init(shared);
+    const made = (await _JUPYTERLAB.kgnb.get(module))();
+    made.__scope__ = 'kgnb';
+    window.made = made;
+    return [Object.keys(made), JSON.parse(JSON.stringify(made.default))];
+}"""
+
+MIME = "application/vnd.kgnb.run+json"
+
+
+@pytest.fixture
+def container(harness, site):
+    harness.page.add_script_tag(
+        url=f"{site}/kgnb/web/labextension/static/remoteEntry.js"
+    )
+    return harness
+
+
+@pytest.fixture
+def renderer(container):
+    container.js(CONTAINER, ["./mimeExtension", "lumino"])
+    container.js(
+        """mime => {
+            const renderer = made.default.rendererFactory.createRenderer({});
+            document.body.append(renderer.node);
+            window.model = {
+                data: {}, metadata: {}, written: [],
+                setData(options) {
+                    this.written.push(options);
+                    Object.assign(this, options);
+                    return renderer.renderModel(this);
+                },
+            };
+        }""",
+        MIME,
+    )
+    return container
+
+
+def show(harness, bundle, metadata):
+    data = {"data": {MIME: bundle}, "metadata": {MIME: metadata}}
+    harness.js("data => window.model.setData(data)", data)
+
+
+@pytest.mark.parametrize("module", ["./extension", "./mimeExtension", "./unknown"])
+def test_module_that_cannot_be_made_is_an_empty_one(container, module):
+    warnings = []
+    container.page.on("console", lambda message: warnings.append(message.text))
+    keys, default = container.js(CONTAINER, [module, "nothing"])
+    assert "__esModule" in keys
+    assert default == []
+    assert any("kgnb: left out" in text for text in warnings)
+
+
+def test_plugin_that_finds_no_application_starts_all_the_same(container):
+    container.js(CONTAINER, ["./extension", "lumino"])
+    container.js("() => made.default.activate({})")
+    assert container.js("() => made.default.id") == "kgnb:runs"
+
+
+def test_renderer_comes_before_the_widget_and_html(container):
+    _, default = container.js(CONTAINER, ["./mimeExtension", "lumino"])
+    assert default["rank"] == -20
+    assert default["dataType"] == "json"
+    assert default["rendererFactory"]["mimeTypes"] == [MIME]
+
+
+def test_record_is_drawn_and_asks_nobody(renderer):
+    renderer.push(*scenes.finished())
+    record = renderer.js(
+        "() => harness.kgnb.staticRecord(structuredClone(harness.log)"
+        ".reduce(harness.kgnb.reduce, harness.kgnb.emptyView()))"
+    )
+    before = len(renderer.requests)
+    show(renderer, {"version": 1, "final": True, "record": record}, {"run_id": "r1"})
+    expect(renderer.page.locator(".kgnb-run-chip")).to_have_text("completed")
+    assert renderer.requests[before:] == []
+    assert renderer.js("() => harness.sent") == []
+
+
+def test_end_that_is_read_live_is_written_into_the_notebook(renderer):
+    config = '{"baseUrl": "/"}'
+    renderer.js(
+        """config => {
+            const element = document.createElement('script');
+            element.type = 'application/json';
+            element.id = 'jupyter-config-data';
+            element.textContent = config;
+            document.head.append(element);
+        }""",
+        config,
+    )
+    bundle = {"version": 1, "final": False, "name": "article", "graph": scenes.graph()}
+    show(renderer, bundle, {"run_id": "r1", "kernel_id": None, "log": "server"})
+    renderer.push(*scenes.finished())
+    renderer.page.wait_for_function("() => model.written.length === 2", timeout=8000)
+    written = renderer.js("() => model.written[1]")
+    assert sorted(written["data"]) == [MIME, "text/html", "text/plain"]
+    kept = written["data"][MIME]
+    assert kept["final"]
+    assert kept["record"]["streams"][0]["text"] == scenes.DRAFT
+    told = written["metadata"][MIME]
+    assert told["answered_by"]["0"]["user"] == "Ada"
+    assert "r1" not in str(kept)
+    html = written["data"]["text/html"]
+    assert scenes.DRAFT in html
+    assert "<script" not in html
+    assert "<button" not in html
+    expect(renderer.page.locator(".kgnb-panel")).to_have_attribute(
+        "data-connection", "record"
+    )
+
+
+def test_output_that_names_no_run_says_so(renderer):
+    show(renderer, {"version": 1, "final": False}, {})
+    expect(renderer.page.locator(".kgnb-output")).to_have_text(
+        "This kgnb output names no run."
+    )
