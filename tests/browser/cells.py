@@ -37,3 +37,43 @@ while time.time() < end:
 """
 
 SHOW_ANSWER = 'print("answer:", run.result(10).shared["answer"])'
+
+STREAM_THEN_ASK = """
+import json, time
+import kgnb
+
+class Draft(kgnb.AsyncNode):
+    async def exec_async(self, _):
+        kgnb.log("writing")
+        prompt = "Write one short paragraph about the ocean tides."
+        return await kgnb.stream(kgnb.recorded(prompt, speed=20))
+
+    async def post_async(self, shared, _, text):
+        shared["draft"] = text
+
+class Review(kgnb.Node):
+    def prep(self, shared):
+        return shared["draft"]
+
+    def exec(self, draft):
+        return kgnb.ask("Publish?", options=["publish", "revise"], payload=draft).result()
+
+    def post(self, shared, _, answer):
+        shared["answer"] = answer.value
+        return answer.value
+
+class Publish(kgnb.BatchNode):
+    def prep(self, shared):
+        return ["web", "mail"]
+
+    def exec(self, channel):
+        return channel.upper()
+
+draft, review, publish = Draft(), Review(), Publish()
+draft >> review
+review - "publish" >> publish
+review - "revise" >> draft
+article = kgnb.Graph(draft, name="article")
+"""
+
+SHOW_VIEW = "print('view:', json.dumps(run.view.to_dict()))"
