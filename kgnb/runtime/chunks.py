@@ -184,7 +184,7 @@ def _langchain(chunk: Any) -> Piece:
         for call in get(chunk, "tool_call_chunks") or ()
     )
     usage = get(chunk, "usage_metadata")
-    return Piece(text, reasoning + _text(more.get("reasoning_content")), tools, usage)
+    return Piece(text, reasoning + _text(get(more, "reasoning_content")), tools, usage)
 
 
 class StreamText(str):  # noqa: SLOT000 - a str cannot have non-empty slots beside its own

@@ -156,8 +156,7 @@ class Execution:
         if self._is_over:
             return
         if error.code == "conflict":
-            text = f"run {self.options.workflow!r} goes on elsewhere, or was given up"
-            self.control.cancel(fatal=RunLost(f"{text}: {error}"))
+            self.control.cancel(fatal=self._lost(error))
         else:
             logger.error("the log takes no more of run %s: %s", self.id, error)
 
@@ -167,6 +166,11 @@ class Execution:
             self.questions.opened(event)
         elif isinstance(event, e.ApprovalResolved):
             self.questions.resolved(event)
+        elif isinstance(event, e.WorkflowLost):
+            self.control.cancel(fatal=self._lost(event.reason))
+
+    def _lost(self, reason: object) -> RunLost:
+        return RunLost(f"run {self.options.workflow!r} was given up: {reason}")
 
     def put(self, event: e.AnyEvent) -> None:
         """Send an event at once."""
@@ -388,6 +392,9 @@ class Execution:
     def _decide(self, action: Any, error: BaseException | None) -> None:
         name = self.options.workflow
         self.home.link.call_soon(self._release)
+        if self.reader.status == "lost" and not isinstance(error, RunLost):
+            # Its questions were closed first, and a node may have failed by that.
+            error = self._lost("the log says so")
         if error is None:
             has_panel = process.kernel() is not None and self.options.panel is not False
             view = self.reader.view

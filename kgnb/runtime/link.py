@@ -158,14 +158,18 @@ class LinkPort:
     async def _serve(self, socket: ClientConnection) -> None:
         mail = _Mail()
         self.conversation.connected(mail.put)
-        async with asyncio.TaskGroup() as group:
-            sending = group.create_task(mail.deliver(socket))
-            try:
-                async for frame in socket:
-                    self.conversation.received(frame)
-            except BadFrame:
-                logger.exception("the server sent a frame that is none")
+        sending = asyncio.get_running_loop().create_task(mail.deliver(socket))
+        try:
+            async for frame in socket:
+                self.conversation.received(frame)
+        except BadFrame:
+            logger.exception("the server sent a frame that is none")
+        except asyncio.CancelledError:
+            await socket.close(1001)
+            raise
+        finally:
             sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 class _Mail:

@@ -219,7 +219,7 @@ def test_callable_answers_get_the_approval_and_may_skip(eventually):
 
 
 def test_scripted_answer_that_does_not_fit_fails_the_node():
-    with pytest.raises(InvalidValue, match="answers=.*expected one of"):
+    with pytest.raises(InvalidValue, match=r"answers=.*expected one of"):
         run(asks(options=["a"]), answers=["b"]).result(10)
 
 
@@ -238,7 +238,7 @@ def test_answers_from_the_environment(monkeypatch):
 
 def test_approval_nobody_can_answer_in_ci_fails_at_once_by_name():
     handle = run(asks(name="sign-off"), mode="ci")
-    with pytest.raises(Unanswerable, match="'sign-off'.*answers=") as caught:
+    with pytest.raises(Unanswerable, match=r"'sign-off'.*answers=") as caught:
         handle.result(0)
     assert "kgnb: in node 'question'" in caught.value.__notes__[0]
     assert handle.status == "failed"

@@ -148,7 +148,12 @@ def test_track_counts():
 
     result = run(works).result(10)
     shown = result.view.nodes["works"].progress
-    assert (result.value, shown.current, shown.total, shown.percent) == (45, 10, 10, 100)
+    assert (result.value, shown.current, shown.total, shown.percent) == (
+        45,
+        10,
+        10,
+        100,
+    )
 
 
 def test_track_async():
@@ -248,7 +253,10 @@ def test_value_that_is_no_json_is_shown_by_its_repr():
         def __repr__(self):
             return "<odd>"
 
-    assert run(lambda: Odd()).result(10).value == "<odd>"
+    def gives():
+        return Odd()
+
+    assert run(gives).result(10).value == "<odd>"
 
 
 def test_lone_surrogate_in_output_loses_no_event():

@@ -201,7 +201,7 @@ def test_system_exit_in_an_async_node_ends_its_run_only():
 
 def test_timeout_fails_the_run():
     handle = run(Sleeps(), timeout=0.05)
-    with pytest.raises(TimeoutError, match="longer than 0.05 s"):
+    with pytest.raises(TimeoutError, match=r"longer than 0.05 s"):
         handle.result(10)
     assert handle.status == "failed"
 
@@ -316,8 +316,7 @@ def test_events_refuses_a_cursor_that_is_none():
     handle = run(Steps(), {})
 
     async def first():
-        async for event in handle.events(since="x:y"):
-            return event
+        return [event async for event in handle.events(since="x:y")]
 
     with pytest.raises(InvalidValue, match="expected a seq"):
         asyncio.run(first())

@@ -1,0 +1,163 @@
+"""Joining, ordering and bounding what a run tells."""
+
+import pytest
+
+from kgnb.protocol import events as e
+from kgnb.protocol.codec import decode_event
+from kgnb.protocol.ids import NodeId, RunId, StreamId
+from kgnb.runtime import producer as producers
+from kgnb.runtime.producer import Producer
+
+AT = {"run_id": RunId("r"), "node_id": NodeId("N")}
+
+
+class Outlet:
+    def __init__(self):
+        self.has_room = True
+        self.sent = []
+
+    def append(self, payloads):
+        self.sent.append([decode_event(p) for p in payloads])
+
+
+@pytest.fixture
+def outlet():
+    return Outlet()
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+@pytest.fixture
+def producer(outlet, asked):
+    def soon(seconds, function):
+        asked.append(seconds)
+
+    return Producer(RunId("r"), "w", outlet, soon, clock=lambda: 0.0)
+
+
+def token(text, stream="s", **fields):
+    return e.Token(**AT | {"data": text, "stream": StreamId(stream)} | fields)
+
+
+def shown(outlet):
+    return [event for batch in outlet.sent for event in batch]
+
+
+def test_first_token_asks_for_a_flush_at_once_and_later_ones_wait(producer, asked):
+    producer.token(token("a"))
+    producer.flush()
+    producer.token(token("b"))
+    assert asked[0] == 0.0
+    assert 0.0 < asked[1] <= producers.INTERVAL
+
+
+def test_tokens_are_joined_with_the_index_of_their_first_character(producer, outlet):
+    for text in "abc":
+        producer.token(token(text))
+    producer.flush()
+    producer.token(token("é🙂"))
+    producer.token(token("", final=True))
+    producer.flush()
+    first, second = shown(outlet)
+    assert (first.data, first.index, first.final) == ("abc", 0, False)
+    assert (second.data, second.index, second.final) == ("é🙂", 3, True)
+
+
+def test_kinds_and_streams_are_counted_apart(producer, outlet):
+    producer.token(token("think", kind="reasoning"))
+    producer.token(token("a"))
+    producer.token(token("b", stream="t"))
+    producer.token(token("c"))
+    producer.flush()
+    assert [(t.kind, t.stream, t.data) for t in shown(outlet)] == [
+        ("reasoning", "s", "think"),
+        ("text", "s", "ac"),
+        ("text", "t", "b"),
+    ]
+
+
+def test_other_events_of_a_node_keep_its_order(producer, outlet, asked):
+    producer.token(token("a"))
+    producer.put(e.NodeUpdate(status="waiting", **AT))
+    producer.token(token("b"))
+    producer.flush()
+    assert asked[1:2] == [] or 0.0 in asked
+    assert [type(x).__name__ for x in shown(outlet)] == ["Token", "NodeUpdate", "Token"]
+
+
+def test_progress_keeps_the_last_value_of_each_item(producer, outlet):
+    for percent in (1.0, 2.0, 3.0):
+        for item in (None, "0"):
+            data = e.ProgressData(percent=percent, item=item)
+            producer.progress(e.Progress(data=data, **AT))
+    producer.flush()
+    assert [(p.data.item, p.data.percent) for p in shown(outlet)] == [
+        (None, 3.0),
+        ("0", 3.0),
+    ]
+
+
+def test_logs_are_joined_by_stream_and_keep_their_order(producer, outlet):
+    for stream, text in [
+        ("stdout", "a"),
+        ("stdout", "\n"),
+        ("stderr", "e"),
+        ("stdout", "b"),
+    ]:
+        producer.log(e.Log(data=e.LogData(stream=stream, text=text), **AT))
+    producer.flush()
+    assert [(x.data.stream, x.data.text) for x in shown(outlet)] == [
+        ("stdout", "a\n"),
+        ("stderr", "e"),
+        ("stdout", "b"),
+    ]
+
+
+def test_without_room_everything_waits_and_text_is_merged(producer, outlet):
+    outlet.has_room = False
+    for number in range(1000):
+        producer.token(token(f"{number} "))
+        producer.flush()
+    assert outlet.sent == []
+    assert len(producer.waiting) == 1
+    outlet.has_room = True
+    producer.flush()
+    (event,) = shown(outlet)
+    assert event.data == "".join(f"{n} " for n in range(1000))
+
+
+def test_without_room_output_is_bounded_and_the_loss_is_said(
+    producer, outlet, monkeypatch
+):
+    monkeypatch.setattr(producers, "MOST_PENDING", 5)
+    outlet.has_room = False
+    for number in range(10):
+        producer.token(token("x", stream=str(number)))
+    producer.put(e.NodeUpdate(status="completed", **AT))
+    outlet.has_room = True
+    producer.flush()
+    sent = shown(outlet)
+    assert sent[0].data.text.startswith("5 pieces of output were dropped")
+    assert sum(isinstance(x, e.Token) for x in sent) == 5
+    assert isinstance(sent[-1], e.NodeUpdate)
+
+
+def test_closed_producer_takes_nothing(producer, outlet):
+    producer.close()
+    producer.token(token("a"))
+    producer.put(e.NodeUpdate(status="completed", **AT))
+    producer.progress(e.Progress(data=e.ProgressData(percent=1), **AT))
+    producer.log(e.Log(data=e.LogData(stream="stdout", text="x"), **AT))
+    producer.flush()
+    assert outlet.sent == []
+
+
+def test_events_carry_run_name_and_time(producer, outlet):
+    producer.put(e.NodeUpdate(status="completed", **AT))
+    producer.flush()
+    (event,) = shown(outlet)
+    assert (event.run_id, event.workflow) == ("r", "w")
+    assert event.timestamp == "1970-01-01T00:00:00.000Z"
