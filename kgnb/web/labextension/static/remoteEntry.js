@@ -7,10 +7,11 @@
   --kgnb-bg: var(--jp-layout-color1, light-dark(#fff, #16181c));
   --kgnb-fg: var(--jp-ui-font-color1, light-dark(#1c2128, #e4e7ec));
   --kgnb-muted: light-dark(#59616b, #a4adb8);
-  --kgnb-line: light-dark(#e1e5ea, #32373f);
+  --kgnb-tint: light-dark(#10233d, #e9eef5);
+  --kgnb-line: color-mix(in srgb, var(--kgnb-tint) 12%, var(--kgnb-bg));
   --kgnb-line-strong: light-dark(#8a939e, #6d7681);
-  --kgnb-soft: light-dark(#f6f8fa, #1d2026);
-  --kgnb-card: light-dark(#fff, #1d2026);
+  --kgnb-soft: color-mix(in srgb, var(--kgnb-tint) 4%, var(--kgnb-bg));
+  --kgnb-card: light-dark(var(--kgnb-bg), color-mix(in srgb, var(--kgnb-tint) 4%, var(--kgnb-bg)));
 
   --kgnb-blue: light-dark(#0a5cc2, #79b8ff);
   --kgnb-blue-soft: light-dark(#eaf3ff, #14273f);
@@ -21,7 +22,7 @@
   --kgnb-red: light-dark(#b3261e, #ff9a92);
   --kgnb-red-soft: light-dark(#fdeceb, #3a1a19);
   --kgnb-grey: light-dark(#59616b, #a4adb8);
-  --kgnb-grey-soft: light-dark(#f0f2f5, #262a31);
+  --kgnb-grey-soft: color-mix(in srgb, var(--kgnb-tint) 7%, var(--kgnb-bg));
 
   --kgnb-on-primary: light-dark(#fff, #0c1622);
   --kgnb-primary: light-dark(#0a5cc2, #79b8ff);
