@@ -57,11 +57,6 @@ def allows_stdin() -> bool:
     return bool(content.get("allow_stdin", False))
 
 
-def is_notebook_page() -> bool:
-    """Whether JupyterLab or Notebook runs the cell, which can show a panel."""
-    return "cellId" in _parent_message().get("metadata", {})
-
-
 def choose_mode(asked: str | None, environ: Mapping[str, str] = os.environ) -> Mode:
     """Who watches a run.
 

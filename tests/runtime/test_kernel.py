@@ -1,0 +1,168 @@
+"""Runs in a real IPython kernel: displays, the stop button, headless modes."""
+
+import os
+import queue
+import time
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("KGNB_")}
+    manager, client = start_new_kernel(kernel_name="python3", env=environ)
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+class Cell:
+    """One execution: what it printed, displayed and raised."""
+
+    def __init__(self, client, code, *, allow_stdin=True, wait=True):
+        self.client = client
+        self.text, self.errors, self.displays, self.updates = "", [], [], []
+        self.parent = client.execute(code, allow_stdin=allow_stdin)
+        if wait:
+            self.finish()
+
+    def finish(self, seconds=20):
+        until = time.monotonic() + seconds
+        while not self._take(until - time.monotonic()):
+            pass
+        return self
+
+    def _take(self, seconds):
+        try:
+            message = self.client.get_iopub_msg(timeout=max(0.01, seconds))
+        except queue.Empty:
+            raise AssertionError("the cell did not end in time") from None
+        if message["parent_header"].get("msg_id") != self.parent:
+            return False
+        content = message["content"]
+        match message["msg_type"]:
+            case "stream":
+                self.text += content["text"]
+            case "error":
+                self.errors.append(content["ename"])
+            case "display_data":
+                self.displays.append(content)
+            case "update_display_data":
+                self.updates.append(content)
+            case "status":
+                return content["execution_state"] == "idle"
+        return False
+
+
+SETUP = """
+import asyncio, time, kgnb
+class Waits(kgnb.AsyncNode):
+    async def exec_async(self, _): await asyncio.sleep(60)
+class Prints(kgnb.Node):
+    def exec(self, _):
+        for n in range(3):
+            print("line", n); time.sleep(0.05)
+"""
+MIME = "application/vnd.kgnb.run+json"
+
+
+@pytest.fixture
+def cell(kernel):
+    _manager, client = kernel
+    assert not Cell(client, SETUP).errors
+    return lambda code, **options: Cell(client, code, **options)
+
+
+@pytest.mark.parametrize("wait", ["await run", "run.result()"])
+def test_stop_button_ends_the_run_that_a_cell_waits_for(kernel, cell, wait):
+    manager, _ = kernel
+    running = cell(f"run = kgnb.run(Waits())\nprint('on')\n{wait}", wait=False)
+    while "on" not in running.text:
+        running._take(10)
+    time.sleep(0.3)
+    began = time.monotonic()
+    manager.interrupt_kernel()
+    running.finish()
+    assert time.monotonic() - began < 3
+    assert running.errors
+    assert cell("print(run.status)").text == "cancelled\n"
+
+
+def test_stop_button_of_another_cell_leaves_the_run_alone(kernel, cell):
+    manager, _ = kernel
+    cell("run = kgnb.run(Waits())")
+    running = cell("print('on'); time.sleep(30)", wait=False)
+    while "on" not in running.text:
+        running._take(10)
+    manager.interrupt_kernel()
+    assert running.finish().errors == ["KeyboardInterrupt"]
+    assert cell("print(run.status); run.cancel()").text == "running\n"
+
+
+def test_prints_and_the_record_stay_in_the_cell_that_started_the_run(cell, kernel):
+    _, client = kernel
+    first = cell("run = kgnb.run(Prints())", wait=False)
+    second = client.execute("time.sleep(0.6); print('second')")
+    text = {first.parent: "", second: ""}
+    updates = []
+    idle = set()
+    while idle != {first.parent, second}:
+        message = client.get_iopub_msg(timeout=20)
+        parent = message["parent_header"].get("msg_id")
+        if parent not in text:
+            continue
+        if message["msg_type"] == "stream":
+            text[parent] += message["content"]["text"]
+        elif message["msg_type"] == "update_display_data":
+            updates.append(parent)
+        elif message["content"].get("execution_state") == "idle":
+            idle.add(parent)
+    assert text[second] == "second\n"
+    assert text[first.parent] == "line 0\nline 1\nline 2\n"
+    assert updates == [first.parent]
+
+
+def test_live_display_names_its_run_in_the_metadata(cell):
+    shown = cell("run = kgnb.run(Prints()); print(run.id); run.result()")
+    (display,) = shown.displays
+    metadata = display["metadata"][MIME]
+    assert metadata["run_id"] == shown.text.split("\n")[0]
+    assert metadata["log"] == "kernel"
+    assert display["data"][MIME]["final"] is False
+    (update,) = shown.updates
+    assert update["data"][MIME]["final"] is True
+
+
+def test_ci_mode_makes_one_display_with_the_record(cell):
+    shown = cell("run = kgnb.run(Prints(), mode='ci')", allow_stdin=False)
+    assert shown.updates == []
+    (display,) = shown.displays
+    assert display["data"][MIME]["final"] is True
+
+
+def test_two_ci_runs_leave_the_same_data(cell):
+    code = "run = kgnb.run(kgnb.Graph(Prints(), name='same'), mode='ci')"
+    first, second = cell(code).displays, cell(code).displays
+    assert first[0]["data"] == second[0]["data"]
+
+
+def test_headless_front_end_is_static(cell):
+    code = "run = kgnb.run(Prints()); print(run.display_mode); run.result()"
+    assert cell(code, allow_stdin=False).text.startswith("static")
+
+
+def test_control_channel_answers_beside_a_busy_cell(cell, kernel):
+    _, client = kernel
+    cell("run = kgnb.run(lambda: kgnb.ask('ok?', options=['y']).result().value)")
+    cell("run_id = run.id; print(run_id)")
+    busy = cell("until = time.time() + 3\nwhile time.time() < until: pass", wait=False)
+    message = client.session.msg("kgnb_request", {"client": "c", "frames": []})
+    client.control_channel.send(message)
+    reply = client.get_control_msg(timeout=2)
+    assert reply["msg_type"] == "kgnb_reply"
+    assert reply["content"]["status"] == "ok"
+    busy.finish()
+    cell("run.cancel()")
