@@ -12,6 +12,7 @@ from kgnb.graph.observe import NO_RESULT
 from kgnb.protocol import codec, ids
 from kgnb.protocol import events as e
 from kgnb.runtime.context import RunContext
+from kgnb.runtime.result import answered_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -196,7 +197,7 @@ class RunObserver:
             self._items_done.pop(visit.task_id, None)
             execution.put(update)
         if result is not NO_RESULT:
-            plain, was_replaced = codec.json_safe(result)
+            plain, was_replaced = codec.json_safe(answered_values(result))
             self.result = plain
             execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
 

@@ -30,6 +30,21 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+def answered_values(result: Any) -> Any:
+    """A node's result with each ``Answer`` in it as its bare value.
+
+    Who answered, and when, is in the approvals; in a result it would make every
+    execution's record another.
+    """
+    if isinstance(result, Answer):
+        return result.value
+    if isinstance(result, list | tuple):
+        return [answered_values(item) for item in result]
+    if isinstance(result, dict):
+        return {key: answered_values(item) for key, item in result.items()}
+    return result
+
+
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """A question of a run, and its answer once there is one."""
 

@@ -455,3 +455,14 @@ def test_mode_that_does_not_exist_is_refused(monkeypatch):
     monkeypatch.setenv("KGNB_MODE", "dead")
     with pytest.raises(InvalidValue, match="KGNB_MODE='dead'"):
         run(Steps())
+
+
+def test_result_of_a_node_that_asks_is_the_bare_value():
+    class Ask(kgnb.Node):
+        def exec(self, _):
+            question = kgnb.ask("Publish?", options=["yes", "no"])
+            return {"answers": [question.result()]}
+
+    run = kgnb.run(kgnb.Graph(Ask(), name="gate"), {}, answers=["yes"])
+    run.result(10)
+    assert run.view.result == {"answers": ["yes"]}
