@@ -21,7 +21,7 @@ RUN_IDLE = "run = kgnb.run(article, {})"
 
 
 def shown_view(notebook):
-    return notebook.panel(1).evaluate("panel => panel.runView")
+    return notebook.panel(1).evaluate("panel => panel.kgnb.view")
 
 
 def kernel_view(notebook, index):

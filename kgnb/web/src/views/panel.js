@@ -80,8 +80,6 @@ export class Panel {
       ),
       this.#live,
     );
-    // What is shown, as data: for tests, and for who scripts the page.
-    Object.defineProperty(this.element, "runView", { get: () => this.view });
     v.timeline.element.addEventListener("toggle", () => this.draw(), {
       signal: context.signal,
     });
