@@ -148,7 +148,7 @@ class Execution:
         return self.port.conversation.is_up and not self._outgoing.is_refused
 
     def _room(self) -> None:
-        self.producer.flush()
+        self.producer.room()
         if self._is_over and not self._outgoing.unstored and not self.producer.waiting:
             self.port.conversation.finished(self.id)
 

@@ -26,6 +26,7 @@ from kgnb.runtime import process
 from kgnb.runtime.link import LinkPort, find_address
 from kgnb.runtime.loops import LoopThread
 from kgnb.runtime.ports import LocalPort
+from kgnb.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ class Home:
     def __init__(self, *, may_dial: bool = True) -> None:
         self.loop = LoopThread("kgnb-loop")
         self.link = LoopThread("kgnb-link")
+        self._watchdog = Watchdog(self.loop, self.unfinished)
         self._may_dial = may_dial
         self._lock = threading.Lock()
         self._runs: dict[str, Execution] = {}
@@ -101,6 +103,7 @@ class Home:
             while len(self._recent) > MOST_RECENT:
                 self._recent.popitem(last=False)
         self.on_link(lambda: execution.open(port))
+        self.link.call_soon(self._watchdog.wake)
 
     def end(self, execution: Execution) -> None:
         """A run has ended."""
@@ -111,6 +114,11 @@ class Home:
         """An unfinished run."""
         with self._lock:
             return self._runs.get(run_id or "")
+
+    def unfinished(self) -> list[Execution]:
+        """Runs that have not ended."""
+        with self._lock:
+            return list(self._runs.values())
 
     def children_of(self, parent: Execution) -> list[Execution]:
         """Unfinished runs that a node of ``parent`` began."""
@@ -183,8 +191,7 @@ class Home:
         Returns:
             The names of the runs that had to be cancelled.
         """
-        with self._lock:
-            left = list(self._runs.values())
+        left = self.unfinished()
         for execution in left:
             execution.cancel()
         waiting = [execution.done for execution in left]

@@ -45,6 +45,11 @@ class LoopThread:
         return self._loop is not None
 
     @property
+    def ident(self) -> int | None:
+        """The thread's, as ``sys._current_frames`` knows it."""
+        return None if self._thread is None else self._thread.ident
+
+    @property
     def is_current(self) -> bool:
         """Whether the caller is on this thread."""
         return threading.current_thread() is self._thread

@@ -29,6 +29,9 @@ MOST_TEXT = 16 * 1024 * 1024
 MOST_LINE = 32 * 1024
 """Characters that are joined to one event."""
 
+_BLOCKED = float("-inf")
+"""In place of a due time: nothing is asked for until there is room."""
+
 _Key = tuple[str, ...]
 
 
@@ -37,7 +40,7 @@ class Outlet(Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether more may be sent now; if not, ``Producer.flush`` is called later."""
+        """Whether more may be sent now; if not, ``Producer.room`` is called later."""
 
     def append(self, payloads: list[bytes]) -> None:
         """Store events, in order, after all earlier ones."""
@@ -181,11 +184,22 @@ class Producer:
 
     # The link's thread.
 
+    def room(self) -> None:
+        """The outlet may have room again: hand on what it had none for.
+
+        What waits for its time goes on waiting, or each receipt of the log would
+        send a frame.
+        """
+        with self._lock:
+            is_blocked = self._due == _BLOCKED
+        if is_blocked:
+            self.flush()
+
     def flush(self) -> None:
         """Hand on what waits, unless the outlet has no room."""
         if not self._outlet.has_room:
             with self._lock:
-                self._due = float("-inf")  # nothing to ask for until there is room
+                self._due = _BLOCKED
             return
         with self._lock:
             batch, self._pending = self._pending, []

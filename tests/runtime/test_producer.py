@@ -124,7 +124,7 @@ def test_without_room_everything_waits_and_text_is_merged(producer, outlet):
     assert outlet.sent == []
     assert len(producer.waiting) == 1
     outlet.has_room = True
-    producer.flush()
+    producer.room()
     (event,) = shown(outlet)
     assert event.data == "".join(f"{n} " for n in range(1000))
 
@@ -143,6 +143,14 @@ def test_without_room_output_is_bounded_and_the_loss_is_said(
     assert sent[0].data.text.startswith("5 pieces of output were dropped")
     assert sum(isinstance(x, e.Token) for x in sent) == 5
     assert isinstance(sent[-1], e.NodeUpdate)
+
+
+def test_receipts_of_the_log_send_no_frames_before_their_time(producer, outlet):
+    producer.token(token("a"))
+    producer.flush()
+    producer.token(token("b"))
+    producer.room()
+    assert len(shown(outlet)) == 1
 
 
 def test_closed_producer_takes_nothing(producer, outlet):
