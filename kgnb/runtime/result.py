@@ -30,18 +30,18 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def answered_values(result: Any) -> Any:
+def answered_values(result: Any, *, levels: int = 8) -> Any:
     """A node's result with each ``Answer`` in it as its bare value.
 
     Who answered, and when, is in the approvals; in a result it would make every
-    execution's record another.
+    execution's record another. Looks ``levels`` deep: a result may contain itself.
     """
     if isinstance(result, Answer):
         return result.value
-    if isinstance(result, list | tuple):
-        return [answered_values(item) for item in result]
-    if isinstance(result, dict):
-        return {key: answered_values(item) for key, item in result.items()}
+    if levels and isinstance(result, list | tuple):
+        return [answered_values(item, levels=levels - 1) for item in result]
+    if levels and isinstance(result, dict):
+        return {k: answered_values(v, levels=levels - 1) for k, v in result.items()}
     return result
 
 

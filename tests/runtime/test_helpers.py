@@ -261,6 +261,15 @@ def test_value_that_is_no_json_is_shown_by_its_repr():
     assert run(gives).result(10).value == "<odd>"
 
 
+def test_value_that_contains_itself_is_shown_by_its_repr():
+    def gives():
+        cycle = []
+        cycle.append(cycle)
+        return cycle
+
+    assert isinstance(run(gives).result(10).value, str)
+
+
 def test_lone_surrogate_in_output_loses_no_event():
     result = run(lambda: log("a\ud800b")).result(10)
     assert result.view.logs[0].text == "a?b\n"
