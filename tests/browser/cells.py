@@ -77,3 +77,25 @@ article = kgnb.Graph(draft, name="article")
 """
 
 SHOW_VIEW = "print('view:', json.dumps(run.view.to_dict()))"
+
+RUN_ARTICLE = "run = kgnb.run(article, {})"
+
+SLOW_STREAM = """
+import asyncio
+import kgnb
+
+async def words():
+    for number in range(100):
+        await asyncio.sleep(0.05)
+        yield f"word{number} "
+
+class Say(kgnb.AsyncNode):
+    async def exec_async(self, _):
+        return await kgnb.stream(words())
+
+say = kgnb.Graph(Say(), name="say")
+"""
+
+RUN_SAY = "run = kgnb.run(say, {})"
+
+SHOW_TEXT = "print(run.view.streams[0].text)"
