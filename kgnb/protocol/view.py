@@ -431,6 +431,8 @@ def _failed(view: RunView, event: e.WorkflowFailed) -> None:
 
 
 def _cancelled(view: RunView, event: e.WorkflowCancelled) -> None:
+    if event.reason is not None:
+        view.error = e.Problem(code="conflict", message=event.reason)
     _ended(view, "cancelled", event.timestamp)
 
 

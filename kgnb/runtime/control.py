@@ -31,6 +31,8 @@ class Control:
         """Ends the run whatever its nodes make of it."""
         self.by: By | None = None
         """Who cancelled, where somebody did."""
+        self.reason: str | None = None
+        """Why, where nobody did."""
 
     @property
     def is_cancelled(self) -> bool:
@@ -66,7 +68,11 @@ class Control:
                 loop.call_soon_threadsafe(event.set)
 
     def cancel(
-        self, *, fatal: BaseException | None = None, by: By | None = None
+        self,
+        *,
+        fatal: BaseException | None = None,
+        by: By | None = None,
+        reason: str | None = None,
     ) -> bool:
         """Let nothing go on; False where that was so already."""
         with self._changed:
@@ -74,6 +80,7 @@ class Control:
                 return False
             self.fatal = fatal
             self.by = by
+            self.reason = reason
             self._set("cancelled")
             callbacks, self._on_cancel = self._on_cancel, []
         for callback in callbacks:

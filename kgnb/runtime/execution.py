@@ -225,9 +225,9 @@ class Execution:
         if self.control.resume():
             self.put(e.WorkflowResumed(run_id=self.id))
 
-    def cancel(self, by: e.By | None = None) -> None:
+    def cancel(self, by: e.By | None = None, *, reason: str | None = None) -> None:
         """End it; returns at once."""
-        self.control.cancel(by=by)
+        self.control.cancel(by=by, reason=reason)
 
     def answer(
         self, approval_id: str, value: Any, *, reason: str | None = None
@@ -361,13 +361,13 @@ class Execution:
                 self.put(e.Log(data=data, **self.place(visit)))
 
     def _put_end(self, error: BaseException | None) -> None:
-        by = self.control.by
+        by, reason = self.control.by, self.control.reason
         if error is None:
             result = self.observer.result
             data = None if result is NO_RESULT else result
             self.put(e.WorkflowCompleted(run_id=self.id, data=data))
         elif isinstance(error, asyncio.CancelledError):
-            self.put(e.WorkflowCancelled(run_id=self.id, by=by))
+            self.put(e.WorkflowCancelled(run_id=self.id, by=by, reason=reason))
         else:
             shown = problem(error, self.observer.failed_node)
             self.put(e.WorkflowFailed(run_id=self.id, error=shown))

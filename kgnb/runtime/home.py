@@ -193,7 +193,7 @@ class Home:
         """
         left = self.unfinished()
         for execution in left:
-            execution.cancel()
+            execution.cancel(reason="its Python process was restarted or ended")
         waiting = [execution.done for execution in left]
         if waiting:
             concurrent.futures.wait(waiting, EXIT_WAIT)

@@ -417,6 +417,7 @@ function failed(view, event) {
 
 /** @param {wire.RunView} view @param {wire.WorkflowCancelled} event */
 function cancelled(view, event) {
+  if (event.reason) view.error = { code: "conflict", message: event.reason };
   ended(view, "cancelled", event.timestamp);
 }
 

@@ -201,9 +201,10 @@ export class Outcomes {
 
 /** @param {wire.RunView} view @param {HTMLElement} element */
 export function showError(view, element) {
-  const { error } = view;
+  const { error, status } = view;
   element.hidden = !error;
   if (!error) return;
   const where = error.node_id ? ` in ${labelOf(view, error.node_id)}` : "";
-  setText(element, `${error.code}${where}: ${error.message}`);
+  const said = `${error.code}${where}: ${error.message}`;
+  setText(element, status === "cancelled" ? `Cancelled: ${error.message}` : said);
 }
