@@ -126,10 +126,10 @@ def test_prints_and_the_record_stay_in_the_cell_that_started_the_run(cell, kerne
 
 
 def test_live_display_names_its_run_in_the_metadata(cell):
-    shown = cell("run = kgnb.run(Prints()); print(run.id); run.result()")
+    shown = cell("run = kgnb.run(Prints()); run.result(); print(run.id)")
     (display,) = shown.displays
     metadata = display["metadata"][MIME]
-    assert metadata["run_id"] == shown.text.split("\n")[0]
+    assert metadata["run_id"] == shown.text.splitlines()[-1]
     assert metadata["log"] == "kernel"
     assert display["data"][MIME]["final"] is False
     (update,) = shown.updates
@@ -150,8 +150,8 @@ def test_two_ci_runs_leave_the_same_data(cell):
 
 
 def test_headless_front_end_is_static(cell):
-    code = "run = kgnb.run(Prints()); print(run.display_mode); run.result()"
-    assert cell(code, allow_stdin=False).text.startswith("static")
+    code = "run = kgnb.run(Prints()); run.result(); print(run.display_mode)"
+    assert cell(code, allow_stdin=False).text.endswith("static\n")
 
 
 def test_control_channel_answers_beside_a_busy_cell(cell, kernel):
