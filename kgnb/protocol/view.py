@@ -88,7 +88,7 @@ class StreamView(msgspec.Struct, kw_only=True):
     node_id: str
     task_id: str | None
     attempt: int | None
-    kind: str
+    kind: e.TokenKind
     text: str = ""
     length: int = 0
     final: bool = False

@@ -156,7 +156,7 @@ function started(view, event) {
 
 /**
  * A graph with every field in its place, from what came over the wire.
- * @param {NonNullable<wire.WorkflowStarted["graph"]>} graph
+ * @param {Partial<wire.GraphSpec>} graph
  * @returns {wire.GraphSpec}
  */
 export function graphSpec(graph) {

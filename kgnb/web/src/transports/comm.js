@@ -13,6 +13,13 @@ export const KERNEL_BUSY =
   "delivered when the cell ends. Or interrupt the cell, or enable the kgnb server " +
   "extension.";
 
+/** Shown when a comm stays unheard before the run could be read. */
+export const KERNEL_DEAF =
+  "The kernel is busy and cannot hear this panel over the widget channel: the run " +
+  "shows here when the cell ends, and no click reaches it before. To answer while a " +
+  "cell waits, enable the kgnb server extension; without it, start the run in one " +
+  "cell and take its result in a later one, after the click.";
+
 const TARGET = "kgnb";
 
 /**
