@@ -49,3 +49,15 @@ def test_kernel_without_stdin_is_static(in_kernel, allow_stdin, mode):
 def test_unknown_mode_is_refused():
     with pytest.raises(InvalidValue, match="expected 'live', 'static' or 'ci'"):
         process.choose_mode("loud", {})
+
+
+def test_transports_are_all_but_for_the_variable():
+    assert process.allowed_transports({}) == ("websocket", "control", "comm")
+    told = {"KGNB_TRANSPORTS": "comm, websocket"}
+    assert process.allowed_transports(told) == ("websocket", "comm")
+
+
+@pytest.mark.parametrize("told", ["carrier pigeon", "comm,", ","])
+def test_transports_that_there_are_not_are_refused(told):
+    with pytest.raises(InvalidValue, match="websocket, control, comm"):
+        process.allowed_transports({"KGNB_TRANSPORTS": told})

@@ -23,7 +23,6 @@ def poll(control, *frames, client="c1", **more):
 
 def test_control_view_watches_and_answers(control, eventually):
     handle = run(question)
-    assert poll(control)["status"] == "ok"
     got = []
 
     def polled(*frames):
