@@ -14,6 +14,7 @@ from kgnb.panel.static import record_html, record_svg, record_text
 from kgnb.panel.text import label
 from kgnb.protocol.record import answered_by, static_record
 from kgnb.protocol.view import RunView
+from kgnb.runtime.process import allowed_transports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,8 @@ Bundle = tuple[dict[str, Any], dict[str, Any]]
 """Data and metadata of an output, both keyed by MIME type."""
 
 TRANSPORTS = {
-    "server": ["websocket", "control", "comm"],
-    "kernel": ["control", "comm"],
+    "server": ("websocket", "control", "comm"),
+    "kernel": ("control", "comm"),
 }
 """Who keeps the log → ways to it, the best first."""
 
@@ -67,11 +68,12 @@ def live_payload(run: RunPort) -> dict[str, Any]:
 
 def live_metadata(run: RunPort) -> dict[str, Any]:
     """Where the live panel finds its run."""
+    allowed = allowed_transports()
     return {
         "run_id": run.id,
         "kernel_id": run.kernel_id,
         "log": run.log_host,
-        "transports": TRANSPORTS[run.log_host],
+        "transports": [w for w in TRANSPORTS[run.log_host] if w in allowed],
     }
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Mode = Literal["live", "static", "ci"]
 
 MODE = "KGNB_MODE"
+TRANSPORTS = "KGNB_TRANSPORTS"
+WAYS = ("websocket", "control", "comm")
+"""By which a panel in a notebook can reach its run, the best first."""
 _KERNEL_FILE = re.compile(r"kernel-(.+)\.json")
 
 
@@ -76,3 +79,21 @@ def choose_mode(asked: str | None, environ: Mapping[str, str] = os.environ) -> M
             return "static" if is_headless else "live"
     where = "mode" if asked else MODE
     raise InvalidValue(f"{where}={mode!r}: expected 'live', 'static' or 'ci'")
+
+
+def allowed_transports(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The ways that panels may take: all, or those that ``KGNB_TRANSPORTS`` lists.
+
+    A list with commas, such as ``websocket,comm``, rules the others out: where a
+    proxy swallows control messages, say, or to see how a panel does without.
+
+    Raises:
+        InvalidValue: It names none, or one that there is not.
+    """
+    told = environ.get(TRANSPORTS, "")
+    if not told:
+        return WAYS
+    names = {name.strip() for name in told.split(",")}
+    if not names <= set(WAYS):
+        raise InvalidValue(f"{TRANSPORTS}={told!r}: expected some of {', '.join(WAYS)}")
+    return tuple(way for way in WAYS if way in names)

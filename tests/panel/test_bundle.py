@@ -62,6 +62,11 @@ def test_live_bundle_of_kernel_log_has_no_socket_to_offer(begun_run):
     assert metadata["transports"] == ["control", "comm"]
 
 
+def test_live_bundle_leaves_out_what_the_environment_rules_out(begun_run, monkeypatch):
+    monkeypatch.setenv("KGNB_TRANSPORTS", "comm,websocket")
+    assert live_bundle(begun_run)[1][MIME]["transports"] == ["websocket", "comm"]
+
+
 def test_live_bundle_takes_the_widget_but_not_its_text(begun_run):
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Panel()"}
     data, _ = live_bundle(begun_run, view)
