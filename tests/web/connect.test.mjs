@@ -3,6 +3,7 @@ import { beforeEach, mock, test } from "node:test";
 
 import { CommandError, Connection } from "../../kgnb/web/src/connect.js";
 import { Route } from "../../kgnb/web/src/route.js";
+import { KERNEL_DEAF } from "../../kgnb/web/src/transports/comm.js";
 
 /** A transport in the hands of the test. */
 class Wire {
@@ -249,6 +250,25 @@ test("a route goes on to the next way where the run is not known", async () => {
   assert.equal(route.via, "control");
   assert.equal(other.sent[0].run_id, "r1");
   assert.equal(kinds.at(-1), "live");
+});
+
+test("a route over a comm that is not listened to says so until it is", async () => {
+  wire.name = "comm";
+  wire.patience = null;
+  const states = [];
+  const events = { onView: () => {}, onState: (state) => states.push(state) };
+  new Route("r1", [() => connection], events, life.signal);
+  await settle();
+  assert.equal(states.at(-1).kind, "connecting");
+  mock.timers.tick(2001);
+  assert.deepEqual(states.at(-1), { kind: "stale", via: "comm", reason: KERNEL_DEAF });
+  wire.hello();
+  wire.frame({ ...event(1), run_id: "another" });
+  assert.equal(states.at(-1).kind, "stale");
+  wire.frame({ type: "subscribed", topics: ["all"], run_id: "r1", id: "run:r1", seq: 0 });
+  wire.frame(event(1));
+  assert.equal(states.at(-1).kind, "live");
+  life.abort();
 });
 
 test("a route without any way says offline, and tries again", async () => {

@@ -3,10 +3,11 @@
  *
  * @import * as wire from "./wire.d.ts"
  * @import { Connection, ConnectionState } from "./connect.js"
- * @import { Refusal } from "./feed.js"
+ * @import { Refusal, Watcher } from "./feed.js"
  */
 
 import { CommandError } from "./connect.js";
+import { KERNEL_DEAF } from "./transports/comm.js";
 
 /** What to do where no way leads to the run. */
 export const NO_WAY =
@@ -15,6 +16,8 @@ export const NO_WAY =
   "Python with run.answer(approval_id, value), or enable the server extension and " +
   "reload.";
 
+/** Milliseconds after which a comm that says nothing of the run is told of. */
+const UNHEARD = 2000;
 const FIRST_RETRY = 2000;
 const MAX_RETRY = 30_000;
 
@@ -90,6 +93,24 @@ export class Route {
     this.connection = connection;
     const tried = new AbortController();
     const signal = AbortSignal.any([this.#signal, tried.signal]);
+    const { name: via, patience } = connection.transport;
+    let isDeaf = false;
+    const tell = () => {
+      const { state } = connection;
+      const isUp = state.kind === "live" || state.kind === "connecting";
+      const deaf = /** @type {const} */ ({ kind: "stale", via, reason: KERNEL_DEAF });
+      this.#setState(isDeaf && isUp ? deaf : state);
+    };
+    /** @param {boolean} value */
+    const hear = (value) => {
+      clearTimeout(unheard);
+      if (isDeaf === value) return;
+      isDeaf = value;
+      tell();
+    };
+    // A comm can be open, and even bring other runs' events, and not be listened to.
+    const unheard = patience === null ? setTimeout(() => hear(true), UNHEARD) : undefined;
+    signal.addEventListener("abort", () => clearTimeout(unheard));
     return new Promise((resolve) => {
       /** @param {Refusal | null} refusal */
       const leave = (refusal) => {
@@ -102,12 +123,16 @@ export class Route {
         if (state.kind === "closed" || state.kind === "offline") {
           leave({ code: "unavailable", message: state.reason });
         } else {
-          this.#setState(state);
+          tell();
         }
       }, signal);
-      this.#setState(connection.state);
-      const watcher = { onView: this.#events.onView, onRefused: leave };
-      connection.watch(this.#runId, watcher, signal);
+      tell();
+      /** @type {Watcher["onView"]} */
+      const onView = (view, event) => {
+        hear(false);
+        this.#events.onView(view, event);
+      };
+      connection.watch(this.#runId, { onView, onRefused: leave }, signal);
     });
   }
 

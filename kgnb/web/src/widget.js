@@ -12,7 +12,7 @@ export { mountRunPage } from "./page.js";
 export { serverConnection } from "./pool.js";
 export { recordMetadata, recordView, staticRecord } from "./record.js";
 export { emptyView, reduce } from "./reduce.js";
-export { KERNEL_BUSY } from "./transports/comm.js";
+export { KERNEL_BUSY, KERNEL_DEAF } from "./transports/comm.js";
 
 /**
  * @param {{model: WidgetModel, el: HTMLElement}} context

@@ -7,6 +7,9 @@
 
 import { randomId } from "../ids.js";
 
+/** Milliseconds after which a click that is not confirmed is told of. */
+export const UNCONFIRMED = 2000;
+
 /** Shown when a click over a comm is not confirmed in time. */
 export const KERNEL_BUSY =
   "The kernel is busy and cannot hear this click over the widget channel; it will be " +

@@ -9,7 +9,7 @@
  * @import { Context } from "./context.js"
  */
 
-import { KERNEL_BUSY } from "../transports/comm.js";
+import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
 import { answerForm } from "./answer-form.js";
 import { labelOf } from "./context.js";
 import { fold, h, icon, setText } from "./elements.js";
@@ -18,7 +18,6 @@ import { hidesSomething, visible } from "./visible.js";
 import { valueBox } from "./value.js";
 
 const ARMING = 500;
-const UNCONFIRMED = 2000;
 
 export class Approvals {
   /** @type {Map<string, Card>} */

@@ -8,6 +8,7 @@
 
 import { ENDED } from "../reduce.js";
 import { NO_WAY } from "../route.js";
+import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
 import { Chip, h, headingOf, icon, setText } from "./elements.js";
 import { duration, moment } from "./format.js";
 
@@ -100,11 +101,16 @@ export class Header {
     this.#isCancelling = true;
     this.#cancel.disabled = true;
     this.#say("Cancelling…");
+    const late = setTimeout(() => {
+      if (this.#context.via() === "comm") this.#say(KERNEL_BUSY);
+    }, UNCONFIRMED);
     try {
       await this.#context.command({ type: "cancel", run_id });
     } catch (error) {
       this.#isCancelling = false;
       this.#say(`Not cancelled: ${/** @type {Error} */ (error).message}`);
+    } finally {
+      clearTimeout(late);
     }
   }
 
