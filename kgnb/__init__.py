@@ -9,6 +9,7 @@ to the runtime, which does not know it.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,7 @@ def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
 
 
+@cache  # once: another display would not know the outputs of runs that have begun
 def _hand_the_panel_to_the_runtime() -> None:
     from kgnb.panel.display import RunDisplay  # noqa: PLC0415  # lazy by design
     from kgnb.runtime import hooks  # noqa: PLC0415  # lazy by design

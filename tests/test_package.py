@@ -31,6 +31,13 @@ def test_public_name_is_there(name):
     assert getattr(kgnb, name) is getattr(kgnb, name)
 
 
+def test_panel_is_handed_to_the_runtime_once():
+    # Another display would not know the output of a run whose node is the first to
+    # say kgnb.ask.
+    code = "import kgnb; from kgnb.runtime import hooks; kgnb.run; one = hooks.display()"
+    assert fresh(f"{code}; kgnb.ask; print(hooks.display() is one)") == "True"
+
+
 def test_public_names_are_those_of_the_readme():
     # The list is a contract: a change here is a change for every user.
     assert sorted(kgnb.__all__) == [

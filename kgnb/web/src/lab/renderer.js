@@ -145,7 +145,7 @@ function writeRecord(model, bundle, metadata, view, drawn) {
   model.setData({
     data: {
       [MIME]: kept,
-      "text/html": staticHtml(record, told, drawn.ownerDocument),
+      "text/html": staticHtml(record, drawn.ownerDocument),
       "text/plain": `${record.workflow}: ${record.status}`,
     },
     metadata: { ...model.metadata, [MIME]: told },
