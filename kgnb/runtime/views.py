@@ -11,6 +11,7 @@ by ``kgnb_reply {status, frames, closed?}``; a comm of target ``kgnb`` carries
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -191,11 +192,15 @@ class CommView:
     """One comm that a front end opened.
 
     ipykernel calls back in the main thread or in a subshell's; frames go out on the
-    link's thread, which the kernel's output socket allows.
+    link's thread, which the kernel's output socket allows. They go in the context of
+    the message that was heard last: ipykernel 7.4 hands a comm's messages to the
+    shell that it believes to have sent on it last, and of a thread of ours it believes
+    that it was the cell that began last, which may be the one that blocks.
     """
 
     def __init__(self, home: Home, comm: Any) -> None:
         self._comm = comm
+        self._heard = contextvars.copy_context()
         self._view = View(home, "comm", self._send)
         comm.on_msg(self._take)
         comm.on_close(lambda _message: self._view.close())
@@ -205,13 +210,14 @@ class CommView:
         self._take(message)
 
     def _take(self, message: Any) -> None:
+        self._heard = contextvars.copy_context()
         data = message.get("content", {}).get("data")
         self._view.take_in(data.get("frames") if isinstance(data, dict) else None)
 
     def _send(self) -> None:
         told = self._view.take_out()
         if told["frames"] or "closed" in told:
-            self._comm.send(told)
+            self._heard.run(self._comm.send, told)
 
 
 _control = ControlViews(homes.current)

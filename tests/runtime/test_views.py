@@ -1,5 +1,6 @@
 """Views by the kernel's control channel and by comms, without a front end."""
 
+import contextvars
 import threading
 
 import pytest
@@ -110,6 +111,27 @@ def test_comm_view_watches_and_answers(eventually):
     assert {name for name, _ in comm.sent} == {"kgnb-link"}
     comm.closed({})
     assert home.current().views == 0
+
+
+def test_comm_view_sends_in_the_context_of_what_it_heard_last(eventually):
+    shell = contextvars.ContextVar("shell", default="the last cell's")
+    senders = []
+
+    class Noting(Comm):
+        def send(self, data):
+            senders.append(shell.get())
+            super().send(data)
+
+    comm = Noting()
+    view = CommView(home.current(), comm)
+    for name in ("first", "second"):
+        context = contextvars.copy_context()
+        context.run(shell.set, name)
+        frames = [{"type": "ping"}] if comm.sent else []
+        context.run(view.take, {"content": {"data": {"frames": frames}}})
+        eventually(lambda name=name: name in senders)
+    assert senders[-1] == "second"
+    comm.closed({})
 
 
 def test_register_in_a_kernel_happens_once(monkeypatch):

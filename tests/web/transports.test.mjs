@@ -145,6 +145,30 @@ test("a comm carries frames both ways", async () => {
   assert.ok(comm.isClosed);
 });
 
+test("a comm waits for the shell of its own where there may be one", async () => {
+  const sent = [];
+  let start;
+  const comm = { open: (data) => sent.push(data), close: () => {} };
+  comm.subshellStarted = new Promise((resolve) => (start = resolve));
+  const kernel = { supportsSubshells: true, createComm: () => comm };
+  const opening = commTransport(kernel).open(listener());
+  await settle();
+  assert.equal(sent.length, 0);
+  start();
+  await opening;
+  assert.equal(sent.length, 1);
+});
+
+test("a comm does without a shell of its own where none comes", async () => {
+  const sent = [];
+  const comm = { open: (data) => sent.push(data), subshellStarted: new Promise(() => {}) };
+  const kernel = { supportsSubshells: true, createComm: () => comm };
+  const opening = commTransport(kernel).open(listener());
+  mock.timers.tick(500);
+  await opening;
+  assert.equal(sent.length, 1);
+});
+
 test("a widget's comm passes over what is meant for its other views", async () => {
   const listeners = new Set();
   const sent = [];

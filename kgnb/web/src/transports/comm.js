@@ -23,6 +23,9 @@ export const KERNEL_DEAF =
   "cell waits, enable the kgnb server extension; without it, start the run in one " +
   "cell and take its result in a later one, after the click.";
 
+/** Milliseconds to wait for a comm's own shell, which not every application starts. */
+const SUBSHELL = 500;
+
 const TARGET = "kgnb";
 
 /**
@@ -39,6 +42,10 @@ export function commTransport(kernel) {
       const comm = kernel.createComm(TARGET);
       comm.onMsg = (message) => deliver(message?.content?.data, events);
       comm.onClose = () => events.onClose(1006, "the kernel closed the channel");
+      // JupyterLab gives a comm a shell beside the one that cells block, on ipykernel 7,
+      // but a moment later; what is sent before goes to the cells' shell, and 7.4 then
+      // sends all that follows there, too.
+      if (kernel.supportsSubshells) await atMost(SUBSHELL, comm.subshellStarted);
       comm.open({ frames: [] });
       return {
         send: (frame) => void comm.send({ frames: [frame] }),
@@ -78,6 +85,22 @@ export function modelTransport(model) {
       };
     },
   };
+}
+
+/**
+ * @param {number} milliseconds
+ * @param {Promise<unknown> | undefined} promise
+ * @returns {Promise<void>} when it is settled, either way, or the time is over
+ */
+function atMost(milliseconds, promise) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise?.then(done, done);
+  });
 }
 
 /** @param {any} data @param {ChannelEvents} events */

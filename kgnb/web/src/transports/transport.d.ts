@@ -43,7 +43,9 @@ export interface Kernel {
     send(data: object): unknown;
     close(): unknown;
     readonly isDisposed?: boolean;
+    readonly subshellStarted?: Promise<unknown>;
   };
+  readonly supportsSubshells?: boolean;
 }
 
 /** anywidget's model, as far as it is used here. */
