@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kgnb.runtime import shutdown
+
 REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
 
@@ -24,7 +26,10 @@ def test_python_block_runs_as_a_cell(source, monkeypatch):
     async def cell():
         await eval(code, names)  # top-level await makes it a coroutine
 
-    asyncio.run(cell())
+    try:
+        asyncio.run(cell())
+    finally:
+        shutdown()
     assert names["result"].status == "completed"
     assert [answer.value for answer in names["result"].approvals] == ["publish"]
 
