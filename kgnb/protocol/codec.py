@@ -29,7 +29,9 @@ class Limits(msgspec.Struct, frozen=True):
 _DEFAULT = Limits()
 _encoder = msgspec.json.Encoder()
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and content with no closing quote: whatever is not closed would
+# otherwise be tried again from each quote in it, in quadratic time.
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 

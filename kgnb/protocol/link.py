@@ -8,11 +8,14 @@ the kernel by its control channel or a comm.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from kgnb.protocol.ids import RunId
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+"""A number that JavaScript and every store can hold."""
 
 
 class LinkFrame(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -33,9 +36,9 @@ class LinkHello(LinkFrame, kw_only=True, omit_defaults=True, tag="hello"):
 class AppendFrame(LinkFrame, kw_only=True, omit_defaults=True, tag="append"):
     """Events of one run; ``n`` numbers the first, the rest follow on."""
 
-    run_id: RunId
-    epoch: int
-    n: int
+    run_id: Annotated[RunId, msgspec.Meta(pattern=r"^[0-9A-Za-z_.-]{1,128}$")]
+    epoch: Count
+    n: Count
     events: list[msgspec.Raw]
 
 

@@ -196,3 +196,23 @@ def test_link_frames_round_trip():
     assert codec.decode_server_frame(codec.encode(frame)) == frame
     with pytest.raises(BadFrame):
         codec.decode_kernel_frame(b'{"type":"welcome"}')
+
+
+def test_depth_scan_of_a_string_that_never_ends_takes_linear_time():
+    raw = b"[" * 65 + b'"' + rb"\"" * 300_000
+    started = time.perf_counter()
+    with pytest.raises(BadFrame):
+        codec.decode_command(raw)
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"epoch": 2**64}, {"epoch": 0}, {"n": 2**64}, {"n": 0}, {"run_id": 'r","x":"'}],
+    ids=str,
+)
+def test_append_that_no_log_could_hold_is_a_bad_frame(bad):
+    frame = {"type": "append", "run_id": "r1", "epoch": 1, "n": 1, "events": []}
+    codec.decode_kernel_frame(json.dumps(frame))
+    with pytest.raises(BadFrame):
+        codec.decode_kernel_frame(json.dumps(frame | bad))
