@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from typing import TYPE_CHECKING, ParamSpec
 
 from kgnb.broker import rows
+from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker, Statistics
 from kgnb.broker.effects import Close, Commit, Read, Send
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import Unavailable
+from kgnb.storage.base import Put, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +35,14 @@ TICK = 0.2
 """Seconds between two looks at deadlines."""
 CLOSE_TIMEOUT = 5.0
 GONE_TIMEOUT = 10.0
+PROBE_TIMEOUT = 5.0
+PROBE_INTERVAL = 1.0
 SERVICE_RESTART = 1012
 _BATCH = 256
 """Transactions of one group commit."""
 _CONGESTION_POLL = 0.02
+_PROBE = Transaction(puts=(Put("probe", b""),))
+"""A write that means nothing but that the log can be written."""
 
 
 class Attachment:
@@ -70,7 +75,7 @@ class BrokerDriver:
 
     Args:
         log: Not yet open; the driver opens and closes it.
-        clock: Seconds since the epoch.
+        clock: Seconds since the epoch; None: a clock that nobody can set.
         limits: What clients may use.
         server: Which host this is: ``jupyter``, ``kernel`` or ``asgi``.
     """
@@ -79,12 +84,12 @@ class BrokerDriver:
         self,
         log: Log,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         limits: BrokerLimits | None = None,
         server: str = "jupyter",
     ) -> None:
         self._log = log
-        self._clock = clock
+        self._clock = clock or steady_clock()
         self._limits = limits or BrokerLimits()
         self._server = server
         self._broker: Broker | None = None
@@ -93,9 +98,11 @@ class BrokerDriver:
         self._reads: deque[Read] = deque()
         self._has_commits = asyncio.Event()
         self._has_reads = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._under_way = 0
+        self._all_stored = asyncio.Event()
+        self._is_storing = False
         self._is_performing = False
+        self._probe: asyncio.Future[None] | None = None
+        self._next_probe = 0.0
         self._main: asyncio.Task[None] | None = None
         self.is_healthy = True
         """Whether the log took the last transaction it was given."""
@@ -123,7 +130,7 @@ class BrokerDriver:
             await self._log.aclose()
             raise
         self._broker = broker
-        self._idle.set()
+        self._all_stored.set()
         self._main = asyncio.create_task(self._run(), name="kgnb-broker")
 
     async def aclose(self) -> None:
@@ -135,7 +142,7 @@ class BrokerDriver:
         if not main.done():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await self.wait_idle()
+                    await self.wait_stored()
         broker.close_all(SERVICE_RESTART, "the server stops")
         self._perform()
         self._broker = None
@@ -224,11 +231,36 @@ class BrokerDriver:
         self._perform()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GONE_TIMEOUT):
-                await self.wait_idle()
+                await self.wait_stored()
 
-    async def wait_idle(self) -> None:
-        """Wait until nothing is queued for the log."""
-        await self._idle.wait()
+    async def wait_stored(self) -> None:
+        """Wait until nothing waits to be stored. Safe to cancel."""
+        await self._all_stored.wait()
+
+    async def probe(self) -> bool:
+        """Whether the log can be written now; tried at most once a second.
+
+        Answers within ``PROBE_TIMEOUT`` seconds: a disk that does not answer counts as
+        one that cannot be written. Safe to cancel.
+        """
+        if self._main is None or self._main.done():
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._probe is None or (self._probe.done() and now >= self._next_probe):
+            self._probe = self._begin_probe()
+            self._next_probe = now + PROBE_INTERVAL
+        done, _ = await asyncio.wait([self._probe], timeout=PROBE_TIMEOUT)
+        return bool(done) and self.is_healthy
+
+    def _begin_probe(self) -> asyncio.Future[None]:
+        tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(_outcome: Outcome | None, _now: float) -> None:
+            tried.set_result(None)
+
+        self._core.effects.commit(_PROBE, done)
+        self._perform()
+        return tried
 
     # What is known
 
@@ -278,7 +310,7 @@ class BrokerDriver:
             self._has_commits.set()
         if self._reads:
             self._has_reads.set()
-        self._note_idle()
+        self._note_stored()
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -314,11 +346,11 @@ class BrokerDriver:
                 logger.exception("a sink broke its promise never to raise")
         self._core.disconnect(conn_id, self._clock())
 
-    def _note_idle(self) -> None:
-        if self._commits or self._reads or self._under_way:
-            self._idle.clear()
+    def _note_stored(self) -> None:
+        if self._commits or self._is_storing:
+            self._all_stored.clear()
         else:
-            self._idle.set()
+            self._all_stored.set()
 
     async def _run(self) -> None:
         try:
@@ -341,9 +373,9 @@ class BrokerDriver:
             batch = [self._commits.popleft() for _ in range(size)]
             if not self._commits:
                 self._has_commits.clear()
-            self._under_way += 1
+            self._is_storing = True
             outcomes = await self._commit(batch)
-            self._under_way -= 1
+            self._is_storing = False
             now = self._clock()
             for commit, outcome in zip(batch, outcomes, strict=True):
                 self._call_back(commit.done, outcome, now)
@@ -373,14 +405,12 @@ class BrokerDriver:
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
                 continue
-            self._under_way += 1
             records: list[Record] | None
             try:
                 records = await self._log.read(read.stream, read.after, read.limit)
             except Unavailable as error:
                 logger.warning("the log cannot be read: %s", error)
                 records = None
-            self._under_way -= 1
             self._call_back(read.done, records, self._clock())
             self._perform()
 
@@ -399,7 +429,6 @@ class BrokerDriver:
             self._reads.append(read)
         if not self._reads:
             self._has_reads.clear()
-        self._note_idle()
         return None
 
     async def _tick_forever(self) -> None:

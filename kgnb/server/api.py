@@ -97,14 +97,14 @@ class Health(Api):
 
     @allow_unauthenticated  # a monitor has no credential
     async def get(self) -> None:
-        """How things are; 503 when the log cannot be written."""
+        """How things are; 503 when the log cannot be written, which is tried."""
         driver = self.host.driver
         body = {
             "status": "healthy",
             "connections": driver.statistics().connections if driver else 0,
             "max_connections": self.host.settings.max_connections,
         }
-        if driver is None or not driver.is_healthy:
+        if driver is None or not await driver.probe():
             self.set_status(503)
             body["status"] = "unhealthy"
         elif self.host.trouble is not None:

@@ -1,12 +1,14 @@
 import asyncio
 import json
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 
 from kgnb.broker import BrokerDriver, BrokerLimits, Identity, Outbox, Peer
 from kgnb.errors import Unavailable
+from kgnb.protocol.ids import timestamp
 from kgnb.storage import open_log
 from kgnb.storage.memory import MemoryLog
 
@@ -214,7 +216,7 @@ def test_driver_while_the_log_fails_takes_nothing_and_recovers(caplog):
             assert (await page.wait_for("error"))["code"] == "unavailable"
             assert not driver.is_healthy
             kernel.logs(3, 1)
-            await driver.wait_idle()
+            await driver.wait_stored()
             assert kernel.sink.closed[0] == 1013
             log.is_failing = False
             again = Kernel(driver)
@@ -227,6 +229,83 @@ def test_driver_while_the_log_fails_takes_nothing_and_recovers(caplog):
     assert [r.message for r in caplog.records] == [
         "the log cannot be written: disk full"
     ]
+
+
+def test_driver_whose_clock_is_set_forward_expires_nothing(monkeypatch):
+    async def main():
+        async with started(MemoryLog()) as driver:
+            kernel, page = Kernel(driver), RecordingSink()
+            await kernel.begin()
+            request = json.loads(json.dumps(REQUEST))
+            request["data"]["expires_at"] = timestamp(time.time() + 3600)
+            kernel.append(1, {"type": "workflow_started"}, request)
+            await kernel.sink.wait_for("appended")
+            jumped = time.time() + 7200
+            monkeypatch.setattr(time, "time", lambda: jumped)
+            client = driver.connect(ALICE, page)
+            client.receive('{"type":"answer","approval_id":"a1","value":"y"}')
+            await page.wait_for("ack")
+            assert driver.statistics().uptime < 60
+
+    run(main)
+
+
+def test_driver_probe_learns_of_a_full_disk_and_of_its_end(monkeypatch):
+    monkeypatch.setattr("kgnb.broker.driver.PROBE_INTERVAL", 0)
+
+    async def main():
+        log = FailingLog()
+        async with started(log) as driver:
+            for log.is_failing in (False, True, True, False):
+                assert await driver.probe() is not log.is_failing
+        assert not await driver.probe()
+
+    run(main)
+
+
+def test_driver_probe_asked_often_writes_once_in_a_while():
+    async def main():
+        log = FailingLog()
+        async with started(log) as driver:
+            assert await driver.probe()
+            log.is_failing = True
+            assert await driver.probe()
+
+    run(main)
+
+
+class HungLog(MemoryLog):
+    """A disk that does not answer any more."""
+
+    async def commit(self, batch):
+        await asyncio.Event().wait()
+
+
+def test_driver_probe_of_a_hung_disk_says_no(monkeypatch):
+    monkeypatch.setattr("kgnb.broker.driver.PROBE_TIMEOUT", 0.05)
+    monkeypatch.setattr("kgnb.broker.driver.CLOSE_TIMEOUT", 0.05)
+
+    async def main():
+        async with started(HungLog()) as driver:
+            assert await asyncio.gather(driver.probe(), driver.probe()) == [False] * 2
+
+    run(main)
+
+
+def test_driver_closes_at_once_beside_a_reader_that_is_behind():
+    async def main():
+        async with started(MemoryLog()) as driver:
+            kernel, page = Kernel(driver), RecordingSink()
+            await kernel.begin()
+            kernel.append(1, {"type": "workflow_started"})
+            await driver.wait_stored()
+            page.is_congested = True
+            driver.connect(ALICE, page).receive('{"type":"subscribe","run_id":"r1"}')
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1):
+                await driver.aclose()
+
+    run(main)
 
 
 class PickyLog(MemoryLog):
@@ -247,7 +326,7 @@ def test_driver_one_transaction_that_cannot_be_stored_spares_its_batch():
             bad.append(1, {"type": "workflow_started"}, run_id="bad")
             good.append(1, {"type": "workflow_started"}, run_id="good")
             await good.sink.wait_for("appended")
-            await driver.wait_idle()
+            await driver.wait_stored()
             assert bad.sink.closed[0] == 1013
 
     run(main)
@@ -261,7 +340,7 @@ def test_driver_replays_no_faster_than_a_congested_reader_takes(make_log):
             await kernel.begin()
             kernel.append(1, {"type": "workflow_started"})
             kernel.logs(2, 99)
-            await driver.wait_idle()
+            await driver.wait_stored()
             page.is_congested = True
             driver.connect(ALICE, page).receive('{"type":"subscribe","run_id":"r1"}')
             other = RecordingSink()
@@ -403,7 +482,7 @@ def test_driver_stores_a_burst_of_frames_in_few_commits(tmp_path):
             kernel.append(1, {"type": "workflow_started"})
             for n in range(2, 2002):
                 kernel.logs(n, 1)
-            await driver.wait_idle()
+            await driver.wait_stored()
             assert kernel.sink.frames[-1]["n"] == 2001
             assert log.commits < 20
 

@@ -59,6 +59,9 @@ class RecordingDriver:
     def unfinished_kernels(self):
         return set()
 
+    async def probe(self):
+        return self.is_healthy
+
     async def aclose(self):
         pass
 
