@@ -113,11 +113,21 @@ class Jupyter:
         extension: Whether the server extension is on.
         kernels: See ``make_home``.
         env: Added to the server's environment, and so to its kernels'.
+        no_side_panel: Whether the side panel is off, which else always connects.
     """
 
     base_url = "/user/ana/"
 
-    def __init__(self, root, *, app="lab", extension=True, kernels=None, env=None):
+    def __init__(
+        self,
+        root,
+        *,
+        app="lab",
+        extension=True,
+        kernels=None,
+        env=None,
+        no_side_panel=False,
+    ):
         self.root, self.app, self.extension = Path(root), app, extension
         self.token = secrets.token_hex(16)
         self.port = free_port()
@@ -125,6 +135,11 @@ class Jupyter:
         self.work = self.root / "work"
         self.work.mkdir()
         self.process = None
+        if no_side_panel:
+            folder = self.root / "config" / "labconfig"
+            folder.mkdir(parents=True)
+            told = {"disabledExtensions": {"kgnb:runs": True}}
+            (folder / "page_config.json").write_text(json.dumps(told))
 
     @property
     def url(self):
