@@ -58,3 +58,11 @@ test("a listed run that has ended closes its questions", () => {
   ledger.list([{ run_id: "r1", workflow: "w", status: "cancelled", started_at: null }]);
   assert.deepEqual(open(ledger), []);
 });
+
+test("a list tells an ended run's kernel, which no event tells", () => {
+  const ended = { type: "workflow_completed", run_id: "r1", workflow: "w" };
+  const ledger = ledgerOf(ended);
+  ledger.list([{ run_id: "r1", workflow: "w", status: "running", kernel_id: "k" }]);
+  assert.equal(ledger.runs.get("r1").kernel_id, "k");
+  assert.equal(ledger.runs.get("r1").status, "completed");
+});

@@ -16,10 +16,17 @@
  */
 
 /**
+ * @typedef {object} Sessions
+ * @property {() => Iterable<{path: string, kernel?: KernelModel | null}>} running
+ * @property {() => Promise<void>} refreshRunning
+ */
+
+/**
  * @typedef {object} Application
  * @property {any} shell
  * @property {{kernels: {running(): Iterable<KernelModel>,
- *   connectTo(options: {model: KernelModel}): Kernel & {isDisposed?: boolean}}}} serviceManager
+ *   connectTo(options: {model: KernelModel}): Kernel & {isDisposed?: boolean}},
+ *   sessions: Sessions}} serviceManager
  */
 
 /** @type {Application | null} */

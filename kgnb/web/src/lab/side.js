@@ -37,7 +37,7 @@ function addSidePanel(app, widget) {
   const baseUrl = pageBaseUrl();
   if (!baseUrl) return;
   const life = new AbortController();
-  const inbox = new Inbox(baseUrl, life.signal);
+  const inbox = new Inbox(baseUrl, life.signal, placesOf(app));
   widget.id = "kgnb-runs";
   widget.title.caption = "kgnb runs";
   widget.title.iconClass = "kgnb-tab-icon";
@@ -49,4 +49,16 @@ function addSidePanel(app, widget) {
   };
   widget.disposed.connect(() => life.abort());
   app.shell.add(widget, "left", { rank: RANK });
+}
+
+/** @param {Application} app @returns {import("../views/inbox.js").Places} */
+function placesOf(app) {
+  const sessions = app.serviceManager?.sessions;
+  return {
+    of: (kernelId) => {
+      const all = Array.from(sessions?.running?.() ?? []);
+      return all.find((session) => session.kernel?.id === kernelId)?.path ?? "";
+    },
+    refresh: async () => sessions?.refreshRunning?.(),
+  };
 }

@@ -185,7 +185,8 @@ export class Card {
     this.#say("Sending…", "");
     const late = setTimeout(() => {
       const isComm = this.#context.via() === "comm";
-      this.#say(isComm ? KERNEL_BUSY : "Not confirmed yet; still trying.", "late");
+      const text = isComm ? KERNEL_BUSY : "Not confirmed yet; still trying.";
+      this.#say(`${chosen(this.#approval, value)}${text}`, "late");
     }, UNCONFIRMED);
     const { approval_id, args_hash } = this.#approval;
     try {
@@ -213,6 +214,15 @@ export class Card {
     setText(this.#note, text);
     this.#note.dataset.kind = kind;
   }
+}
+
+/**
+ * Which button it was, where there were several: they all look alike while it is sent.
+ * @param {wire.ApprovalView} approval
+ * @param {wire.Json} value
+ */
+function chosen({ options }, value) {
+  return options?.length ? `You chose “${inline(value)}”. ` : "";
 }
 
 /** @param {{code?: string, message?: string, data?: any}} error */

@@ -12,6 +12,7 @@ import { Chip, h, section, setText } from "./elements.js";
 import { moment, shortMoment } from "./format.js";
 
 const POLL = 15_000;
+const POLL_SOON = 500;
 const MOST_RUNS = 40;
 
 /**
@@ -22,6 +23,16 @@ const MOST_RUNS = 40;
  * @property {string | null} started_at
  * @property {string | null} kernel_id
  */
+
+/**
+ * Which notebook a kernel is of, as far as the application knows.
+ * @typedef {object} Places
+ * @property {(kernelId: string) => string} of the notebook's path, or ""
+ * @property {() => Promise<unknown>} refresh learn of notebooks opened elsewhere
+ */
+
+/** @type {Places} */
+const NO_PLACES = { of: () => "", refresh: () => Promise.resolve() };
 
 /** @type {Record<string, wire.RunStatus>} */
 const STATUS_OF = {
@@ -51,7 +62,10 @@ export class Ledger {
   list(rows) {
     for (const row of rows) {
       const known = this.runs.get(row.run_id);
-      if (known && ENDED.has(known.status)) continue;
+      if (known && ENDED.has(known.status)) {
+        known.kernel_id ??= row.kernel_id;
+        continue;
+      }
       this.runs.set(row.run_id, row);
       if (ENDED.has(row.status)) this.#close(row.run_id);
     }
@@ -105,9 +119,10 @@ export class Inbox {
   #baseUrl;
   #connection;
   #signal;
-  /** @type {Map<string, Card>} */
+  #places;
+  /** @type {Map<string, {card: Card, place: HTMLElement}>} */
   #cards = new Map();
-  /** @type {Map<string, {element: HTMLElement, chip: Chip}>} */
+  /** @type {Map<string, {element: HTMLElement, chip: Chip, place: HTMLElement}>} */
   #rows = new Map();
   #asks = section("asks", "Waiting for you");
   #cardList = h("div", null);
@@ -118,10 +133,11 @@ export class Inbox {
   #live = h("div", { class: "kgnb-unseen", "aria-live": "polite" });
   #count = 0;
 
-  /** @param {string} baseUrl @param {AbortSignal} signal */
-  constructor(baseUrl, signal) {
+  /** @param {string} baseUrl @param {AbortSignal} signal @param {Places} [places] */
+  constructor(baseUrl, signal, places = NO_PLACES) {
     this.#baseUrl = baseUrl;
     this.#signal = signal;
+    this.#places = places;
     this.#connection = serverConnection(baseUrl);
     this.#asks.element.append(this.#cardList);
     this.#runs.element.append(this.#runList);
@@ -137,6 +153,8 @@ export class Inbox {
     this.#connection.onState(() => this.#onState(), signal);
     this.#connection.watchAll((event) => {
       this.#ledger.take(event);
+      // An event does not tell the run's kernel.
+      if (!this.#ledger.runs.get(event.run_id)?.kernel_id) this.#pollSoon();
       this.#mark();
     }, signal);
     // What panels of this page have read already is not sent again.
@@ -156,11 +174,21 @@ export class Inbox {
     setText(
       this.#note,
       state.kind === "offline" || state.kind === "closed"
-        ? `The kgnb server extension does not answer${reason}. Runs are shown in their cells only.`
+        ? `The kgnb server extension does not answer${reason}. Runs are shown and answered in their cells only.`
         : `Not connected${reason}; what is shown may be old.`,
     );
     if (state.kind === "live") this.#poll();
-    for (const card of this.#cards.values()) card.update();
+    for (const { card } of this.#cards.values()) card.update();
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #soon;
+
+  #pollSoon() {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      if (!this.#signal.aborted) this.#poll();
+    }, POLL_SOON);
   }
 
   async #poll() {
@@ -169,6 +197,8 @@ export class Inbox {
       if (!reply.ok) return;
       const { runs } = await reply.json();
       this.#ledger.list(runs ?? []);
+      const isLost = [...this.#ledger.open.values()].some((one) => !this.#place(one.run_id));
+      if (isLost) await this.#places.refresh();
       this.#mark();
       const { kind } = this.#connection.state;
       if (kind === "offline") await this.#connection.settled(this.#signal);
@@ -202,20 +232,32 @@ export class Inbox {
   }
 
   #drawCards() {
-    for (const [key, card] of this.#cards) {
+    for (const [key, { card }] of this.#cards) {
       if (this.#ledger.open.has(key)) continue;
       card.remove();
       this.#cards.delete(key);
     }
     for (const [key, { run_id, request }] of this.#ledger.open) {
-      if (this.#cards.has(key)) continue;
+      const known = this.#cards.get(key);
+      if (known) {
+        setText(known.place, this.#place(run_id));
+        continue;
+      }
       const workflow = this.#ledger.runs.get(run_id)?.workflow ?? request.workflow ?? "run";
       const label = `${workflow} › ${request.node_id}`;
       const card = new Card(asApproval(request), label, this.#context());
-      this.#cards.set(key, card);
+      const place = h("p", { class: "kgnb-card-place" }, this.#place(run_id));
+      card.element.append(place);
+      this.#cards.set(key, { card, place });
       this.#cardList.append(card.element);
       setText(this.#live, `${label} asks: ${request.data.message}`);
     }
+  }
+
+  /** @param {string} runId @returns {string} its notebook, which tells equal questions apart */
+  #place(runId) {
+    const kernelId = this.#ledger.runs.get(runId)?.kernel_id;
+    return kernelId ? this.#places.of(kernelId) : "";
   }
 
   /** @returns {Context} */
@@ -246,6 +288,7 @@ export class Inbox {
       const row = this.#rows.get(run.run_id) ?? this.#newRow(run);
       const isRunning = run.status === "running" || run.status === "waiting";
       row.chip.update(isRunning ? (waiting.has(run.run_id) ? "waiting" : "running") : run.status);
+      setText(row.place, this.#place(run.run_id));
       if (this.#runList.children[index] !== row.element) {
         this.#runList.insertBefore(row.element, this.#runList.children[index] ?? null);
       }
@@ -261,15 +304,18 @@ export class Inbox {
       { class: "kgnb-run-name", href, target: "_blank", rel: "noopener" },
       run.workflow,
     );
+    const place = h("span", { class: "kgnb-run-place" });
     const when = h(
       "div",
       { class: "kgnb-run-when", title: moment(run.started_at) },
       shortMoment(run.started_at),
+      " ",
+      place,
     );
     const what = h("div", { class: "kgnb-run-what" }, name, when);
     const line = h("div", { class: "kgnb-run-line" }, what, chip.element);
     const element = h("li", { class: "kgnb-run-row", "data-run": run.run_id }, line);
-    const row = { element, chip };
+    const row = { element, chip, place };
     this.#rows.set(run.run_id, row);
     return row;
   }
