@@ -81,12 +81,12 @@ class Approvals:
             return None
         return held.row
 
-    def open_at(self, run: Run, node_id: str) -> list[str]:
-        """Ids of the questions that one node of a run asks."""
+    def asked_at(self, run: Run, node_id: str) -> list[ApprovalRow]:
+        """The questions that one node of a run asks or has asked."""
         return [
-            key
-            for key in sorted(run.open_approvals)
-            if self._held[key].row.node_id == node_id
+            held.row
+            for held in self._held.values()
+            if held.row.run_id == run.id and held.row.node_id == node_id
         ]
 
     def _hold(self, row: ApprovalRow, revision: int) -> None:
@@ -145,8 +145,11 @@ class Approvals:
         """Write a question, which may have been asked before."""
         data = event.data
         known, revision = self._current(draft, data.approval_id)
+        votes: list[rows.Vote] = []
         if known is not None and known.state == "open":
-            if known.data.args_hash != data.args_hash:
+            if known.data.args_hash == data.args_hash:
+                votes = known.votes
+            else:
                 resolved = decisions.cancelled(known, "superseded", event.timestamp)
                 draft.add(decisions.resolved_event(known, resolved, event.timestamp))
         elif (
@@ -170,6 +173,7 @@ class Approvals:
             data=data,
             opened_at=event.timestamp or ids.timestamp(now),
             deadline=decisions.deadline_of(event, now),
+            votes=votes,
         )
         draft.stage(row, revision)
         draft.add(event)
@@ -227,15 +231,11 @@ class Approvals:
         row = held.row
         if not conn.peer.may("answer"):
             raise Forbidden(f"the role {conn.peer.role!r} may not answer approvals")
-        sent = decisions.fingerprint(conn.peer, command)
-        if row.state != "open":
-            if sent is not None and sent == row.command:
-                _acknowledge(conn, command, row)
-                return None
-            raise decisions.late_error(row)
-        if sent is not None and any(vote.command == sent for vote in row.votes):
+        if decisions.has_counted(row, conn.peer, command):
             _acknowledge(conn, command, row)
             return None
+        if row.state != "open":
+            raise decisions.late_error(row)
         if command.args_hash not in (None, row.data.args_hash):
             raise Conflict(
                 f"approval {row.data.message!r}: it asks something else by now than "

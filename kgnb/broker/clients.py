@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kgnb.broker.connections import Channel
+from kgnb.broker.decisions import has_counted
 from kgnb.broker.limits import RATE_LIMIT_MESSAGE, RateLimiter
 from kgnb.broker.subscriptions import check_name
 from kgnb.broker.values import unwrap
@@ -13,12 +14,12 @@ from kgnb.errors import (
     Forbidden,
     InvalidValue,
     KgnbError,
+    NoSuchApproval,
     NoSuchRun,
     NoSuchWorkflow,
     RateLimited,
 )
 from kgnb.protocol import codec, commands, replies
-from kgnb.protocol.ids import ApprovalId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.orders import Orders
     from kgnb.broker.peer import Role
+    from kgnb.broker.rows import ApprovalRow
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
     from kgnb.broker.subscriptions import Subscriptions
@@ -173,27 +175,37 @@ class Clients:
         self, conn: Connection, command: commands.NodeInput, now: float
     ) -> None:
         """An answer where the node asks, else an order to the kernel."""
-        key = command.approval_id
-        if key is None:
+        if command.approval_id is not None:
+            row = self._approvals.find(conn.peer, command.approval_id)
+            if row is None:
+                raise NoSuchApproval(f"no approval {command.approval_id!r}")
+        else:
             if command.run_id is None:
                 run = self._active_run(conn)
             else:
                 run = self._run(conn, command.run_id)
             _need(conn, "answer")
-            asked = self._approvals.open_at(run, command.node_id)
-            if len(asked) > 1:
-                raise Conflict(
-                    f"node {command.node_id!r} asks {len(asked)} questions: expected "
-                    f"an approval_id"
-                )
-            if not asked:
+            row = self._question(conn, command, run)
+            if row is None:
                 self._orders.forward(conn, command, run, now)
                 return
-            key = ApprovalId(asked[0])
-        row = self._approvals.find(conn.peer, key)
-        value = unwrap(row.data, command.data) if row is not None else command.data
-        answer = commands.AnswerApproval(approval_id=key, value=value, id=command.id)
-        self._approvals.answer(conn, answer, now)
+        self._approvals.answer(conn, _answer_to(row, command), now)
+
+    def _question(
+        self, conn: Connection, command: commands.NodeInput, run: Run
+    ) -> ApprovalRow | None:
+        """The only open question of a node, or what this very input answered."""
+        rows = self._approvals.asked_at(run, command.node_id)
+        for row in rows:
+            if has_counted(row, conn.peer, _answer_to(row, command)):
+                return row
+        asked = [row for row in rows if row.state == "open"]
+        if len(asked) > 1:
+            raise Conflict(
+                f"node {command.node_id!r} asks {len(asked)} questions: expected "
+                f"an approval_id"
+            )
+        return asked[0] if asked else None
 
     def _join(self, conn: Connection, command: commands.JoinGroup, _now: float) -> None:
         check_name(command.group, self._limits.max_name)
@@ -207,6 +219,15 @@ class Clients:
     ) -> None:
         conn.groups.discard(command.group)
         conn.reply(replies.LeftGroup(group=command.group, id=command.id))
+
+
+def _answer_to(
+    row: ApprovalRow, command: commands.NodeInput
+) -> commands.AnswerApproval:
+    value = unwrap(row.data, command.data)
+    return commands.AnswerApproval(
+        approval_id=row.approval_id, value=value, id=command.id
+    )
 
 
 def _need(conn: Connection, role: Role) -> None:

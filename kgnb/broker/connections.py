@@ -72,7 +72,9 @@ class Connection:
         ):
             return
         topic = str(message.__struct_config__.tag)
-        self.send(OutFrame(codec.encode(message), topic))
+        # With its run, so that no later text is merged to before what it says.
+        run_id = getattr(message, "run_id", None) or ""
+        self.send(OutFrame(codec.encode(message), topic, run_id=run_id))
 
     def refuse(
         self,

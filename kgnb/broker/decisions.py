@@ -172,6 +172,13 @@ def fingerprint(peer: Peer, command: AnswerApproval) -> str | None:
     return hashlib.sha256(encoded).hexdigest()[:32]
 
 
+def has_counted(row: ApprovalRow, peer: Peer, command: AnswerApproval) -> bool:
+    """Whether this very command, with its ``id``, has had its effect before."""
+    sent = fingerprint(peer, command)
+    counted = (row.command, *(vote.command for vote in row.votes))
+    return sent is not None and sent in counted
+
+
 def late_error(row: ApprovalRow) -> KgnbError:
     """Why an answer comes too late, with the decision as its data."""
     resolved = row.resolved

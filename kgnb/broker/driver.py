@@ -21,7 +21,7 @@ from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink
@@ -214,7 +214,7 @@ class BrokerDriver:
             self._perform()
 
     async def kernel_gone(
-        self, kernel_id: str, reason: str, *, pid: int | None = None
+        self, kernel_id: str, reason: str, *, processes: Collection[str] | None = None
     ) -> None:
         """The kernel's process is dead: its unfinished runs are lost.
 
@@ -224,10 +224,10 @@ class BrokerDriver:
         Args:
             kernel_id: Which.
             reason: Shown to people, for example ``"the kernel was restarted"``.
-            pid: Of the dead process, if known: guards against declaring its
-                successor gone, which may have said hello already.
+            processes: The dead ones, as their hellos named them: a successor may
+                have said hello already. None: all that were this kernel.
         """
-        self._core.kernels.gone(kernel_id, reason, self._clock(), pid=pid)
+        self._core.kernels.gone(kernel_id, reason, self._clock(), processes=processes)
         self._perform()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GONE_TIMEOUT):

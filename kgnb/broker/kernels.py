@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kgnb.broker import rows
@@ -19,7 +20,7 @@ from kgnb.protocol import link
 from kgnb.storage.base import Committed, Put, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from kgnb.broker.connections import Link
     from kgnb.broker.effects import Effects
@@ -141,10 +142,10 @@ class Kernels:
         kernel.row = row
         kernel.link = source
         self._add(kernel)
-        if kernel.is_stalled:
-            kernel.is_stalled = False
-            for run in self._runs_of_process(frame.process_id):
-                self.runs.declare(run, Declaration("back"), now)
+        kernel.is_stalled = False
+        for run in self._runs_of_process(frame.process_id):
+            # Moot but for those that were stalled, perhaps under an earlier server.
+            self.runs.declare(run, Declaration("back"), now)
 
         def done(outcome: Outcome | None, at: float) -> None:
             del at
@@ -182,7 +183,12 @@ class Kernels:
             kernel.silent_since = now
 
     def gone(
-        self, kernel_id: str, reason: str, now: float, *, pid: int | None = None
+        self,
+        kernel_id: str,
+        reason: str,
+        now: float,
+        *,
+        processes: Collection[str] | None = None,
     ) -> None:
         """The host knows that the kernel's process is dead.
 
@@ -190,38 +196,50 @@ class Kernels:
             kernel_id: Which.
             reason: Shown with the lost runs.
             now: Seconds.
-            pid: Of the dead process, where known: if another one has said hello
-                since, there is nothing left to do.
+            processes: The dead ones, where known; None: all that were this kernel.
         """
-        kernel = self._by_id.get(kernel_id)
-        if kernel is not None:
-            if pid is not None and kernel.row.pid not in (0, pid):
-                return
-            del self._by_id[kernel_id]
-            if kernel.link is not None:
-                kernel.link.close(1000, "the kernel is gone")
-            transaction = Transaction(puts=(Put(rows.KERNEL + kernel_id, None),))
+
+        def is_dead(process_id: str) -> bool:
+            return processes is None or process_id in processes
+
+        for kernel in list(self._by_process.values()):
+            if kernel.row.kernel_id == kernel_id and is_dead(kernel.row.process_id):
+                self._forget(kernel)
+        for run in self.runs_of(kernel_id):
+            if is_dead(run.row.process_id):
+                self.runs.declare(run, Declaration("lost", reason), now)
+
+    def _forget(self, kernel: Kernel) -> None:
+        row = kernel.row
+        del self._by_process[row.process_id]
+        if kernel.link is not None:
+            kernel.link.close(1000, "the kernel is gone")
+        if self._by_id.get(row.kernel_id) is kernel:
+            del self._by_id[row.kernel_id]
+            transaction = Transaction(puts=(Put(rows.KERNEL + row.kernel_id, None),))
             # If the log fails the row stays behind, and does no harm.
             self._effects.commit(transaction, lambda _outcome, _at: None)
-        for process_id, other in list(self._by_process.items()):
-            if other.row.kernel_id == kernel_id:
-                del self._by_process[process_id]
-        for run in self.runs_of(kernel_id):
-            self.runs.declare(run, Declaration("lost", reason), now)
 
     def tick(self, now: float) -> None:
-        """Declare the runs of kernels stalled that have been silent for long."""
-        for kernel in list(self._by_process.values()):
-            is_silent = kernel.link is None or not kernel.link.is_open
-            patience = self._limits.stall_after
-            if is_silent and not kernel.is_stalled:
-                if now - kernel.silent_since < patience:
-                    continue
-                kernel.is_stalled = True
-                for run in self._runs_of_process(kernel.row.process_id):
-                    self.runs.declare(run, Declaration("stalled"), now)
+        """Look for kernels that have been silent for long.
 
-    @property
-    def connected(self) -> int:
-        """Kernels whose link is open."""
-        return sum(k.link is not None and k.link.is_open for k in self._by_id.values())
+        Their runs are stalled; one that has no runs is forgotten, and welcome
+        again like any other.
+        """
+        silent = [k for k in self._by_process.values() if self._is_newly_silent(k, now)]
+        if not silent:
+            return
+        runs: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in self.runs.unfinished():
+            runs[run.row.process_id].append(run)
+        for kernel in silent:
+            kernel.is_stalled = True
+            for run in runs[kernel.row.process_id]:
+                self.runs.declare(run, Declaration("stalled"), now)
+            if not runs[kernel.row.process_id]:
+                self._forget(kernel)
+
+    def _is_newly_silent(self, kernel: Kernel, now: float) -> bool:
+        is_silent = kernel.link is None or not kernel.link.is_open
+        is_long = now - kernel.silent_since >= self._limits.stall_after
+        return is_silent and is_long and not kernel.is_stalled

@@ -25,7 +25,7 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_subscriptions: int = 128
     """Per connection; groups are counted alike."""
     max_name: int = 128
-    """Bytes of a topic's, group's or channel's name."""
+    """Bytes of a topic's or group's name, and of an approval's id."""
     max_channels: int = 256
     """Virtual connections over one kernel's link."""
     groups_open: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ class OutFrame(msgspec.Struct, frozen=True):
     seq: int = 0
     """0 for replies."""
     run_id: str = ""
+    """Of the run that it tells of, replies too."""
 
 
 class Sink(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from kgnb.broker import rows
 from kgnb.protocol import events
 from kgnb.protocol.ids import timestamp
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from kgnb.broker.rows import RunRow
     from kgnb.protocol.ids import RunId
     from kgnb.protocol.view import RunStatus
+    from kgnb.storage.base import Row
 
 
 class Frames(msgspec.Struct):
@@ -67,6 +69,12 @@ class Run:
         if self.row.status == "running" and self.open_approvals:
             return "waiting"
         return self.row.status
+
+    def refresh(self, stored: Row | None) -> None:
+        """Take over the row that the log has, or that it has none."""
+        self.revision = stored.revision if stored is not None else 0
+        if stored is not None:
+            self.row = rows.decode(stored.value, rows.RunRow)
 
     def expects(self, epoch: int) -> int:
         """The next ``n`` of the producer of ``epoch``."""

@@ -331,9 +331,8 @@ class Runs:
             case Conflict(key, row):
                 if key.startswith(rows.APPROVAL):
                     self.approvals.refresh(key, row)
-                elif row is not None:
-                    run.row = rows.decode(row.value, RunRow)
-                    run.revision = row.revision
+                else:
+                    run.refresh(row)
                 self._put_back(run, items)
             case Fenced(state):
                 run.n = state.n

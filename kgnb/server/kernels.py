@@ -14,11 +14,13 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_core.utils import ensure_async
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kgnb.broker.rows import RunRow
 
 logger = logging.getLogger("kgnb.server")
@@ -36,8 +38,10 @@ class Broker(Protocol):
     def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
         """The unfinished runs of one."""
 
-    async def kernel_gone(self, kernel_id: str, reason: str) -> None:
-        """Declare the unfinished runs of a kernel lost."""
+    async def kernel_gone(
+        self, kernel_id: str, reason: str, *, processes: Collection[str] | None
+    ) -> None:
+        """Declare the unfinished runs of a kernel's processes lost."""
 
 
 @dataclass
@@ -47,6 +51,11 @@ class _Seen:
     pid: int | None
     processes: set[str]
     """The processes, as their hellos named them, whose runs were seen under it."""
+
+
+class _Ended(NamedTuple):
+    reason: str
+    processes: set[str]
 
 
 class KernelWatcher:
@@ -96,38 +105,45 @@ class KernelWatcher:
         for forgotten in self._seen.keys() - kernels:
             del self._seen[forgotten]
         for kernel_id in kernels:
-            runs = self._broker.runs_of_kernel(kernel_id)
-            running = {row.process_id for row in runs}
-            reason = await self._verdict(kernel_id, running)
-            if reason is not None:
-                self._seen.pop(kernel_id, None)
-                await self._tell(kernel_id, reason)
+            try:
+                await self._look_at(kernel_id)
+            except Exception:
+                # The root of one kernel's look, which may ask a remote host: the
+                # others must be looked at all the same.
+                logger.exception("kernel %s cannot be looked at", kernel_id)
 
-    async def _tell(self, kernel_id: str, reason: str) -> None:
+    async def _look_at(self, kernel_id: str) -> None:
+        running = {row.process_id for row in self._broker.runs_of_kernel(kernel_id)}
+        ended = await self._verdict(kernel_id, running)
+        if ended is None:
+            return
+        self._seen.pop(kernel_id, None)
         # It is declared at once; only that it is stored may take longer, and
         # the other kernels need not wait for that.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._interval):
-                await self._broker.kernel_gone(kernel_id, reason)
+                await self._broker.kernel_gone(
+                    kernel_id, ended.reason, processes=ended.processes
+                )
 
-    async def _verdict(self, kernel_id: str, running: set[str]) -> str | None:
-        """Why the process that had the runs is gone, or None if it lives."""
+    async def _verdict(self, kernel_id: str, running: set[str]) -> _Ended | None:
+        """What ended of the processes that have runs, or None if they live."""
         if kernel_id not in self._manager:
-            if kernel_id in self._seen:
-                return "the kernel was shut down"
-            return "the kernel ended with its server"
+            was_here = kernel_id in self._seen
+            how = "was shut down" if was_here else "ended with its server"
+            return _Ended(f"the kernel {how}", running)
         kernel = self._manager.get_kernel(kernel_id)
         pid = _pid_of(kernel)
         seen = self._seen.setdefault(kernel_id, _Seen(pid, set()))
         if pid != seen.pid:
             if seen.processes & running:
-                return "the kernel was restarted"
+                return _Ended("the kernel was restarted", seen.processes)
             # The new process was quicker than this look: by its hello the broker
             # knows that the old one is dead, and these runs are its own.
             seen = self._seen[kernel_id] = _Seen(pid, set())
         seen.processes |= running
         if not await ensure_async(kernel.is_alive()):
-            return "the kernel died"
+            return _Ended("the kernel died", running)
         return None
 
 

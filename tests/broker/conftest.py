@@ -30,6 +30,7 @@ class Host:
             now,
         )
         self.frames = {}
+        self.out_frames = {}
         self.closed = {}
         self.is_held = False
         self.is_failing = False
@@ -41,6 +42,7 @@ class Host:
                 match effect:
                     case Send(conn, frame):
                         assert conn not in self.closed
+                        self.out_frames.setdefault(conn, []).append(frame)
                         self.frames.setdefault(conn, []).append(
                             json.loads(frame.payload)
                         )

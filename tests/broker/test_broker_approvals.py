@@ -347,6 +347,25 @@ def test_votes_the_needed_number_of_agreeing_people_decides(host, kernel):
     assert [v["user"] for v in last["data"]["votes"]] == ["u0", "u1", "u2"]
 
 
+def test_votes_are_kept_when_the_question_is_asked_again_alike(host, kernel):
+    alice = opened(host, kernel, need=2)
+    alice.ask(type="answer", approval_id="a1", value="yes")
+    kernel.append("r1", 3, kernel.request(host, need=2))
+    bob = host.client(Peer(identity=Identity(user="bob"), role="answer"))
+    ack = bob.ask(type="answer", approval_id="a1", value="yes")
+    assert ack["data"]["outcome"] == "answered"
+
+
+def test_vote_sent_again_after_the_decision_gets_its_acknowledgement(host, kernel):
+    alice = opened(host, kernel, need=2)
+    command = {"type": "answer", "approval_id": "a1", "value": "yes", "id": 1}
+    alice.ask(**command)
+    bob = host.client(Peer(identity=Identity(user="bob"), role="answer"))
+    bob.ask(**command)
+    again = alice.ask(**command)
+    assert (again["type"], again["data"]["outcome"]) == ("ack", "answered")
+
+
 def test_votes_of_the_shared_token_do_not_count(host, kernel):
     opened(host, kernel, need=2)
     shared = Peer(identity=Identity(user="token", kind="token"), role="answer")
@@ -368,6 +387,16 @@ def test_node_input_answers_the_only_question_of_its_node(host, kernel, data):
     alice = opened(host, kernel)
     reply = alice.ask(type="node_input", run_id="r1", node_id="A", data=data)
     assert reply["data"]["value"] == "yes"
+
+
+def test_node_input_sent_again_does_not_answer_the_next_question(host, kernel):
+    alice = opened(host, kernel)
+    command = {"type": "node_input", "run_id": "r1", "node_id": "A", "data": "no"}
+    first = alice.ask(**command, id=7)
+    kernel.append("r1", 3, kernel.request(host, "a2"))
+    assert alice.ask(**command, id=7) == first
+    assert host.broker.statistics(host.now).open_approvals == 1
+    assert alice.ask(**command, id=8)["data"]["approval_id"] == "a2"
 
 
 def test_node_input_with_two_questions_at_the_node_needs_an_id(host, kernel):

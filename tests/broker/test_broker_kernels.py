@@ -98,11 +98,13 @@ def test_kernel_gone_loses_its_runs_only(host):
 
 
 def test_kernel_gone_late_spares_its_successor(host):
-    host.kernel(pid=10).start("r1")
-    host.kernel("k1", "p2", pid=11).start("r2")
-    host.broker.kernels.gone("k1", "it died", host.now, pid=10)
+    host.kernel().start("r1")
+    successor = host.kernel("k1", "p2")
+    successor.start("r2")
+    host.broker.kernels.gone("k1", "it died", host.now, processes={"p1"})
     host.perform()
     assert types(host, "r2") == ["workflow_started"]
+    assert successor.closed is None
 
 
 def test_kernel_gone_while_the_log_fails_is_declared_later(host):
@@ -155,6 +157,34 @@ def test_link_present_but_quiet_stalls_nothing(host):
     host.kernel().start()
     host.tick(1000)
     assert types(host) == ["workflow_started"]
+
+
+def test_link_back_after_the_server_restarted_ends_a_stall_stored_before(
+    host, make_host
+):
+    kernel = host.kernel()
+    token = kernel.take()[0]["owner_token"]
+    kernel.start()
+    kernel.drop()
+    host.tick(11)
+    assert types(host)[-1] == "workflow_stalled"
+    again = make_host(tables=host.tables)
+    again.kernel(token=token)
+    assert types(host)[-1] == "workflow_resumed"
+
+
+def test_kernel_silent_for_long_without_a_run_is_forgotten(host):
+    for number in range(3):
+        host.kernel(f"k{number}", f"p{number}").drop()
+    lasting = host.kernel("k3", "p3")
+    lasting.start()
+    lasting.drop()
+    host.tick(11)
+    assert [key for key in host.tables.rows if key.startswith("kernel/")] == [
+        "kernel/k3"
+    ]
+    host.kernel("k0", "p0").start("r2")
+    assert types(host, "r2") == ["workflow_started"]
 
 
 def test_server_restart_stalls_runs_until_their_kernel_dials(host, make_host):

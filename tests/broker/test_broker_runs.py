@@ -218,3 +218,10 @@ def test_run_written_by_another_broker_is_not_written_over(host, kernel, make_ho
     kernel.log("r1", 2)
     assert kernel.take()[0]["code"] == "conflict"
     assert [e["type"] for e in host.events()] == ["workflow_started", "workflow_lost"]
+
+
+def test_run_whose_row_is_gone_from_the_log_is_written_anew(host, kernel):
+    kernel.start()
+    del host.tables.rows["run/r1"]
+    kernel.append("r1", 2, {"type": "workflow_completed", "data": None})
+    assert "run/r1" in host.tables.rows

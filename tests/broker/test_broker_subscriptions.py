@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from kgnb.broker import BrokerLimits, Identity, Peer
+from kgnb.broker import BrokerLimits, Identity, Outbox, Peer
 
 DOCUMENT = Peer(identity=Identity(user="d"), role="start", protocol="document")
 
@@ -265,3 +267,23 @@ def test_dropped_client_leaves_nothing_behind(host, kernel):
     assert not subscriptions._readers
     assert not subscriptions._broad
     assert not subscriptions._parked
+
+
+def test_text_is_never_merged_to_before_a_snapshot_without_it(host, kernel):
+    outbox = Outbox(high_water=0)
+
+    def token(n, text, index):
+        event = {"type": "token", "node_id": "A", "stream": "s", "index": index}
+        kernel.append("r1", n, {**event, "data": text})
+
+    kernel.start()
+    token(2, "ab", 0)
+    alice = host.client()
+    alice.send(type="subscribe", run_id="r1")
+    alice.send(type="subscribe", run_id="r1", since={"log_id": "log-1", "seq": 99})
+    token(3, "cd", 2)
+    for frame in host.out_frames[alice.conn]:
+        outbox.put(frame)
+    sent = [json.loads(outbox.pop()) for _ in range(len(outbox))]
+    assert [f["type"] for f in sent[-2:]] == ["snapshot", "token"]
+    assert sent[-1]["data"] == "cd"

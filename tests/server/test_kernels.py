@@ -39,7 +39,8 @@ class FakeBroker:
     def runs_of_kernel(self, kernel_id):
         return [row for row in self.runs if row.kernel_id == kernel_id]
 
-    async def kernel_gone(self, kernel_id, reason):
+    async def kernel_gone(self, kernel_id, reason, *, processes):
+        self.processes = processes
         self.gone.append((kernel_id, reason))
         self.runs = [row for row in self.runs if row.kernel_id != kernel_id]
 
@@ -96,6 +97,34 @@ async def test_runs_of_a_process_that_was_quicker_than_the_look_are_spared(
     manager["k1"].pid = 102
     await watcher.look()
     assert broker.gone == [("k1", "the kernel was restarted")]
+
+
+async def test_kernel_that_was_restarted_takes_no_run_of_its_successor_along(
+    watcher, manager, broker
+):
+    broker.start(process_id="old")
+    await watcher.look()
+    manager["k1"].pid = 101
+    broker.start(process_id="new")  # and the log has not yet stored the old one's end
+    await watcher.look()
+    assert broker.gone == [("k1", "the kernel was restarted")]
+    assert broker.processes == {"old"}
+
+
+async def test_kernel_that_cannot_be_asked_hides_no_other(
+    watcher, manager, broker, caplog
+):
+    class Broken(FakeKernel):
+        async def is_alive(self):
+            raise RuntimeError("no answer from its host")
+
+    manager["k0"], manager["k2"] = Broken(), Broken()
+    for kernel_id in ("k0", "k1", "k2"):
+        broker.start(kernel_id)
+    manager["k1"].lives = False
+    await watcher.look()
+    assert broker.gone == [("k1", "the kernel died")]
+    assert "no answer from its host" in caplog.text
 
 
 async def test_kernel_that_was_shut_down_is_told(watcher, manager, broker):
