@@ -34,7 +34,9 @@ def test_public_name_is_there(name):
 def test_panel_is_handed_to_the_runtime_once():
     # Another display would not know the output of a run whose node is the first to
     # say kgnb.ask.
-    code = "import kgnb; from kgnb.runtime import hooks; kgnb.run; one = hooks.display()"
+    code = (
+        "import kgnb; from kgnb.runtime import hooks; kgnb.run; one = hooks.display()"
+    )
     assert fresh(f"{code}; kgnb.ask; print(hooks.display() is one)") == "True"
 
 

@@ -98,7 +98,9 @@ def test_server_killed_in_mid_run_comes_back_with_all_that_was_seen(
     start_jupyter, open_notebook
 ):
     lab = start_jupyter()
-    notebook = open_notebook(lab, "killed.ipynb", cells.STREAM_THEN_ASK, cells.RUN_ARTICLE)
+    notebook = open_notebook(
+        lab, "killed.ipynb", cells.STREAM_THEN_ASK, cells.RUN_ARTICLE
+    )
     notebook.run(0)
     notebook.run(1)
     waiting(notebook, 1)

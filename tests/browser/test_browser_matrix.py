@@ -56,9 +56,7 @@ def test_click_reaches_every_kind_of_blocked_cell(jupyter, open_notebook, kernel
         notebook.run(run)
         notebook.wait_done(run)
         notebook.run(blocker)
-        until(
-            lambda blocker=blocker: notebook.is_busy(blocker), what="the cell to run"
-        )
+        until(lambda blocker=blocker: notebook.is_busy(blocker), what="the cell to run")
         answer(notebook, run, "publish")
         await_status(notebook, run, "completed")
         assert notebook.is_busy(blocker)

@@ -43,7 +43,11 @@ def test_reload_brings_the_panel_back_with_everything(
     lab, open_notebook, source, request
 ):
     notebook = open_notebook(
-        lab, f"reload-{request.node.callspec.id}.ipynb", cells.STREAM_THEN_ASK, source, cells.SHOW_VIEW
+        lab,
+        f"reload-{request.node.callspec.id}.ipynb",
+        cells.STREAM_THEN_ASK,
+        source,
+        cells.SHOW_VIEW,
     )
     notebook.run(0)
     notebook.run(1)
@@ -91,9 +95,7 @@ def test_view_of_the_page_deep_equals_the_kernels(lab, open_notebook):
 
 
 def test_side_panel_has_the_open_approval_after_a_reload(lab, open_notebook):
-    notebook = open_notebook(
-        lab, "side.ipynb", cells.STREAM_THEN_ASK, RUN_AND_BLOCK
-    )
+    notebook = open_notebook(lab, "side.ipynb", cells.STREAM_THEN_ASK, RUN_AND_BLOCK)
     notebook.run(0)
     notebook.run(1)
     notebook.panel(1).get_by_role("button", name="publish", exact=True).wait_for()
