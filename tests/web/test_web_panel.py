@@ -386,9 +386,7 @@ def test_error_is_told_with_its_node(harness, page):
         {"type": "workflow_failed", "error": problem},
     )
     harness.live()
-    expect(page.locator(".kgnb-error")).to_have_text(
-        "internal in Draft: ValueError: no"
-    )
+    expect(page.locator(".kgnb-error")).to_have_text("Draft: ValueError: no")
     expect(page.locator("[data-node-row=Draft]")).to_contain_text("attempt 3")
 
 

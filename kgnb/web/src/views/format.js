@@ -69,3 +69,14 @@ export function decidedBy(by) {
   if (!by.user) return by.via ? `from the ${by.via}` : "a person";
   return by.via ? `${by.user} (${by.via})` : by.user;
 }
+
+/**
+ * @param {import("../wire.d.ts").Problem} problem
+ * @param {string} [where] the node's name
+ * @returns {string} the code only where it says more than that a node raised
+ */
+export function told({ code, message }, where = "") {
+  const what = code === "internal" ? "" : code;
+  const head = [what, where].filter(Boolean).join(" in ");
+  return head ? `${head}: ${message}` : message;
+}

@@ -6,7 +6,7 @@
  */
 
 import { Chip, h, section, setText } from "./elements.js";
-import { duration } from "./format.js";
+import { duration, told } from "./format.js";
 
 /** Items shown under a batch; what runs and what failed comes first. */
 const MOST_ITEMS = 12;
@@ -92,7 +92,7 @@ class Row {
     setText(this.#leads, leads);
     const isOver = ["completed", "skipped", "cancelled"].includes(node.status);
     show(this.#message, node.message ?? (isOver ? "" : node.progress?.message) ?? "");
-    show(this.#error, node.error ? `${node.error.code}: ${node.error.message}` : "");
+    show(this.#error, node.error ? told(node.error) : "");
     this.#bar.update(node.progress);
     this.#updateItems(node.items);
   }

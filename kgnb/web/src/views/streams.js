@@ -10,6 +10,7 @@
 
 import { labelOf } from "./context.js";
 import { h, scrollable, section, setText } from "./elements.js";
+import { told } from "./format.js";
 import { block, blocks } from "./markdown.js";
 import { visitOf } from "../record.js";
 
@@ -204,7 +205,7 @@ export function showError(view, element) {
   const { error, status } = view;
   element.hidden = !error;
   if (!error) return;
-  const where = error.node_id ? ` in ${labelOf(view, error.node_id)}` : "";
-  const said = `${error.code}${where}: ${error.message}`;
-  setText(element, status === "cancelled" ? `Cancelled: ${error.message}` : said);
+  const where = error.node_id ? labelOf(view, error.node_id) : "";
+  const isCancelled = status === "cancelled";
+  setText(element, isCancelled ? `Cancelled: ${error.message}` : told(error, where));
 }
