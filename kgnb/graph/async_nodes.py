@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgnb.graph.attempts import exec_with_retries_async
-from kgnb.graph.nodes import BatchNode, Node, total_of
+from kgnb.graph.nodes import BatchNode, Node, most_at_once, total_of
 from kgnb.graph.steps import step_of
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ class AsyncParallelBatchNode(AsyncBatchNode):
 
     async def _exec_async(self, prep_res: Any) -> Any:
         items = [] if prep_res is None else list(prep_res)
-        places = asyncio.Semaphore(self.max_concurrency or max(1, len(items)))
+        most = most_at_once("max_concurrency", self.max_concurrency, max(1, len(items)))
+        places = asyncio.Semaphore(most)
         visit_step = step_of(self)
 
         async def exec_apart(numbered: tuple[int, Any]) -> Any:

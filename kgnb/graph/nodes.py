@@ -119,7 +119,7 @@ class ParallelBatchNode(BatchNode):
             partial(self._exec_apart, index, item, len(items))
             for index, item in enumerate(items)
         ]
-        most = MOST_THREADS if self.max_workers is None else self.max_workers
+        most = most_at_once("max_workers", self.max_workers, MOST_THREADS)
         return call_in_threads(calls, most)
 
     def _exec_apart(self, index: int, item: Any, total: int) -> Any:
@@ -140,6 +140,14 @@ def number_or_id(
         msg = f"{cls.__name__} got two ids: {first!r} and node_id={node_id!r}"
         raise TypeError(msg)
     return None, first
+
+
+def most_at_once(name: str, given: int | None, default: int) -> int:
+    """How many items may run together; with none at all they would be skipped."""
+    if given is not None and given < 1:
+        msg = f"{name}: expected at least 1, got {given}"
+        raise ValueError(msg)
+    return default if given is None else given
 
 
 def total_of(items: Any) -> int | None:

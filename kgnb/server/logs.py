@@ -18,9 +18,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgnb.errors import Unavailable
+from kgnb.storage.sqlite import path_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SCHEME = "sqlite://"
 _MOST = 32
@@ -48,7 +52,7 @@ def _lock(path: Path) -> sqlite3.Connection | None:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         connection.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             return None
@@ -65,10 +69,11 @@ def claim_url(url: str) -> Claim:
 
     Raises:
         Unavailable: It is a file that another server writes, or cannot be locked.
+        ValueError: It should be a file, and names none.
     """
     if not url.startswith(_SCHEME):
         return Claim(url)
-    path = Path(url.removeprefix(_SCHEME))
+    path = path_of(url)
     try:
         lock = _lock(_beside(path))
     except (OSError, sqlite3.Error) as error:

@@ -33,6 +33,8 @@ _LINGER_BYTES = 4 * 1024 * 1024
 _PINGS = 200
 _PING_WINDOW = 10.0
 """Seconds in which a peer may send that many pings."""
+_REASON = 123
+"""Bytes that a close frame has for its reason (RFC 6455 section 5.5)."""
 _MEM_LEVEL = 4
 """Of zlib: 134 KB a connection in place of 198 KB."""
 
@@ -91,7 +93,9 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         """Ours, if it was offered."""
         return access.negotiate(subprotocols)
 
-    def check_origin(self, origin: str | None = None) -> bool:
+    def check_origin(  # pyright: ignore[reportIncompatibleMethodOverride]  # the bases name it differently
+        self, origin: str | None = None
+    ) -> bool:
         """Whether a page of the Origin header may be here.
 
         Called by us for every connection and by tornado for some. A token does
@@ -217,14 +221,14 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
             self.log.exception("%s: a frame broke the broker", type(self).__name__)
             self.leave(*closecodes.INTERNAL)
 
-    def on_pong(self, _data: bytes) -> None:
+    def on_pong(self, data: bytes) -> None:  # noqa: ARG002  # tornado's signature
         """The peer lives."""
         if self._keepalive is not None:
             self._keepalive.heard()
 
-    def on_ping(self, _data: bytes) -> None:
+    def on_ping(self, data: bytes) -> None:
         """So does one that pings us, up to a point."""
-        self.on_pong(_data)
+        self.on_pong(data)
         if self._pings.hit(asyncio.get_running_loop().time()) is not None:
             self.leave(*closecodes.POLICY)
 
@@ -263,7 +267,8 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         """Close with a reason; nothing that comes later is read."""
         self._detach()
         sendable = code if closecodes.sendable(code) else closecodes.NORMAL.code
-        self.close(sendable, reason)
+        short = reason.encode()[:_REASON].decode(errors="ignore")
+        self.close(sendable, short)
 
     def on_close(self) -> None:
         """The socket is gone."""
@@ -293,7 +298,7 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
 async def _discard(stream: IOStream) -> None:
     """Read and forget, until the peer hangs up or has sent too much."""
     await stream.write(b"")  # done when all before it is
-    if not isinstance(stream, SSLIOStream):
+    if stream.socket is not None and not isinstance(stream, SSLIOStream):
         # TLS has no half-close that leaves the other direction readable.
         stream.socket.shutdown(socket.SHUT_WR)
     left = _LINGER_BYTES

@@ -187,7 +187,8 @@ def path_of(url: str) -> Path:
         ValueError: It names none.
     """
     head, found, tail = url.partition("sqlite://")
-    if head or not found or not Path(tail).is_absolute():
+    path = Path(tail)
+    if head or not found or not path.is_absolute() or not path.name:
         msg = f"log url: expected sqlite:///absolute/path.db, got {url!r}"
         raise ValueError(msg)
-    return Path(tail)
+    return path

@@ -188,6 +188,16 @@ def test_async_parallel_retries_are_right_for_forty_failing_items():
     assert all(seen == [0, 1, 2] for seen in tries.values())
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_async_parallel_without_room_for_an_item_refuses(most):
+    class Two(AsyncParallelBatchNode):
+        async def prep_async(self, shared):
+            return [1, 2]
+
+    with pytest.raises(ValueError, match="max_concurrency: expected at least 1"):
+        asyncio.run(Two(max_concurrency=most).run_async({}))
+
+
 def test_async_parallel_max_concurrency_is_the_most_at_a_time():
     state = {"now": 0, "most": 0}
 

@@ -205,6 +205,16 @@ def test_parallel_max_workers_is_the_most_at_a_time():
     assert 1 <= state["most"] <= 2
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_parallel_without_room_for_an_item_refuses_and_skips_none(most):
+    class Two(ParallelBatchNode):
+        def prep(self, shared):
+            return [1, 2]
+
+    with pytest.raises(ValueError, match="max_workers: expected at least 1"):
+        Two(max_workers=most).run({})
+
+
 def test_parallel_failing_item_lets_the_others_end_and_the_first_is_raised():
     done = []
 

@@ -78,3 +78,18 @@ def test_lock_file_is_the_owners_only(tmp_path):
     lock = tmp_path / "kgnb" / "log.sqlite.lock"
     assert stat.S_IMODE(lock.stat().st_mode) == 0o600
     claim.release()
+
+
+@pytest.mark.parametrize("url", ["sqlite://log.db", "sqlite:///"])
+def test_configured_url_that_names_no_file_touches_nothing(tmp_path, monkeypatch, url):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="log url"):
+        logs.claim_url(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_file_that_is_no_database_is_left_closed(tmp_path):
+    (tmp_path / "log.sqlite.lock").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(Unavailable, match="cannot be locked"):
+        logs.claim_in(tmp_path)
+    (tmp_path / "log.sqlite.lock").unlink()

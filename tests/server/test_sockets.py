@@ -230,6 +230,14 @@ async def test_close_waits_for_what_is_queued(raw, driver):
     assert await client.closing() == (4003, "Forbidden")
 
 
+async def test_close_with_a_long_reason_of_any_letters_says_what_fits(site, driver):
+    async with site.connect() as socket:
+        await until(lambda: driver.clients)
+        driver.clients[0].sink.close_nowait(1008, "\N{BLACK STAR}" * 100)
+        await socket.wait_closed()
+    assert (socket.close_code, socket.close_reason) == (1008, "\N{BLACK STAR}" * 41)
+
+
 # ---- what the broker learns of a client
 
 
