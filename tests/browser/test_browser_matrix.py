@@ -82,3 +82,24 @@ def test_reload_beside_a_blocked_cell(jupyter, open_notebook, kernel):
     answer(notebook, 1, "publish")
     await_status(notebook, 1, "completed")
     assert [error for error in notebook.errors if error != UPSTREAM] == []
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_stop_button_ends_the_run_that_a_cell_waits_for(jupyter, open_notebook, kernel):
+    notebook = open_notebook(
+        jupyter,
+        f"stop-{kernel}.ipynb",
+        cells.GATE,
+        cells.BLOCKED_IN_RESULT,
+        cells.AWAITING,
+        kernel=kernel,
+    )
+    notebook.run(0)
+    for index in (1, 2):
+        notebook.run(index)
+        button = notebook.panel(index).get_by_role("button", name="publish", exact=True)
+        button.wait_for()
+        notebook.execute("notebook:interrupt-kernel")
+        await_status(notebook, index, "cancelled")
+        notebook.wait_done(index, timeout=5)
+        assert "KeyboardInterrupt" in notebook.output(index)
