@@ -32,6 +32,10 @@ def test_mypy_finds_nothing():
     tool("mypy")
 
 
+def test_pyright_finds_nothing():
+    tool("pyright", "--pythonpath", sys.executable)
+
+
 def test_imports_point_inward():
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports"],

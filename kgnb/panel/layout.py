@@ -88,7 +88,7 @@ def _graphviz(source: str) -> dict[str, Any] | None:
     with _LOCK:
         graph = pygraphviz.AGraph(string=source)
         try:
-            answer = graph.draw(format="json0", prog="dot")
+            answer: Any = graph.draw(format="json0", prog="dot")
         except (ValueError, OSError):
             return None
         finally:

@@ -35,18 +35,22 @@ class RunPort(Protocol):
     @property
     def id(self) -> str:
         """The run's id."""
+        ...
 
     @property
     def workflow(self) -> str:
         """The name shown."""
+        ...
 
     @property
     def graph(self) -> GraphSpec:
         """The graph as drawn, known before the first event."""
+        ...
 
     @property
     def view(self) -> RunView:
         """The fold of the run's events so far; only read."""
+        ...
 
     @property
     def panel(self) -> PanelChoice:
@@ -55,14 +59,17 @@ class RunPort(Protocol):
     @property
     def display_mode(self) -> DisplayMode:
         """Who watches."""
+        ...
 
     @property
     def sign(self) -> bool:
         """Whether the HTML names the run, its times and who answered."""
+        ...
 
     @property
     def log_host(self) -> Literal["server", "kernel"]:
         """Who keeps the run's log."""
+        ...
 
     @property
     def kernel_id(self) -> str | None:
@@ -74,6 +81,7 @@ class RunPort(Protocol):
         It is called on the reader's thread and must only note the fact. The
         value returned takes the listener away again.
         """
+        ...
 
     def open_channel(
         self, *, via: str, receive: Callable[[list[Frame]], None]
@@ -82,3 +90,4 @@ class RunPort(Protocol):
 
         ``receive`` gets the frames that came together; it must only enqueue.
         """
+        ...

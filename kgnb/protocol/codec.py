@@ -225,7 +225,7 @@ def to_builtins(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """What a subclass of a plain type is, such as the text of a stream."""
-    kinds: tuple[type[Any], ...] = (str, int, float, dict, list, tuple)
+    kinds: tuple[Any, ...] = (str, int, float, dict, list, tuple)
     for kind in kinds:
         if isinstance(value, kind):
             return kind(value)

@@ -7,6 +7,7 @@ code runs. Outside a run all but ``ask`` pass through silently, so that
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import msgspec
@@ -17,7 +18,6 @@ from kgnb.runtime.streaming import Stream, Unshown
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncIterable,
         AsyncIterator,
         Iterable,
         Iterator,
@@ -131,8 +131,8 @@ def track(
     context = current_context.get()
     if context is not None:
         return context.track(iterable, total=total)
-    if hasattr(iterable, "__aiter__"):
-        return iterable.__aiter__()
+    if isinstance(iterable, AsyncIterable):
+        return aiter(iterable)
     return iter(iterable)
 
 

@@ -42,6 +42,7 @@ class Exports(Protocol):
 
     def html(self, view: RunView) -> str:
         """The record as a page that stands for itself."""
+        ...
 
 
 class _Nothing:

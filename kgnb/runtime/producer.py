@@ -41,6 +41,7 @@ class Outlet(Protocol):
     @property
     def has_room(self) -> bool:
         """Whether more may be sent now; if not, ``Producer.room`` is called later."""
+        ...
 
     def append(self, payloads: list[bytes]) -> None:
         """Store events, in order, after all earlier ones."""

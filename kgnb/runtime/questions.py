@@ -56,6 +56,7 @@ class Asker(Protocol):
     @property
     def is_log_reachable(self) -> bool:
         """Whether the log takes events now."""
+        ...
 
     def put(self, event: e.AnyEvent) -> None:
         """Send an event at once."""
@@ -70,6 +71,7 @@ class Asker(Protocol):
         self, command: commands.AnyCommand
     ) -> concurrent.futures.Future[Any]:
         """Send a script's command. On the link's thread."""
+        ...
 
     def attend(self, asked: Asked) -> None:
         """Look after a question that blocks a thread, every half second."""

@@ -33,6 +33,7 @@ class Shown(Protocol):
 
     def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
         """Block until a coroutine is done, which runs on the run's loop."""
+        ...
 
 
 class Unshown:
@@ -123,7 +124,7 @@ class Stream:
         finally:
             self._shown.end()
             close = getattr(source, "aclose", None)
-            if callable(close):
+            if close is not None:
                 # Cancelled in the middle, a generator would be closed by the garbage
                 # collector, who knows when; its connection is wanted back now.
                 with contextlib.suppress(RuntimeError):

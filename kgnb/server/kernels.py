@@ -34,9 +34,11 @@ class Broker(Protocol):
 
     def unfinished_kernels(self) -> set[str]:
         """Ids of the kernels that have unfinished runs."""
+        ...
 
     def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
         """The unfinished runs of one."""
+        ...
 
     async def kernel_gone(
         self, kernel_id: str, reason: str, *, processes: Collection[str] | None

@@ -25,6 +25,7 @@ class Wire(Protocol):
     @property
     def is_writing(self) -> bool:
         """Whether bytes given to it still wait for the peer."""
+        ...
 
     def write_frame(self, payload: bytes) -> asyncio.Future[None] | None:
         """Send one frame; None if the socket is closed, else done when flushed."""
