@@ -253,7 +253,8 @@ def _node_update(view: RunView, event: e.NodeUpdate) -> None:
     if event.task_id != node.task_id:
         _visit_began(view, node, event)
     node.status = event.status
-    node.attempt = event.attempt or node.attempt
+    # The end of a visit names its first attempt; how far it came is not unsaid.
+    node.attempt = max(node.attempt, event.attempt or 0)
     node.message = event.message
     node.error = event.error
     visit = _visit(view, event.task_id)

@@ -466,3 +466,20 @@ def test_result_of_a_node_that_asks_is_the_bare_value():
     run = kgnb.run(kgnb.Graph(Ask(), name="gate"), {}, answers=["yes"])
     run.result(10)
     assert run.view.result == {"answers": ["yes"]}
+
+
+def test_node_that_raises_on_its_third_attempt_loses_nothing():
+    class Flaky(kgnb.AsyncNode):
+        async def exec_async(self, _):
+            await kgnb.stream(["try ", str(self.cur_retry + 1)])
+            raise ValueError("no luck")
+
+    run = kgnb.run(kgnb.Graph(Flaky(max_retries=3), name="flaky"), {"kept": 1})
+    with pytest.raises(ValueError, match="no luck") as caught:
+        run.result(10)
+    assert caught.value.__notes__ == ["kgnb: in node 'Flaky' of run 'flaky'"]
+    view = run.view
+    assert [stream.text for stream in view.streams] == ["try 1", "try 2", "try 3"]
+    assert (view.status, view.nodes["Flaky"].attempt) == ("failed", 3)
+    assert "no luck" in view.error.message
+    assert run.shared == {"kept": 1}

@@ -214,7 +214,8 @@ function nodeUpdate(view, event) {
   const task = event.task_id ?? null;
   if (task !== node.task_id) visitBegan(view, node, event);
   node.status = event.status;
-  node.attempt = event.attempt || node.attempt;
+  // The end of a visit names its first attempt; how far it came is not unsaid.
+  node.attempt = Math.max(node.attempt, event.attempt ?? 0);
   node.message = event.message ?? null;
   node.error = problem(event.error);
   const visit = view.timeline.findLast((entry) => entry.task_id === task);
