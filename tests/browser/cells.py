@@ -99,3 +99,58 @@ say = kgnb.Graph(Say(), name="say")
 RUN_SAY = "run = kgnb.run(say, {})"
 
 SHOW_TEXT = "print(run.view.streams[0].text)"
+
+MANY_STATES = """
+import kgnb
+
+TOPIC = "Write one short paragraph about the ocean tides."
+
+class Draft(kgnb.AsyncNode):
+    async def exec_async(self, _):
+        return await kgnb.stream(kgnb.recorded(TOPIC, speed=0))
+
+class Score(kgnb.BatchNode):
+    def prep(self, shared):
+        return ["web", "mail", "phone"]
+
+    def exec(self, channel):
+        print("scoring", channel)
+        return len(channel)
+
+class Polish(kgnb.AsyncNode):
+    async def exec_async(self, _):
+        for _ in kgnb.track(range(4)):
+            pass
+        return await kgnb.stream(kgnb.recorded(TOPIC, speed=0))
+
+class Sign(kgnb.Node):
+    def exec(self, _):
+        letter = {"title": "Tides", "words": 42, "tags": ["sea", "moon"]}
+        options = ["yes", "no"]
+        return kgnb.ask("Sign it off?", options=options, payload=letter).result()
+
+    def post(self, shared, _, answer):
+        return answer.value
+
+class Send(kgnb.Node):
+    def exec(self, _):
+        return "sent to three channels"
+
+class Break(kgnb.Node):
+    def exec(self, _):
+        raise ValueError("the printer is on fire; nobody can read the tide tables")
+
+def letter():
+    draft, score, sign = Draft(), Score(), Sign()
+    score >> Polish()
+    improve = kgnb.AsyncGraph(score, name="Improve")
+    draft >> improve >> sign
+    sign - "yes" >> Send()
+    sign - "no" >> draft
+    return kgnb.Graph(draft, name="newsletter")
+
+def broken():
+    draft = Draft()
+    draft >> Break(max_retries=2) >> Send()
+    return kgnb.Graph(draft, name="broken article")
+"""

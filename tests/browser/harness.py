@@ -114,6 +114,7 @@ class Jupyter:
         kernels: See ``make_home``.
         env: Added to the server's environment, and so to its kernels'.
         no_side_panel: Whether the side panel is off, which else always connects.
+        theme: JupyterLab's, if not the light one.
     """
 
     base_url = "/user/ana/"
@@ -127,6 +128,7 @@ class Jupyter:
         kernels=None,
         env=None,
         no_side_panel=False,
+        theme=None,
     ):
         self.root, self.app, self.extension = Path(root), app, extension
         self.token = secrets.token_hex(16)
@@ -140,6 +142,11 @@ class Jupyter:
             folder.mkdir(parents=True)
             told = {"disabledExtensions": {"kgnb:runs": True}}
             (folder / "page_config.json").write_text(json.dumps(told))
+        if theme:
+            settings = self.root / "settings" / "@jupyterlab" / "apputils-extension"
+            (settings / "themes.jupyterlab-settings").write_text(
+                json.dumps({"theme": theme})
+            )
 
     @property
     def url(self):
