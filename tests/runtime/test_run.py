@@ -186,7 +186,7 @@ def test_nodes_own_exception_is_raised_with_a_note():
         "Fails",
         "ZeroDivisionError: no",
     )
-    assert view.nodes["Fails"].attempt == 1
+    assert view.nodes["Fails"].attempt == 3
     assert view.timeline[0].attempts == 3
 
 
