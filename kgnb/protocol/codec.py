@@ -251,4 +251,11 @@ def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
             return msgspec.json.decode(encoded), False
     except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):
         pass
-    return repr(value)[:2_000], True
+    return _shown(value)[:2_000], True
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  # user code: a run must not end by it
+        return f"<{type(value).__name__}: repr failed: {type(error).__name__}>"

@@ -181,6 +181,15 @@ def test_json_safe_of_an_object_is_its_repr():
     assert codec.json_safe(Odd()) == ("<Odd>", True)
 
 
+def test_json_safe_of_what_cannot_even_be_shown_says_so():
+    class Broken:
+        def __repr__(self):
+            raise KeyError("half made")
+
+    assert codec.json_safe({"a": Broken()}) == ("<dict: repr failed: KeyError>", True)
+    assert codec.json_safe(10**5000) == ("<int: repr failed: ValueError>", True)
+
+
 def test_json_safe_of_a_long_value_is_shortened():
     value, is_replaced = codec.json_safe("x" * 100_000, limit=1000)
     assert is_replaced
