@@ -164,7 +164,7 @@ test("a comm does without a shell of its own where none comes", async () => {
   const comm = { open: (data) => sent.push(data), subshellStarted: new Promise(() => {}) };
   const kernel = { supportsSubshells: true, createComm: () => comm };
   const opening = commTransport(kernel).open(listener());
-  mock.timers.tick(500);
+  mock.timers.tick(1500);
   await opening;
   assert.equal(sent.length, 1);
 });
@@ -188,4 +188,39 @@ test("a widget's comm passes over what is meant for its other views", async () =
   channel.close();
   assert.equal(listeners.size, 0);
   assert.equal(sent.at(-1).kgnb.final, true);
+});
+
+test("a widget says again what nobody heard, until it is heard", async () => {
+  const sent = [];
+  let tell;
+  const model = {
+    on: (_, callback) => (tell = callback),
+    off: () => {},
+    send: (content) => sent.push(content.kgnb.frames.map((frame) => frame.type)),
+  };
+  const channel = await modelTransport(model).open(listener());
+  channel.send({ type: "subscribe" });
+  mock.timers.tick(500);
+  assert.deepEqual(sent, [[], ["subscribe"], ["subscribe"]]);
+  tell({ kgnb: { client: "another", frames: [] } });
+  mock.timers.tick(1500);
+  assert.equal(sent.length, 4);
+  channel.close();
+  mock.timers.tick(60_000);
+  assert.equal(sent.length, 5);
+});
+
+test("a widget that was heard does not repeat itself", async () => {
+  const sent = [];
+  let tell;
+  const model = {
+    on: (_, callback) => (tell = callback),
+    off: () => {},
+    send: ({ kgnb }) => sent.push(kgnb),
+  };
+  const channel = await modelTransport(model).open(listener());
+  channel.send({ type: "subscribe" });
+  tell({ kgnb: { client: sent[0].client, frames: [] } });
+  mock.timers.tick(60_000);
+  assert.equal(sent.length, 2);
 });

@@ -24,7 +24,13 @@ export const KERNEL_DEAF =
   "cell and take its result in a later one, after the click.";
 
 /** Milliseconds to wait for a comm's own shell, which not every application starts. */
-const SUBSHELL = 500;
+const SUBSHELL = 1500;
+
+/**
+ * Milliseconds after which a widget says again what nobody heard: of its comm's shell
+ * it cannot be told. Frames may come twice: a command takes effect once.
+ */
+const AGAIN = [500, 2000];
 
 const TARGET = "kgnb";
 
@@ -69,16 +75,33 @@ export function modelTransport(model) {
     patience: null,
     open: async (events) => {
       const client = randomId();
+      /** @param {object[]} frames */
+      const say = (frames) => model.send({ kgnb: { client, frames } });
+      /** @type {object[]} what may have gone to the cells' shell; see `commTransport` */
+      let unheard = [];
+      let isHeard = false;
+      const timers = AGAIN.map((delay) => setTimeout(() => say(unheard), delay));
+      const hear = () => {
+        isHeard = true;
+        unheard = [];
+        timers.forEach(clearTimeout);
+      };
       /** @param {any} message */
       const onMessage = (message) => {
         // All views of a widget share its comm: each looks for its own name.
-        if (message?.kgnb?.client === client) deliver(message.kgnb, events);
+        if (message?.kgnb?.client !== client) return;
+        hear();
+        deliver(message.kgnb, events);
       };
       model.on("msg:custom", onMessage);
-      model.send({ kgnb: { client, frames: [] } });
+      say([]);
       return {
-        send: (frame) => model.send({ kgnb: { client, frames: [frame] } }),
+        send: (frame) => {
+          if (!isHeard) unheard.push(frame);
+          say([frame]);
+        },
         close: () => {
+          hear();
           model.off("msg:custom", onMessage);
           model.send({ kgnb: { client, frames: [], final: true } });
         },
