@@ -318,11 +318,14 @@ function message(view, event) {
   view.messages.push({ node_id: event.node_id, role, content });
 }
 
-/** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
-function asked(view, event) {
+/**
+ * A question as a view holds it, before anybody has answered.
+ * @param {wire.ApprovalRequest} event
+ * @returns {wire.ApprovalView}
+ */
+export function approvalView(event) {
   const { data } = event;
-  /** @type {wire.ApprovalView} */
-  const entry = {
+  return {
     approval_id: data.approval_id,
     node_id: event.node_id,
     task_id: event.task_id ?? null,
@@ -343,8 +346,13 @@ function asked(view, event) {
     by: null,
     reason: null,
   };
+}
+
+/** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
+function asked(view, event) {
+  const entry = approvalView(event);
   const index = view.approvals.findIndex(
-    (known) => known.approval_id === data.approval_id,
+    (known) => known.approval_id === entry.approval_id,
   );
   if (index >= 0) view.approvals[index] = entry;
   else view.approvals.push(entry);

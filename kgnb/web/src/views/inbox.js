@@ -6,7 +6,7 @@
  */
 
 import { serverConnection } from "../pool.js";
-import { ENDED } from "../reduce.js";
+import { ENDED, approvalView } from "../reduce.js";
 import { Card } from "./approvals.js";
 import { Chip, h, section, setText } from "./elements.js";
 import { moment, shortMoment } from "./format.js";
@@ -245,7 +245,7 @@ export class Inbox {
       }
       const workflow = this.#ledger.runs.get(run_id)?.workflow ?? request.workflow ?? "run";
       const label = `${workflow} › ${request.node_id}`;
-      const card = new Card(asApproval(request), label, this.#context());
+      const card = new Card(approvalView(request), label, this.#context());
       const place = h("p", { class: "kgnb-card-place" }, this.#place(run_id));
       card.element.append(place);
       this.#cards.set(key, { card, place });
@@ -319,31 +319,6 @@ export class Inbox {
     this.#rows.set(run.run_id, row);
     return row;
   }
-}
-
-/** @param {wire.ApprovalRequest} request @returns {wire.ApprovalView} */
-function asApproval({ data, node_id, task_id, timestamp }) {
-  return {
-    approval_id: data.approval_id,
-    node_id,
-    task_id: task_id ?? null,
-    args_hash: data.args_hash,
-    message: data.message,
-    options: data.options ?? null,
-    payload: data.payload ?? null,
-    schema: data.schema ?? null,
-    kind: data.kind ?? "choice",
-    name: data.name ?? null,
-    expires_at: data.expires_at ?? null,
-    on_timeout: data.on_timeout ?? null,
-    need: data.need ?? 1,
-    approvers: data.approvers ?? null,
-    opened_at: timestamp ?? "",
-    state: "open",
-    value: null,
-    by: null,
-    reason: null,
-  };
 }
 
 /**
