@@ -31,6 +31,8 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     groups_open: tuple[str, ...] = ()
     read_page: int = 256
     """Events read from the log at a time, and stored in one transaction."""
+    read_bytes: int = 262_144
+    """Of events that are replayed at a time, but for one event that has more."""
     max_queued: int = 50_000
     """Events of one run that wait for the log; past it the link is closed."""
     stall_after: float = 10.0

@@ -81,7 +81,8 @@ class Outbox:
 
     Args:
         high_water: Bytes past which frames are merged.
-        limit: Bytes past which ``put`` refuses: the reader is too slow.
+        limit: Bytes past which ``put`` refuses: the reader is too slow. Only one
+            frame that comes below the high-water mark may pass it.
     """
 
     def __init__(self, *, high_water: int = 65_536, limit: int = 1_048_576) -> None:
@@ -116,8 +117,8 @@ class Outbox:
         if key is not None and self.is_congested and self._merge(frame, key):
             return self.size <= self.limit
         entry = _Entry(frame)
-        # A single frame may be larger than the limit; alone it always passes.
-        if self._queue and self.size + entry.size > self.limit:
+        # A single frame may be larger than the limit; a reader that keeps up gets it.
+        if self.is_congested and self.size + entry.size > self.limit:
             return False
         self._queue.append(entry)
         self.size += entry.size

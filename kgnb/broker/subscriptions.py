@@ -289,9 +289,14 @@ class Subscriptions:
         first = records[0].seq if records else known + 1
         if reader.view is None and first > reader.seq + 1:
             self._expect_snapshot(reader, "older events are no longer in the log")
+        sent = 0
         for record in records:
             event = StoredEvent(reader.run.id, record.seq, record.payload)
             if reader.view is None:
+                size = len(record.payload)
+                if sent and sent + size > self._limits.read_bytes:
+                    break  # the rest is read again when the client has taken this
+                sent += size
                 reader.send(event)
             else:
                 reader.seq = event.seq

@@ -116,6 +116,13 @@ def test_outbox_a_frame_larger_than_the_limit_passes_alone():
     assert outbox.put(log(2))
 
 
+def test_outbox_of_a_reader_that_keeps_up_takes_a_frame_past_the_limit():
+    outbox = Outbox(high_water=1000, limit=2000)
+    assert outbox.put(log(1))
+    assert outbox.put(log(2, "x" * 5000))
+    assert not outbox.put(log(3))
+
+
 def test_outbox_merged_text_counts_against_the_limit():
     outbox = Outbox(high_water=0, limit=1000)
     index = 0

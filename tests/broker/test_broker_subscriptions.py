@@ -90,6 +90,24 @@ def test_subscribe_with_more_than_a_page_reads_on(make_host):
     assert client.seqs() == list(range(1, 12))
 
 
+def test_subscribe_to_a_run_of_large_events_gets_them_in_small_parts(host, kernel):
+    kernel.start()
+    for n in range(2, 42):
+        kernel.log("r1", n, "x" * 30_000)
+    alice = host.client()
+    host.is_held = True
+    alice.send(type="subscribe", run_id="r1")
+    seqs, parts = [], 0
+    while host.work:
+        host.step()
+        part = alice.seqs()
+        assert len(part) * 30_000 < 300_000
+        seqs += part
+        parts += 1
+    assert seqs == list(range(1, 42))
+    assert parts > 3
+
+
 def test_subscribe_by_topics_leaves_out_the_rest_and_tells_the_cursor(host, kernel):
     filled(kernel)
     client = host.client()
