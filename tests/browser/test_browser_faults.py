@@ -6,7 +6,7 @@ import time
 
 import cells
 import pytest
-from harness import until
+from harness import Jupyter, until
 
 pytestmark = pytest.mark.browser
 
@@ -78,8 +78,16 @@ def test_kernel_crash_while_waiting_is_shown_as_lost(lab, open_notebook):
     assert panel.get_by_role("button", name="publish", exact=True).count() == 0
 
 
-def test_server_that_stops_for_a_while_loses_nothing(start_jupyter, open_notebook):
-    lab = start_jupyter()
+@pytest.fixture
+def own_lab(tmp_path):
+    """A server that the test may break."""
+    jupyter = Jupyter(tmp_path / "jupyter").start()
+    yield jupyter
+    jupyter.stop()
+
+
+def test_server_that_stops_for_a_while_loses_nothing(own_lab, open_notebook):
+    lab = own_lab
     notebook = open_notebook(
         lab, "stopped.ipynb", cells.SLOW_STREAM, cells.RUN_SAY, cells.SHOW_TEXT
     )
@@ -95,9 +103,9 @@ def test_server_that_stops_for_a_while_loses_nothing(start_jupyter, open_noteboo
 
 
 def test_server_killed_in_mid_run_comes_back_with_all_that_was_seen(
-    start_jupyter, open_notebook
+    own_lab, open_notebook
 ):
-    lab = start_jupyter()
+    lab = own_lab
     notebook = open_notebook(
         lab, "killed.ipynb", cells.STREAM_THEN_ASK, cells.RUN_ARTICLE
     )
