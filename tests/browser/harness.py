@@ -24,6 +24,12 @@ from pathlib import Path
 import nbformat
 
 REPO = Path(__file__).parents[2]
+PINNED = {
+    "ipykernel-6.31": "6.31.0",
+    "ipykernel-7.3": "7.3.0",
+    "ipykernel-7.4": "7.4.0",
+}
+"""Kernelspec name to the version of its ipykernel; ``python3`` has the newest."""
 CHROMIUM_ARGS = [
     "--headless=new",
     "--no-sandbox",

@@ -11,7 +11,7 @@ from harness import Jupyter, NotebookPage, until
 pytestmark = pytest.mark.browser
 
 REPO = Path(__file__).parents[2]
-NEWEST = "python3"
+NEWEST = "ipykernel-7.4"
 # Notebook 7.6 raises this at start, with kgnb or without.
 UPSTREAM = "Cannot read properties of undefined (reading 'schema')"
 
@@ -185,8 +185,8 @@ def test_click(trial, case):
 
 
 @pytest.fixture(scope="module")
-def notebook_7(start_jupyter):
-    return start_jupyter(app="notebook", extension=False)
+def notebook_7(start_jupyter, kernel_folders):
+    return start_jupyter(app="notebook", extension=False, kernels=kernel_folders)
 
 
 def test_click_in_notebook_7_by_the_control_channel(notebook_7, context):

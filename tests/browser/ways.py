@@ -19,8 +19,8 @@ CASES = {
 }
 """What the kernel does meanwhile."""
 
-KERNELS = {"ipykernel-6.31": "6.31", "ipykernel-7.3": "7.3", "python3": "7.4"}
-"""Kernelspec name to the ipykernel that it runs; ``python3`` has the newest."""
+KERNELS = {"ipykernel-6.31": "6.31", "ipykernel-7.3": "7.3", "ipykernel-7.4": "7.4"}
+"""Kernelspec name to the ipykernel that it runs."""
 
 WAYS = {
     "server": "server extension",
@@ -38,7 +38,7 @@ DEAF = {
     ("widget comm", "ipykernel-6.31"): _BUSY,
     # A comm that the kernel opened is heard where it last sent: in the cells' shell.
     # There comms are heard while a cell awaits.
-    ("widget comm", "python3"): _BUSY - {"await"},
+    ("widget comm", "ipykernel-7.4"): _BUSY - {"await"},
 }
 """Way and kernel to what cannot be: there a click waits for the cell's end."""
 
