@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from kgnb.runtime.conversation import Orders
 
 logger = logging.getLogger("kgnb.link")
+_socket_logger = logging.getLogger("kgnb.link.socket")
+# At DEBUG websockets logs the headers of its handshake, our secret among them.
+_socket_logger.setLevel(logging.INFO)
 
 URL = "KGNB_LINK_URL"
 SECRET = "KGNB_LINK_SECRET"  # noqa: S105 - the name of a variable
@@ -136,6 +139,7 @@ class LinkPort:
             additional_headers={"Authorization": f"kgnb-link {self._address.secret}"},
             proxy=None,  # it is our own machine; HTTP_PROXY is for others
             compression=None,
+            logger=_socket_logger,
             max_size=None,  # the server bounds what it sends, and is trusted
             open_timeout=OPEN_TIMEOUT,
             # A sleeping laptop or a stopped server must be found out.

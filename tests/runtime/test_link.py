@@ -183,6 +183,15 @@ def test_run_has_its_log_at_the_server_and_a_browser_answers(linked, eventually)
     assert result.approvals[0].by.user == "Ada"
 
 
+def test_secret_of_the_link_is_in_no_log(linked, eventually, caplog):
+    caplog.set_level("DEBUG")
+    run(lambda: 1).result(10)
+    # The server here is the test's own, and tells what it gets.
+    ours = [r.getMessage() for r in caplog.records if r.name != "websockets.server"]
+    assert ours
+    assert not [line for line in ours if linked.secret in line]
+
+
 def test_orders_of_a_browser_reach_the_run(linked, eventually):
     handle = run(question)
     client = linked.client()
