@@ -9,7 +9,7 @@ from kgnb.engines import engine_for
 from kgnb.errors import InvalidValue, Unavailable
 from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
-from kgnb.runtime import hooks, process, views
+from kgnb.runtime import hooks, nesting, process, views
 from kgnb.runtime.answering import script_for
 from kgnb.runtime.context import RunContext
 from kgnb.runtime.execution import Execution, Options, logger
@@ -90,6 +90,8 @@ def run(
     _check_choice("loop", loop, _LOOPS)
     if timeout is not None and timeout <= 0:
         raise InvalidValue(f"timeout={timeout!r}: expected seconds above 0, or None")
+    if nesting.is_original_applied():
+        nesting.warn_of_original()
     engine = engine_for(graph)
     options = Options(
         workflow=name or engine.describe().name or "graph",

@@ -47,6 +47,20 @@ def test_original_applied_on_ipykernel_7_is_warned_of_and_left_alone():
     assert "loses cells that are queued" in done.stderr
 
 
+def test_run_warns_where_the_original_is_applied_on_ipykernel_7():
+    done = run(
+        """
+        import nest_asyncio
+        nest_asyncio.apply()
+        import ipykernel
+        import kgnb
+        print(kgnb.run(lambda: 1).result(10).status)
+        """
+    )
+    assert done.stdout == "completed\n"
+    assert "loses cells that are queued" in done.stderr.replace("\n", " ")
+
+
 def test_import_of_kgnb_patches_nothing():
     done = run(
         """
