@@ -7,12 +7,19 @@ and warnings are errors (pyproject.toml).
 
 import contextlib
 import gc
+import shutil
+import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent / "browser"))  # for harness
+
+from harness import CHROMIUM_ARGS
 
 # Started once a process, by others, and there to stay.
 STAYING = (
@@ -59,3 +66,16 @@ def _nothing_outlives_its_test(request):
         gc.collect()
         time.sleep(0.02)
     pytest.fail(f"left running by {request.node.name}: {left}")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium. Playwright keeps a loop running in this thread while it
+    lives, so that it may not outlive its module: others run loops of their own.
+    """
+    path = shutil.which("chromium")
+    assert path, "Debian's chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()

@@ -1,26 +1,14 @@
 """Fixtures: Chromium once a session, servers once a module."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import CHROMIUM_ARGS, PINNED, Jupyter, NotebookPage
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium")
-    assert path, "Debian's chromium is needed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+from harness import PINNED, Jupyter, NotebookPage
 
 
 @pytest.fixture
