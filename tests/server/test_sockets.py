@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import zlib
 from dataclasses import replace
@@ -65,10 +66,20 @@ async def test_limit_is_for_our_sockets_only(jp_ws_fetch, jp_fetch, driver):
     reply = await jp_fetch("api", "kernels", method="POST", body='{"name":"echo"}')
     kernel = body_of(reply)["id"]
     socket = await jp_ws_fetch("api", "kernels", kernel, "channels")
+    request = {
+        "channel": "shell",
+        "header": {"msg_id": "1", "msg_type": "kernel_info_request", "session": "1"},
+        "parent_header": {},
+        "metadata": {},
+        "content": {},
+    }
     await socket.write_message('{"padding":"' + "x" * (3 * MIB) + '"}')
-    await socket.write_message("{}")
-    assert socket.close_code is None
+    await socket.write_message(json.dumps(request))
+    while json.loads(await socket.read_message())["msg_type"] != "kernel_info_reply":
+        pass
     socket.close()
+    while await socket.read_message() is not None:  # until both sides have closed
+        pass
     await jp_fetch("api", "kernels", kernel, method="DELETE")
 
 
