@@ -71,9 +71,8 @@ async def test_limit_is_for_our_sockets_only(jp_ws_fetch, jp_fetch, driver):
         "header": {"msg_id": "1", "msg_type": "kernel_info_request", "session": "1"},
         "parent_header": {},
         "metadata": {},
-        "content": {},
+        "content": {"padding": "x" * (3 * MIB)},
     }
-    await socket.write_message('{"padding":"' + "x" * (3 * MIB) + '"}')
     await socket.write_message(json.dumps(request))
     while json.loads(await socket.read_message())["msg_type"] != "kernel_info_reply":
         pass
