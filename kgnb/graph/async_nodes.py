@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kgnb.graph.attempts import exec_with_retries_async
 from kgnb.graph.nodes import BatchNode, Node, most_at_once, total_of
 from kgnb.graph.steps import step_of
 
@@ -56,34 +54,15 @@ class AsyncNode(Node):
 
     async def _run_async(self, shared: Any) -> Any:
         """One visit: BaseNode._run's order, awaited."""
-        step = step_of(self)
-        self._log(logging.INFO, "started")
-        started = self._note_start()
-        try:
-            await settle(self.before_prep(shared))
-            await step.checkpoint_async()
-            prep_res = await self.prep_async(shared)
-            self._log(logging.DEBUG, "prep gave %r", prep_res)
-            await step.checkpoint_async()
-            exec_res = await self._exec_async(prep_res)
-            self._log(logging.DEBUG, "exec gave %r", exec_res)
-            step.executed(exec_res)
-            await step.checkpoint_async()
-            await settle(self.after_exec(shared, prep_res, exec_res))
-            await step.checkpoint_async()
-            action = await self.post_async(shared, prep_res, exec_res)
-        except Exception as error:
-            self._log(logging.ERROR, "failed: %r", error)
-            if not await settle(self.on_error(shared, error)):
-                raise
-            step.forgiven(error)
-            return None
-        self._note_end(started)
-        return action
+        return await self._visit_async(
+            shared, hook=self._hook, prep=self.prep_async, post=self.post_async
+        )
 
-    async def _exec_async(self, prep_res: Any) -> Any:
-        """What surrounds exec_async; subclasses add batches around super's."""
-        return await exec_with_retries_async(self, prep_res)
+    async def _hook(self, name: str, *arguments: Any) -> Any:
+        return await settle(getattr(self, name)(*arguments))
+
+    async def _work_async(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
+        return await self._exec_async(prep_res)
 
 
 class AsyncBatchNode(AsyncNode, BatchNode):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from kgnb.graph.steps import Step, step_of
 
 if TYPE_CHECKING:
-    from kgnb.graph.async_nodes import AsyncNode
     from kgnb.graph.nodes import Node
 
 NEVER_TRIED = "Execution loop finished unexpectedly."
@@ -36,7 +35,7 @@ def exec_with_retries(node: Node, prep_res: Any) -> Any:
     raise RuntimeError(NEVER_TRIED)
 
 
-async def exec_with_retries_async(node: AsyncNode, prep_res: Any) -> Any:
+async def exec_with_retries_async(node: Any, prep_res: Any) -> Any:
     """Run ``node.exec_async``, again if it raises, and then its fallback."""
     step = step_of(node)
     for number in range(1, node.max_retries + 1):
@@ -64,4 +63,6 @@ def _is_last(node: Node, step: Step, number: int, error: Exception) -> bool:
         error,
     )
     step.attempt_failed(number, error, None if last else node.wait)
+    if not last:
+        node._note_retry()  # noqa: SLF001
     return last

@@ -13,6 +13,7 @@ from kgnb.graph.spec import NodeKind, is_node, label_of
 from kgnb.graph.steps import step_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
 DEFAULT_ACTION = "default"
@@ -98,10 +99,12 @@ class BaseNode:
     def next(self, node: Any, action: str = DEFAULT_ACTION) -> Any:
         """Let ``action`` lead to ``node``, and return ``node``.
 
+        None in place of a node says that the graph ends there.
+
         Raises:
             TypeError: ``node`` is not a node.
         """
-        if not is_node(node):
+        if not (node is None or is_node(node)):
             hint = f"; write {node.__name__}()" if isinstance(node, type) else ""
             msg = (
                 f"cannot wire {label_of(self)} to {node!r} ({type(node).__name__}): "
@@ -147,7 +150,7 @@ class BaseNode:
             prep_res = self.prep(shared)
             self._log(logging.DEBUG, "prep gave %r", prep_res)
             step.checkpoint()
-            exec_res = self._exec(prep_res)
+            exec_res = self._work(shared, prep_res)
             self._log(logging.DEBUG, "exec gave %r", exec_res)
             step.executed(exec_res)
             step.checkpoint()
@@ -155,13 +158,62 @@ class BaseNode:
             step.checkpoint()
             action = self.post(shared, prep_res, exec_res)
         except Exception as error:
-            self._log(logging.ERROR, "failed: %r", error)
+            self._note_error(started, error)
             if not self.on_error(shared, error):
                 raise
             step.forgiven(error)
             return None
         self._note_end(started)
         return action
+
+    async def _visit_async(
+        self,
+        shared: Any,
+        *,
+        hook: Callable[..., Awaitable[Any]],
+        prep: Callable[[Any], Awaitable[Any]],
+        post: Callable[[Any, Any, Any], Awaitable[Any]],
+    ) -> Any:
+        """``_run`` on a loop, for async nodes and for graphs that hold them.
+
+        Args:
+            shared: What the nodes share.
+            hook: Calls before_prep, after_exec or on_error, given by name, where
+                this kind of node runs them.
+            prep: The phase before the work.
+            post: The phase after it; gives the action.
+        """
+        step = step_of(self)
+        self._log(logging.INFO, "started")
+        started = self._note_start()
+        try:
+            await hook("before_prep", shared)
+            await step.checkpoint_async()
+            prep_res = await prep(shared)
+            self._log(logging.DEBUG, "prep gave %r", prep_res)
+            await step.checkpoint_async()
+            exec_res = await self._work_async(shared, prep_res)
+            self._log(logging.DEBUG, "exec gave %r", exec_res)
+            step.executed(exec_res)
+            await step.checkpoint_async()
+            await hook("after_exec", shared, prep_res, exec_res)
+            await step.checkpoint_async()
+            action = await post(shared, prep_res, exec_res)
+        except Exception as error:
+            self._note_error(started, error)
+            if not await hook("on_error", shared, error):
+                raise
+            step.forgiven(error)
+            return None
+        self._note_end(started)
+        return action
+
+    def _work(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002 - for graphs
+        """What stands between prep and post: exec, or a graph's whole walk."""
+        return self._exec(prep_res)
+
+    async def _work_async(self, shared: Any, prep_res: Any) -> Any:
+        return self._work(shared, prep_res)
 
     def _exec(self, prep_res: Any) -> Any:
         """What surrounds exec; subclasses add retries and batches around super's."""
@@ -170,6 +222,9 @@ class BaseNode:
     def _note_start(self) -> float:
         self._execution_context["start_time"] = time.time()
         return time.perf_counter()
+
+    def _note_error(self, started: float, error: Exception) -> None:  # noqa: ARG002
+        self._log(logging.ERROR, "failed: %r", error)
 
     def _note_end(self, started: float) -> None:
         seconds = time.perf_counter() - started

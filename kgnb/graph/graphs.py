@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kgnb.graph.async_nodes import AsyncNode
@@ -21,8 +23,8 @@ class Graph(BaseNode):
     """Runs a start node and what its actions lead to, until an action leads nowhere.
 
     A graph is a node too: wired into another one it routes that by its last action.
-    Subclasses may override ``prep(shared)`` and ``post(shared, prep_res, action)``;
-    the other phases and hooks of a node are not used.
+    Subclasses may override ``prep(shared)``, ``post(shared, prep_res, action)`` and
+    the hooks; exec is not used: the nodes are the graph's work.
 
     Args:
         start: The first node; also set by ``start(node)`` or ``start_node``.
@@ -70,7 +72,7 @@ class Graph(BaseNode):
         """
         key = action or DEFAULT_ACTION
         following = curr.successors.get(key)
-        if following is None and curr.successors:
+        if key not in curr.successors and curr.successors:
             text = f"Graph ends: '{key}' not found in {list(curr.successors)}"
             self.logger.warning(text)
             warnings.warn(text, stacklevel=2)
@@ -81,8 +83,12 @@ class Graph(BaseNode):
         return exec_res
 
     def _run(self, shared: Any) -> Any:
-        prep_res = self.prep(shared)
-        return self.post(shared, prep_res, self._orch(shared))
+        # BaseNode's by name: in an AsyncGraph the next class in line is AsyncNode,
+        # which refuses.
+        return BaseNode._run(self, shared)  # noqa: SLF001 - its own
+
+    def _work(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
+        return self._orch(shared)
 
     def _orch(self, shared: Any, params: dict[Any, Any] | None = None) -> Any:
         """Run the nodes on this thread; returns the last action."""
@@ -91,9 +97,19 @@ class Graph(BaseNode):
     async def _run_async(self, shared: Any) -> Any:
         """A sync graph that holds async nodes, on a loop; for watched runs only."""
         call = _level_of(self).watch.worker.call
-        prep_res = await call(lambda: self.prep(shared))
-        action = await self._orch_async(shared)
-        return await call(lambda: self.post(shared, prep_res, action))
+
+        async def in_thread(name: str, *arguments: Any) -> Any:
+            return await call(partial(getattr(self, name), *arguments))
+
+        return await self._visit_async(
+            shared,
+            hook=in_thread,
+            prep=partial(in_thread, "prep"),
+            post=partial(in_thread, "post"),
+        )
+
+    async def _work_async(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
+        return await self._orch_async(shared)
 
     async def _orch_async(
         self, shared: Any, params: dict[Any, Any] | None = None
@@ -101,6 +117,10 @@ class Graph(BaseNode):
         """Run the nodes on the loop and in threads; returns the last action."""
         level = _level_of(self)
         return await Walk(self, shared, params, level).run_async(level)
+
+    def _note_error(self, started: float, error: Exception) -> None:  # noqa: ARG002
+        # No error line: the node that failed has written it.
+        self._log(logging.INFO, "ended by %r", error)
 
     @property
     def _runs_itself(self) -> bool:
@@ -141,9 +161,7 @@ class AsyncGraph(Graph, AsyncNode):
         return exec_res
 
     async def _run_async(self, shared: Any) -> Any:
-        prep_res = await self.prep_async(shared)
-        action = await self._orch_async(shared)
-        return await self.post_async(shared, prep_res, action)
+        return await AsyncNode._run_async(self, shared)  # noqa: SLF001 - its own
 
 
 def _level_of(graph: Graph) -> WatchedLevel:

@@ -6,7 +6,7 @@ import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kgnb.graph.attempts import exec_with_retries
+from kgnb.graph.attempts import exec_with_retries, exec_with_retries_async
 from kgnb.graph.base import BaseNode
 from kgnb.graph.steps import step_of
 from kgnb.graph.workers import call_in_threads
@@ -58,6 +58,14 @@ class Node(BaseNode):
 
     def _exec(self, prep_res: Any) -> Any:
         return exec_with_retries(self, prep_res)
+
+    async def _exec_async(self, prep_res: Any) -> Any:
+        # For the async nodes; it stands here so that a class mixed in on either side
+        # of AsyncNode, such as ValidatedNode, can surround it.
+        return await exec_with_retries_async(self, prep_res)
+
+    def _note_retry(self) -> None:
+        """An attempt failed and another one follows."""
 
 
 class BatchNode(Node):

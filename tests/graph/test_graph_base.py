@@ -286,7 +286,6 @@ def test_wiring_the_same_action_twice_warns_at_the_users_line():
 @pytest.mark.parametrize(
     ("target", "text"),
     [
-        (None, "cannot wire a to None (NoneType): expected a node"),
         (3, "cannot wire a to 3 (int): expected a node"),
         ((1, 2), "cannot wire a to (1, 2) (tuple): expected a node"),
         (("x", 3), "cannot wire a to 3 (int): expected a node"),

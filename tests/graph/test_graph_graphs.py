@@ -97,6 +97,13 @@ def test_graph_missing_default_is_not_replaced_by_another():
         assert Graph(a).run({}) is None
 
 
+def test_graph_action_wired_to_none_ends_it_without_a_warning():
+    a = Say("a", "stop")
+    a - "stop" >> None
+    a >> Say("b")
+    assert Graph(a).run({}) == "stop"
+
+
 def test_graph_unknown_action_without_successors_ends_silently():
     assert Graph(Say("a", "end")).run({}) == "end"
 
@@ -268,7 +275,8 @@ def test_nested_graph_routes_the_outer_one_by_its_last_action():
     assert said(Graph(inner)) == ["in", "right"]
 
 
-def test_nested_graph_prep_and_post_are_called_and_nothing_else():
+@pytest.mark.parametrize("node", [Say, SayAsync])
+def test_nested_graph_phases_and_hooks_are_called_but_exec(node):
     calls = []
 
     class Inner(Graph):
@@ -281,27 +289,47 @@ def test_nested_graph_prep_and_post_are_called_and_nothing_else():
             return "chosen"
 
         def before_prep(self, shared):
+            calls.append("before_prep")
+
+        def after_exec(self, shared, prep_res, exec_res):
+            calls.append(("after_exec", prep_res, exec_res))
+
+        def exec(self, prep_res):
             calls.append("never")
 
-        after_exec = exec = on_error = before_prep
-
-    inner = Inner(Say("a", "act"))
+    inner = Inner(node("a", "act"))
     inner - "chosen" >> Say("b")
-    assert said(Graph(inner)) == ["a", "b"]
-    assert calls == ["prep", ("post", "p", "act")]
+    shared = {}
+    asyncio.run(AsyncGraph(inner).run_async(shared))
+    assert shared["said"] == ["a", "b"]
+    assert calls == [
+        "before_prep",
+        "prep",
+        ("after_exec", "p", "act"),
+        ("post", "p", "act"),
+    ]
 
 
-def test_nested_graph_on_error_of_a_graph_is_not_asked():
+@pytest.mark.parametrize("forgives", [True, False])
+def test_nested_graph_on_error_of_a_graph_decides(forgives):
     class Inner(Graph):
         def on_error(self, shared, exc):
-            return True
+            shared["asked"] = str(exc)
+            return forgives
 
     class Failing(Node):
         def exec(self, prep_res):
-            raise ValueError
+            raise ValueError("boom")
 
-    with pytest.raises(ValueError):
-        Graph(Inner(Failing())).run({})
+    inner, shared = Inner(Failing()), {}
+    inner >> Say("next")
+    if forgives:
+        Graph(inner).run(shared)
+        assert shared == {"asked": "boom", "said": ["next"]}
+    else:
+        with pytest.raises(ValueError, match="boom"):
+            Graph(inner).run(shared)
+        assert shared == {"asked": "boom"}
 
 
 def test_graph_run_with_successors_warns():
