@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
 import inspect
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from kgnb.graph.nodes import BatchNode, Node, most_at_once, total_of
-from kgnb.graph.steps import step_of
+from kgnb.graph.batches import each_in_turn_async, each_together, listed
+from kgnb.graph.nodes import BatchNode, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from kgnb.graph.config import Config
-
-T = TypeVar("T")
 
 USE_RUN_ASYNC = "Use run_async for AsyncNode."
 
@@ -69,13 +63,7 @@ class AsyncBatchNode(AsyncNode, BatchNode):
     """A BatchNode whose exec_async is awaited for one item after the other."""
 
     async def _exec_async(self, prep_res: Any) -> Any:
-        step = step_of(self)
-        results = []
-        for index, item in enumerate(() if prep_res is None else prep_res):
-            await step.checkpoint_async()
-            with step.item(self, index, total_of(prep_res)):
-                results.append(await self._exec_item_async(item))
-        return results
+        return await each_in_turn_async(self, prep_res, self._exec_item_async)
 
     async def _exec_item_async(self, item: Any) -> Any:
         return await super()._exec_async(item)
@@ -93,6 +81,7 @@ class AsyncParallelBatchNode(AsyncBatchNode):
         node_id: See ``Node``.
         config: See ``Node``.
         max_concurrency: The most items at a time; None sets no limit.
+        mixed: For the constructor of a class mixed in.
     """
 
     def __init__(
@@ -103,58 +92,22 @@ class AsyncParallelBatchNode(AsyncBatchNode):
         config: Config | None = None,
         *,
         max_concurrency: int | None = None,
+        **mixed: Any,
     ) -> None:
-        super().__init__(max_retries, wait, node_id, config)
+        super().__init__(
+            max_retries=max_retries, wait=wait, node_id=node_id, config=config, **mixed
+        )
         self.max_concurrency = max_concurrency
 
     async def _exec_async(self, prep_res: Any) -> Any:
-        items = [] if prep_res is None else list(prep_res)
-        most = most_at_once("max_concurrency", self.max_concurrency, max(1, len(items)))
-        places = asyncio.Semaphore(most)
-        visit_step = step_of(self)
-
-        async def exec_apart(numbered: tuple[int, Any]) -> Any:
-            index, item = numbered
-            node = copy.copy(self)
-            async with places:
-                await visit_step.checkpoint_async()
-                with visit_step.item(node, index, len(items)):
-                    return await node._exec_item_async(item)  # noqa: SLF001 - a copy of self
-
-        return await all_or_first_error(exec_apart, list(enumerate(items)))
+        return await each_together(
+            self,
+            listed(prep_res),
+            lambda node, item: node._exec_item_async(item),  # noqa: SLF001 - a copy of self
+            max_concurrency=self.max_concurrency,
+        )
 
 
 async def settle(value: Any) -> Any:
     """The value of a hook, which may be a coroutine."""
     return await value if inspect.isawaitable(value) else value
-
-
-async def all_or_first_error(
-    function: Callable[[Any], Awaitable[T]], arguments: Sequence[Any]
-) -> list[T]:
-    """Await ``function`` for all arguments together; results in order.
-
-    Unlike ``asyncio.TaskGroup`` it raises the first error itself, not a group, and
-    unlike ``gather`` nothing is left running. SystemExit and KeyboardInterrupt are
-    carried over too: raised inside a task they would end the loop.
-    """
-    errors: list[BaseException] = []
-    tasks: list[asyncio.Task[T | None]] = []
-
-    async def guarded(argument: Any) -> T | None:
-        try:
-            return await function(argument)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            errors.append(error)
-            for task in tasks:
-                if task is not asyncio.current_task():
-                    task.cancel()
-            return None
-
-    async with asyncio.TaskGroup() as group:
-        tasks += [group.create_task(guarded(argument)) for argument in arguments]
-    if errors:
-        raise errors[0]
-    return [task.result() for task in tasks]  # type: ignore[misc]  # no error: no None

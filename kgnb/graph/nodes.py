@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kgnb.graph.attempts import exec_with_retries, exec_with_retries_async
 from kgnb.graph.base import BaseNode
+from kgnb.graph.batches import each_in_turn, listed, most_at_once
 from kgnb.graph.steps import step_of
 from kgnb.graph.workers import call_in_threads
 
@@ -78,15 +79,7 @@ class BatchNode(Node):
     _kind: ClassVar[NodeKind] = "batch"
 
     def _exec(self, prep_res: Any) -> Any:
-        step = step_of(self)
-        results = []
-        # Iterated, never tested for truth: arrays and data frames refuse that, and
-        # a generator's items may depend on what exec did with earlier ones.
-        for index, item in enumerate(() if prep_res is None else prep_res):
-            step.checkpoint()
-            with step.item(self, index, total_of(prep_res)):
-                results.append(self._exec_item(item))
-        return results
+        return each_in_turn(self, prep_res, self._exec_item)
 
     def _exec_item(self, item: Any) -> Any:
         # super()'s, so that a class mixed in behind BatchNode sees single items.
@@ -107,6 +100,7 @@ class ParallelBatchNode(BatchNode):
         wait: See ``Node``.
         node_id: See ``Node``.
         config: See ``Node``.
+        mixed: For the constructor of a class mixed in.
     """
 
     def __init__(
@@ -116,13 +110,15 @@ class ParallelBatchNode(BatchNode):
         wait: float | None = None,
         node_id: str | None = None,
         config: Config | None = None,
+        **mixed: Any,
     ) -> None:
-        number, node_id = number_or_id(type(self), max_workers, node_id)
-        super().__init__(max_retries, wait, node_id, config)
-        self.max_workers = number
+        self.max_workers, node_id = number_or_id(type(self), max_workers, node_id)
+        super().__init__(
+            max_retries=max_retries, wait=wait, node_id=node_id, config=config, **mixed
+        )
 
     def _exec(self, prep_res: Any) -> Any:
-        items = [] if prep_res is None else list(prep_res)
+        items = listed(prep_res)
         calls: list[Callable[[], Any]] = [
             partial(self._exec_apart, index, item, len(items))
             for index, item in enumerate(items)
@@ -148,19 +144,3 @@ def number_or_id(
         msg = f"{cls.__name__} got two ids: {first!r} and node_id={node_id!r}"
         raise TypeError(msg)
     return None, first
-
-
-def most_at_once(name: str, given: int | None, default: int) -> int:
-    """How many items may run together; with none at all they would be skipped."""
-    if given is not None and given < 1:
-        msg = f"{name}: expected at least 1, got {given}"
-        raise ValueError(msg)
-    return default if given is None else given
-
-
-def total_of(items: Any) -> int | None:
-    """How many items there are, if that can be known before running them."""
-    try:
-        return len(items)
-    except TypeError:
-        return None

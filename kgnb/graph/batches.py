@@ -1,0 +1,132 @@
+"""Many items for one node: one after the other, or awaited together.
+
+Batch nodes and batch graphs differ in what an item is and what is done with it; the
+order, the limits, the watching and the stopping stand here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kgnb.graph.steps import step_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+T = TypeVar("T")
+
+
+def each_in_turn(node: Any, items: Any, work: Callable[[Any], T]) -> list[T]:
+    """Call ``work`` with one item after the other; None stands for no items."""
+    step = step_of(node)
+    results = []
+    for index, item in _numbered(items):
+        step.checkpoint()
+        with step.item(node, index, total_of(items)):
+            results.append(work(item))
+    return results
+
+
+async def each_in_turn_async(
+    node: Any, items: Any, work: Callable[[Any], Awaitable[T]]
+) -> list[T]:
+    """``each_in_turn`` on a loop."""
+    step = step_of(node)
+    results = []
+    for index, item in _numbered(items):
+        await step.checkpoint_async()
+        with step.item(node, index, total_of(items)):
+            results.append(await work(item))
+    return results
+
+
+async def each_together(
+    node: Any,
+    items: Sequence[Any],
+    work: Callable[[Any, Any], Awaitable[T]],
+    *,
+    max_concurrency: int | None,
+) -> list[T]:
+    """Await ``work(copy of node, item)`` for all items together; results in order.
+
+    The first error cancels the other items and is raised when they have ended.
+
+    Args:
+        node: Each item gets a copy of it, so that what is set there is its own.
+        items: All of them.
+        work: What to do with one.
+        max_concurrency: The most items at a time; None sets no limit.
+    """
+    most = most_at_once("max_concurrency", max_concurrency, max(1, len(items)))
+    places = asyncio.Semaphore(most)
+    step = step_of(node)
+
+    async def apart(numbered: tuple[int, Any]) -> T:
+        index, item = numbered
+        own = copy.copy(node)
+        async with places:
+            await step.checkpoint_async()
+            with step.item(own, index, len(items)):
+                return await work(own, item)
+
+    return await all_or_first_error(apart, list(enumerate(items)))
+
+
+async def all_or_first_error(
+    function: Callable[[Any], Awaitable[T]], arguments: Sequence[Any]
+) -> list[T]:
+    """Await ``function`` for all arguments together; results in order.
+
+    Unlike ``asyncio.TaskGroup`` it raises the first error itself, not a group, and
+    unlike ``gather`` nothing is left running. SystemExit and KeyboardInterrupt are
+    carried over too: raised inside a task they would end the loop.
+    """
+    errors: list[BaseException] = []
+    tasks: list[asyncio.Task[T | None]] = []
+
+    async def guarded(argument: Any) -> T | None:
+        try:
+            return await function(argument)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+            for task in tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            return None
+
+    async with asyncio.TaskGroup() as group:
+        tasks += [group.create_task(guarded(argument)) for argument in arguments]
+    if errors:
+        raise errors[0]
+    return [task.result() for task in tasks]  # type: ignore[misc]  # no error: no None
+
+
+def _numbered(items: Any) -> Iterator[tuple[int, Any]]:
+    # Iterated, never tested for truth: arrays and data frames refuse that, and a
+    # generator's items may depend on what was done with earlier ones.
+    return enumerate(() if items is None else items)
+
+
+def listed(items: Any) -> list[Any]:
+    """All items at once, for those who run them at the same time."""
+    return [] if items is None else list(items)
+
+
+def total_of(items: Any) -> int | None:
+    """How many items there are, if that can be known before running them."""
+    try:
+        return len(items)
+    except TypeError:
+        return None
+
+
+def most_at_once(name: str, given: int | None, default: int) -> int:
+    """How many items may run together; with none at all they would be skipped."""
+    if given is not None and given < 1:
+        msg = f"{name}: expected at least 1, got {given}"
+        raise ValueError(msg)
+    return default if given is None else given
