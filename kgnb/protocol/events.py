@@ -132,6 +132,19 @@ class ProgressData(msgspec.Struct, kw_only=True, omit_defaults=True):
     total: float | None = None
     message: str | None = None
     item: str | None = None
+    track: str | None = None
+    """A bar beside or below the main one: ``"2"`` runs beside it, ``"1.1"`` below it.
+    None is the main bar, which is ``"1"``."""
+    label: str | None = None
+    """What is counted."""
+    rate: float | None = None
+    """Per second, of late."""
+    remaining: float | None = None
+    """Seconds, at that rate."""
+    elapsed: float | None = None
+    """Seconds since the bar began."""
+    closed: bool = False
+    """Nothing more comes of this bar, wherever it stands."""
 
 
 class Progress(NodeEvent, kw_only=True, omit_defaults=True, tag="progress"):
@@ -140,14 +153,49 @@ class Progress(NodeEvent, kw_only=True, omit_defaults=True, tag="progress"):
     data: ProgressData
 
 
+class Usage(msgspec.Struct, kw_only=True):
+    """Tokens that a model counted; 0 where it counted none or did not say."""
+
+    input_tokens: int = 0
+    """All of the prompt, what came from a cache included."""
+    output_tokens: int = 0
+    """All that was written, reasoning included."""
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the input: read from the provider's cache."""
+    reasoning_tokens: int = 0
+    """Of the output."""
+
+
+class ToolRef(msgspec.Struct, kw_only=True):
+    """Which tool call of a stream a text belongs to."""
+
+    number: int
+    """From 1, in the order in which the calls began."""
+    name: str = ""
+    """The tool, as far as it is known."""
+
+
 class Token(NodeEvent, kw_only=True, omit_defaults=True, tag="token"):
-    """Text of a stream; ``index`` counts code points from the stream's start."""
+    """Text of a stream.
+
+    ``index`` counts code points from the start of its text; each kind, and each tool
+    call, is a text of its own. A tool call's ``data`` is its arguments.
+    """
 
     data: str
     stream: StreamId
     index: int = 0
     kind: TokenKind = "text"
     final: bool = False
+    name: str | None = None
+    """What the node calls the stream."""
+    item: str | None = None
+    """The batch item that it belongs to."""
+    call: ToolRef | None = None
+    """Of a tool call."""
+    usage: Usage | None = None
+    """On the last frame of a stream, where the model told."""
 
 
 class MessageData(msgspec.Struct, kw_only=True):
@@ -178,7 +226,11 @@ class ApprovalData(msgspec.Struct, kw_only=True, omit_defaults=True):
     on_timeout: Any = msgspec.UNSET
     """The value taken at the deadline; absent: the node gets a time-out error."""
     need: int = 1
+    """How many people must choose the same option."""
     approvers: list[str] | None = None
+    """The user names that may answer; None: whoever may answer approvals."""
+    veto: list[Any] | None = None
+    """Options that one voter alone decides for."""
 
 
 class ApprovalRequest(
@@ -198,6 +250,36 @@ class By(msgspec.Struct, kw_only=True, omit_defaults=True):
     kind: Literal["human", "policy", "script"] = "human"
 
 
+class CastVote(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One person's vote."""
+
+    voter: str
+    """The same for all votes of one person on one server, and no name; ``hello``
+    tells each client its own."""
+    user: str
+    """What people are shown."""
+    value: Any = None
+    at: str = ""
+    reason: str | None = None
+    approver: str | None = None
+    """The entry of ``approvers`` that it fills."""
+
+
+class VoteData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """All votes so far, in the order in which they were counted."""
+
+    approval_id: ApprovalId
+    args_hash: ArgsHash
+    votes: list[CastVote]
+    need: int = 1
+
+
+class ApprovalVote(NodeEvent, kw_only=True, omit_defaults=True, tag="approval_vote"):
+    """Somebody voted; what that came to is in an ``approval_resolved``."""
+
+    data: VoteData
+
+
 class ResolvedData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The decision."""
 
@@ -207,7 +289,8 @@ class ResolvedData(msgspec.Struct, kw_only=True, omit_defaults=True):
     outcome: Outcome
     value: Any = None
     by: By | None = None
-    votes: list[dict[str, Any]] | None = None
+    votes: list[CastVote] | None = None
+    """Of a vote, whatever it came to."""
     reason: str | None = None
 
 
@@ -267,9 +350,15 @@ class WorkflowCancelled(
 class WorkflowPaused(Event, kw_only=True, omit_defaults=True, tag="workflow_paused"):
     """No new node starts until the run is resumed."""
 
+    before: NodeId | None = None
+    """The node whose breakpoint it came to; None where somebody paused it."""
+    by: By | None = None
+
 
 class WorkflowResumed(Event, kw_only=True, omit_defaults=True, tag="workflow_resumed"):
     """A pause ended."""
+
+    by: By | None = None
 
 
 class WorkflowStalled(Event, kw_only=True, omit_defaults=True, tag="workflow_stalled"):
@@ -307,6 +396,7 @@ KnownEvent = (
     | Token
     | Message
     | ApprovalRequest
+    | ApprovalVote
     | ApprovalResolved
     | ResultEvent
     | Log

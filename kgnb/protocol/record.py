@@ -38,13 +38,7 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
         "nodes": {name: _node(plain, node) for name, node in order.nodes()},
         "edges": _edges(plain, order),
         "streams": [
-            {
-                "node_id": stream["node_id"],
-                "visit": visit_of(stream["task_id"]),
-                "kind": stream["kind"],
-                "text": stream["text"],
-            }
-            for stream in sorted(plain["streams"], key=order.of_stream)
+            _stream(stream) for stream in sorted(plain["streams"], key=order.of_stream)
         ],
         "approvals": [
             {name: approval[name] for name in _APPROVAL}
@@ -63,6 +57,7 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
         "logs": list(_logs(plain, order)),
         "result": plain["result"],
         "error": _problem(plain, plain["error"]),
+        **_told(plain, "usage"),
     }
 
 
@@ -83,6 +78,7 @@ def visit_of(task_id: str | None) -> int:
 
 
 _LOG_RANK = {"stdout": 0, "stderr": 1, "logging": 2}
+_PROGRESS = ("percent", "current", "total", "message")
 _APPROVAL = (
     "node_id",
     "message",
@@ -124,12 +120,16 @@ class _Order:
         return (*self.of_node(entry["node_id"]), visit_of(entry["task_id"]))
 
     def of_stream(self, stream: Mapping[str, Any]) -> _Key:
-        """By attempt and ordinal within a visit; named streams come after."""
-        name = str(stream["stream"]).rpartition("/")[2]
-        is_ordinal = name.isascii() and name.isdigit()
-        within = (0, int(name), "") if is_ordinal else (1, 0, name)
-        attempt = stream["attempt"] or 0
-        return (*self.of_visit(stream), attempt, *within, stream["kind"])
+        """By item, attempt and ordinal within a visit; named streams come after."""
+        item = stream.get("item")
+        return (
+            *self.of_visit(stream),
+            *((-1, 0, "") if item is None else _natural(item)),
+            stream["attempt"] or 0,
+            *_natural(local_id(stream)),
+            stream["kind"],
+            stream.get("call") or 0,
+        )
 
     def of_approval(self, approval: Mapping[str, Any]) -> _Key:
         """In order of opening, but items of a batch may ask all at once."""
@@ -144,11 +144,51 @@ class _Order:
         return (*self.of_visit(log), _LOG_RANK[log["stream"]])
 
 
+def _natural(name: str) -> _Key:
+    """Numbers by size, and before all other names."""
+    is_number = name.isascii() and name.isdigit()
+    return (0, int(name), "") if is_number else (1, 0, name)
+
+
+def local_id(stream: Mapping[str, Any]) -> str:
+    """What tells a stream from the others of its visit, item and attempt."""
+    where = f"{stream['task_id']}.{stream['attempt']}/"
+    name = str(stream["stream"]).removeprefix(where)
+    item = stream.get("item")
+    return name if item is None else name.removeprefix(f"{item}.")
+
+
+def _told(entry: Mapping[str, Any], *names: str) -> Plain:
+    """The fields that say something."""
+    return {name: entry[name] for name in names if entry.get(name)}
+
+
+def _stream(stream: Mapping[str, Any]) -> Plain:
+    kept: Plain = {
+        "node_id": stream["node_id"],
+        "visit": visit_of(stream["task_id"]),
+        "stream": local_id(stream),
+        "kind": stream["kind"],
+        "text": stream["text"],
+        **_told(stream, "name", "item", "call", "tool"),
+        **_told(stream, "missing", "superseded", "usage"),
+    }
+    if (stream["attempt"] or 1) > 1:
+        kept["attempt"] = stream["attempt"]
+    return kept
+
+
 def _node(plain: Mapping[str, Any], node: Mapping[str, Any]) -> Plain:
     kept: Plain = {"status": node["status"], "visits": node["visits"]}
-    for name in ("action", "progress"):
-        if node[name] is not None:
-            kept[name] = node[name]
+    if node["action"] is not None:
+        kept["action"] = node["action"]
+    if (progress := node["progress"]) is not None:
+        # How fast it went is chance.
+        kept["progress"] = {
+            **{name: progress[name] for name in _PROGRESS},
+            **_told(progress, "label"),
+        }
+    kept |= _told(node, "usage")
     if node["error"] is not None:
         kept["error"] = _problem(plain, node["error"])
     return kept

@@ -12,7 +12,22 @@ from typing import Any, Literal
 import msgspec
 
 from kgnb.protocol import events as e
+from kgnb.protocol.approval_view import (
+    ApprovalView,
+    show_decision,
+    show_question,
+    show_votes,
+)
 from kgnb.protocol.ids import NodeId
+from kgnb.protocol.live_view import (
+    ProgressView,
+    StreamView,
+    TrackView,
+    added,
+    drop_inner,
+    show_progress,
+    show_token,
+)
 
 MAX_LOGS = 1000
 MAX_TIMELINE = 1000
@@ -29,15 +44,6 @@ RunStatus = Literal[
     "lost",
 ]
 ENDED = frozenset({"completed", "failed", "cancelled", "lost"})
-
-
-class ProgressView(msgspec.Struct, kw_only=True):
-    """How far a node or a batch item is."""
-
-    percent: float
-    current: float | None = None
-    total: float | None = None
-    message: str | None = None
 
 
 class NodeView(msgspec.Struct, kw_only=True):
@@ -58,6 +64,10 @@ class NodeView(msgspec.Struct, kw_only=True):
     attempt: int = 0
     progress: ProgressView | None = None
     items: dict[str, ProgressView] = {}
+    tracks: dict[str, TrackView] = {}
+    """Bars beside and below the main ones, by item and place: ``"2"``, ``"0/1.1"``."""
+    usage: e.Usage | None = None
+    """Of all its streams, those of failed attempts and earlier visits included."""
     message: str | None = None
     duration: float | None = None
     action: str | None = None
@@ -79,43 +89,6 @@ class ActiveEdge(msgspec.Struct, kw_only=True):
     source: str
     action: str
     target: str
-
-
-class StreamView(msgspec.Struct, kw_only=True):
-    """The text of one stream so far; ``length`` is in code points."""
-
-    stream: str
-    node_id: str
-    task_id: str | None
-    attempt: int | None
-    kind: e.TokenKind
-    text: str = ""
-    length: int = 0
-    final: bool = False
-
-
-class ApprovalView(msgspec.Struct, kw_only=True):
-    """A question, and its answer once there is one."""
-
-    approval_id: str
-    node_id: str
-    task_id: str | None
-    args_hash: str
-    message: str
-    options: list[Any] | None
-    payload: Any
-    schema: dict[str, Any] | None
-    kind: str
-    name: str | None
-    expires_at: str | None
-    on_timeout: Any
-    need: int
-    approvers: list[str] | None
-    opened_at: str
-    state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
-    value: Any = None
-    by: e.By | None = None
-    reason: str | None = None
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -156,6 +129,14 @@ class CustomView(msgspec.Struct, kw_only=True):
     data: Any
 
 
+class PauseView(msgspec.Struct, kw_only=True):
+    """Why nothing new begins."""
+
+    before: str | None
+    """The node at whose breakpoint it stands."""
+    by: e.By | None
+
+
 class RunView(msgspec.Struct, kw_only=True):
     """Everything a panel shows of one run."""
 
@@ -181,6 +162,9 @@ class RunView(msgspec.Struct, kw_only=True):
     timeline_dropped: int = 0
     custom: list[CustomView] = []
     custom_dropped: int = 0
+    usage: e.Usage | None = None
+    """Of all its nodes."""
+    paused: PauseView | None = None
     result: Any = None
     error: e.Problem | None = None
 
@@ -202,7 +186,7 @@ def fold(view: RunView, event: e.AnyEvent) -> None:
     if event.seq:
         view.seq = event.seq
     if view.status == "stalled":
-        view.status = "running"
+        view.status = "running" if view.paused is None else "paused"
     if isinstance(event, e.Custom):
         _custom(view, event)
     else:
@@ -230,6 +214,7 @@ def _started(view: RunView, event: e.WorkflowStarted) -> None:
     view.status = "running"
     view.started_at = view.started_at or event.timestamp
     view.ended_at = None
+    view.paused = None
     view.params = event.params
     view.session_id = event.session_id
     view.graph = event.graph
@@ -262,6 +247,7 @@ def _node_update(view: RunView, event: e.NodeUpdate) -> None:
         visit.attempts = max(visit.attempts, node.attempt)
         visit.status = event.status
     if event.status in _NODE_ENDED:
+        drop_inner(node.tracks)
         node.duration = event.duration
         node.action = event.action
         if visit is not None:
@@ -275,6 +261,7 @@ def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> None:
     node.attempt = event.attempt or 1
     node.progress = None
     node.items = {}
+    node.tracks = {}
     node.duration = None
     node.action = None
     entry = VisitView(
@@ -308,41 +295,17 @@ def _traverse(view: RunView, via: e.Via, target: NodeId) -> None:
 
 def _progress(view: RunView, event: e.Progress) -> None:
     node = _node(view, event.node_id)
-    data = event.data
-    shown = ProgressView(
-        percent=data.percent,
-        current=data.current,
-        total=data.total,
-        message=data.message,
-    )
-    if data.item is None:
+    shown = show_progress(node.items, node.tracks, event)
+    if shown is not None:
         node.progress = shown
-    else:
-        node.items[data.item] = shown
 
 
 def _token(view: RunView, event: e.Token) -> None:
-    stream = next(
-        (
-            s
-            for s in reversed(view.streams)
-            if s.stream == event.stream and s.kind == event.kind
-        ),
-        None,
-    )
-    if stream is None:
-        stream = StreamView(
-            stream=event.stream,
-            node_id=event.node_id,
-            task_id=event.task_id,
-            attempt=event.attempt,
-            kind=event.kind,
-        )
-        view.streams.append(stream)
-    new = event.data[max(0, stream.length - event.index) :]
-    stream.text += new
-    stream.length += len(new)
-    stream.final = stream.final or event.final
+    usage = show_token(view.streams, event)
+    if usage is not None:
+        node = _node(view, event.node_id)
+        node.usage = added(node.usage, usage)
+        view.usage = added(view.usage, usage)
 
 
 def _message(view: RunView, event: e.Message) -> None:
@@ -354,39 +317,15 @@ def _message(view: RunView, event: e.Message) -> None:
 
 
 def _asked(view: RunView, event: e.ApprovalRequest) -> None:
-    data = event.data
-    entry = ApprovalView(
-        approval_id=data.approval_id,
-        node_id=event.node_id,
-        task_id=event.task_id,
-        args_hash=data.args_hash,
-        message=data.message,
-        options=data.options,
-        payload=data.payload,
-        schema=data.schema,
-        kind=data.kind,
-        name=data.name,
-        expires_at=data.expires_at,
-        on_timeout=None if data.on_timeout is msgspec.UNSET else data.on_timeout,
-        need=data.need,
-        approvers=data.approvers,
-        opened_at=event.timestamp,
-    )
-    for index, known in enumerate(view.approvals):
-        if known.approval_id == data.approval_id:
-            view.approvals[index] = entry
-            return
-    view.approvals.append(entry)
+    show_question(view.approvals, event)
+
+
+def _voted(view: RunView, event: e.ApprovalVote) -> None:
+    show_votes(view.approvals, event)
 
 
 def _resolved(view: RunView, event: e.ApprovalResolved) -> None:
-    data = event.data
-    for approval in view.approvals:
-        if approval.approval_id == data.approval_id:
-            approval.state = data.outcome
-            approval.value = data.value
-            approval.by = data.by
-            approval.reason = data.reason
+    show_decision(view.approvals, event)
 
 
 def _result(view: RunView, event: e.ResultEvent) -> None:
@@ -408,6 +347,7 @@ def _ended(view: RunView, status: RunStatus, at: str) -> None:
     """The run is over: nothing in it may look alive any more."""
     view.status = status
     view.ended_at = at
+    view.paused = None
     view.active_edge = None
     for node in view.nodes.values():
         if node.status in ("running", "waiting", "retrying"):
@@ -442,12 +382,16 @@ def _lost(view: RunView, event: e.WorkflowLost) -> None:
     _ended(view, "lost", event.timestamp)
 
 
-def _paused(view: RunView, _event: e.WorkflowPaused) -> None:
+def _paused(view: RunView, event: e.WorkflowPaused) -> None:
     view.status = "paused"
+    # Said again when a silent link is back, without what only the kernel knows.
+    if view.paused is None:
+        view.paused = PauseView(before=event.before, by=event.by)
 
 
 def _resumed(view: RunView, _event: e.WorkflowResumed) -> None:
     view.status = "running"
+    view.paused = None
 
 
 def _stalled(view: RunView, _event: e.WorkflowStalled) -> None:
@@ -467,6 +411,7 @@ _FOLD: dict[type, Any] = {
     e.Token: _token,
     e.Message: _message,
     e.ApprovalRequest: _asked,
+    e.ApprovalVote: _voted,
     e.ApprovalResolved: _resolved,
     e.ResultEvent: _result,
     e.Log: _log,

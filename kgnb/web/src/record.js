@@ -12,8 +12,28 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {wire.NodeStatus} status
  * @property {number} visits
  * @property {string} [action]
- * @property {wire.ProgressView} [progress]
+ * @property {Pick<wire.ProgressView, "percent" | "current" | "total" | "message">
+ *   & {label?: string | null}} [progress]
  * @property {wire.Problem | null} [error]
+ * @property {wire.Usage} [usage]
+ */
+
+/**
+ * One text; what it leaves out says nothing.
+ * @typedef {object} RecordStream
+ * @property {string} node_id
+ * @property {number} visit
+ * @property {string} [stream] which of its visit, item and attempt
+ * @property {wire.TokenKind} kind
+ * @property {string} text
+ * @property {string} [name]
+ * @property {string} [item]
+ * @property {number} [call]
+ * @property {string} [tool]
+ * @property {number} [missing]
+ * @property {boolean} [superseded]
+ * @property {wire.Usage} [usage]
+ * @property {number} [attempt]
  */
 
 /**
@@ -23,7 +43,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {wire.GraphSpec} graph
  * @property {Record<string, RecordNode>} nodes
  * @property {wire.EdgeView[]} edges
- * @property {{node_id: string, visit: number, kind: wire.TokenKind, text: string}[]} streams
+ * @property {RecordStream[]} streams
  * @property {Pick<wire.ApprovalView, "node_id" | "message" | "options" | "payload"
  *   | "kind" | "state" | "value" | "reason">[]} approvals
  * @property {Record<string, wire.Json>} results
@@ -31,6 +51,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {Omit<wire.LogView, "task_id">[]} logs
  * @property {wire.Json} result
  * @property {wire.Problem | null} error
+ * @property {wire.Usage} [usage]
  */
 
 /**
@@ -68,12 +89,7 @@ export function staticRecord(view) {
       .map(({ source, action, target, count }) => ({ source, action, target, count })),
     streams: order
       .sorted(view.streams, (stream) => order.ofStream(stream))
-      .map(({ node_id, task_id, kind, text }) => ({
-        node_id,
-        visit: visitOf(task_id),
-        kind,
-        text,
-      })),
+      .map(recordStream),
     approvals: orderedApprovals(view, order).map(
       ({ node_id, message, options, payload, kind, state, value, reason }) => ({
         node_id,
@@ -95,6 +111,7 @@ export function staticRecord(view) {
     logs: recordLogs(view, order),
     result: view.result,
     error: recordProblem(view, view.error),
+    ...told(view, "usage"),
   };
 }
 
@@ -139,19 +156,12 @@ export function recordView(record, metadata = {}) {
   view.graph = graphSpec(record.graph);
   for (const [id, node] of Object.entries(record.nodes)) {
     const duration = metadata.durations?.[id] ?? null;
-    view.nodes[id] = { ...emptyNode(), error: null, ...node, duration };
+    const progress = node.progress ? { ...IDLE_BAR, ...node.progress } : null;
+    view.nodes[id] = { ...emptyNode(), error: null, ...node, progress, duration };
   }
   view.edges = record.edges;
-  view.streams = record.streams.map((stream, index) => ({
-    stream: String(index),
-    node_id: stream.node_id,
-    task_id: `${stream.node_id}:${stream.visit}`,
-    attempt: null,
-    kind: stream.kind,
-    text: stream.text,
-    length: stream.text.length,
-    final: true,
-  }));
+  view.streams = record.streams.map(streamView);
+  view.usage = record.usage ?? null;
   view.approvals = record.approvals.map((approval, index) => ({
     ...approval,
     approval_id: `recorded-${index}`,
@@ -172,6 +182,44 @@ export function recordView(record, metadata = {}) {
   view.result = record.result;
   view.error = record.error;
   return view;
+}
+
+/** @type {wire.ProgressView} */
+const IDLE_BAR = {
+  percent: 0,
+  current: null,
+  total: null,
+  message: null,
+  label: null,
+  rate: null,
+  remaining: null,
+  elapsed: null,
+  closed: true,
+  attempt: null,
+};
+
+/** @param {RecordStream} recorded @param {number} index @returns {wire.StreamView} */
+function streamView(recorded, index) {
+  const { node_id, visit, stream = String(index), text, ...more } = recorded;
+  const { item = null, attempt = 1 } = more;
+  const task = `${node_id}:${visit}`;
+  return {
+    name: null,
+    call: null,
+    tool: null,
+    missing: 0,
+    superseded: false,
+    usage: null,
+    ...more,
+    stream: `${task}.${attempt}/${item === null ? "" : `${item}.`}${stream}`,
+    node_id,
+    task_id: task,
+    item,
+    attempt,
+    text,
+    length: text.length,
+    final: true,
+  };
 }
 
 /**
@@ -230,9 +278,14 @@ class Order {
 
   /** @param {wire.StreamView} stream @returns {Key} */
   ofStream(stream) {
-    const name = stream.stream.split("/").at(-1) ?? "";
-    const within = /^[0-9]+$/.test(name) ? [0, Number(name), ""] : [1, 0, name];
-    return [...this.ofVisit(stream), stream.attempt ?? 0, ...within, stream.kind];
+    return [
+      ...this.ofVisit(stream),
+      ...(stream.item === null ? [-1, 0, ""] : natural(stream.item)),
+      stream.attempt ?? 0,
+      ...natural(localId(stream)),
+      stream.kind,
+      stream.call ?? 0,
+    ];
   }
 
   /** @param {wire.ApprovalView} approval @returns {Key} */
@@ -276,12 +329,69 @@ function compareTexts(one, other) {
   return a.length - b.length;
 }
 
+/** @param {string} name @returns {Key} numbers by size, and before all other names */
+function natural(name) {
+  return /^[0-9]+$/.test(name) ? [0, Number(name), ""] : [1, 0, name];
+}
+
+/**
+ * @param {wire.StreamView} stream
+ * @returns {string} what tells it from the others of its visit, item and attempt
+ */
+function localId({ stream, task_id, attempt, item }) {
+  const name = withoutPrefix(stream, `${task_id}.${attempt}/`);
+  return item === null ? name : withoutPrefix(name, `${item}.`);
+}
+
+/** @param {string} text @param {string} prefix */
+function withoutPrefix(text, prefix) {
+  return text.startsWith(prefix) ? text.slice(prefix.length) : text;
+}
+
+/**
+ * @template {object} T
+ * @template {keyof T} K
+ * @param {T} entry
+ * @param {...K} names
+ * @returns {{[name in K]?: NonNullable<T[name]>}} the fields that say something
+ */
+function told(entry, ...names) {
+  /** @type {{[name in K]?: NonNullable<T[name]>}} */
+  const kept = {};
+  for (const name of names) {
+    const value = entry[name];
+    if (value) kept[name] = value;
+  }
+  return kept;
+}
+
+/** @param {wire.StreamView} stream @returns {RecordStream} */
+function recordStream(stream) {
+  const { node_id, task_id, kind, text, attempt } = stream;
+  /** @type {RecordStream} */
+  const kept = {
+    node_id,
+    visit: visitOf(task_id),
+    stream: localId(stream),
+    kind,
+    text,
+    ...told(stream, "name", "item", "call", "tool", "missing", "superseded", "usage"),
+  };
+  if ((attempt ?? 1) > 1) kept.attempt = attempt ?? 1;
+  return kept;
+}
+
 /** @param {wire.RunView} view @param {wire.NodeView} node @returns {RecordNode} */
 function recordNode(view, node) {
   /** @type {RecordNode} */
   const kept = { status: node.status, visits: node.visits };
   if (node.action !== null) kept.action = node.action;
-  if (node.progress !== null) kept.progress = node.progress;
+  if (node.progress !== null) {
+    const { percent, current, total, message } = node.progress;
+    // How fast it went is chance.
+    kept.progress = { percent, current, total, message, ...told(node.progress, "label") };
+  }
+  Object.assign(kept, told(node, "usage"));
   if (node.error !== null) kept.error = recordProblem(view, node.error);
   return kept;
 }

@@ -8,6 +8,9 @@
  * @import * as wire from "./wire.d.ts"
  */
 
+import { decider, showDecision, showQuestion, showVotes } from "./reduce-approvals.js";
+import { added, dropInner, put, showProgress, showToken } from "./reduce-live.js";
+
 const MAX_LOGS = 1000;
 const MAX_TIMELINE = 1000;
 const MAX_CUSTOM = 200;
@@ -45,6 +48,8 @@ export function emptyView() {
     timeline_dropped: 0,
     custom: [],
     custom_dropped: 0,
+    usage: null,
+    paused: null,
     result: null,
     error: null,
   };
@@ -65,7 +70,7 @@ export function reduce(view, event) {
   const seq = event.seq ?? 0;
   if (seq && seq <= view.seq) return view;
   if (seq) view.seq = seq;
-  if (view.status === "stalled") view.status = "running";
+  if (view.status === "stalled") view.status = view.paused ? "paused" : "running";
   (FOLD.get(event.type) ?? custom)(view, /** @type {any} */ (event));
   if (view.status === "running" || view.status === "waiting") {
     const isWaiting = view.approvals.some((approval) => approval.state === "open");
@@ -87,24 +92,6 @@ function bounded(entries, entry, limit) {
 }
 
 /**
- * Set a key that came over the wire; a plain assignment to "__proto__" would be lost.
- * @template T
- * @param {Record<string, T>} record
- * @param {string} key
- * @param {T} value
- * @returns {T}
- */
-function put(record, key, value) {
-  Object.defineProperty(record, key, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
-  return value;
-}
-
-/**
  * @param {wire.Problem | null | undefined} error
  * @returns {wire.Problem | null}
  */
@@ -112,21 +99,6 @@ function problem(error) {
   if (!error) return null;
   const { code, message, node_id } = error;
   return node_id == null ? { code, message } : { code, message, node_id };
-}
-
-/**
- * @param {wire.By | null | undefined} by
- * @returns {wire.By | null} without the fields that say nothing, as the wire leaves them out
- */
-function decider(by) {
-  if (!by) return null;
-  /** @type {wire.By} */
-  const shown = {};
-  if (by.user != null) shown.user = by.user;
-  if (by.via) shown.via = by.via;
-  if (by.at) shown.at = by.at;
-  if (by.kind && by.kind !== "human") shown.kind = by.kind;
-  return shown;
 }
 
 /** @param {wire.RunView} view @param {wire.AnyEvent} event */
@@ -197,6 +169,8 @@ export function emptyNode() {
     attempt: 0,
     progress: null,
     items: {},
+    tracks: {},
+    usage: null,
     message: null,
     duration: null,
     action: null,
@@ -224,6 +198,7 @@ function nodeUpdate(view, event) {
     visit.status = event.status;
   }
   if (NODE_ENDED.has(event.status)) {
+    dropInner(node.tracks);
     node.duration = event.duration ?? null;
     node.action = event.action ?? null;
     if (visit) {
@@ -240,6 +215,7 @@ function visitBegan(view, node, event) {
   node.attempt = event.attempt || 1;
   node.progress = null;
   node.items = {};
+  node.tracks = {};
   node.duration = null;
   node.action = null;
   const entry = {
@@ -275,41 +251,17 @@ function traverse(view, source, action, target) {
 /** @param {wire.RunView} view @param {wire.Progress} event */
 function progress(view, event) {
   const node = nodeOf(view, event.node_id);
-  const { percent, current, total, message, item } = event.data;
-  const shown = {
-    percent,
-    current: current ?? null,
-    total: total ?? null,
-    message: message ?? null,
-  };
-  if (item == null) node.progress = shown;
-  else put(node.items, item, shown);
+  const shown = showProgress(node, event);
+  if (shown) node.progress = shown;
 }
 
 /** @param {wire.RunView} view @param {wire.Token} event */
 function token(view, event) {
-  const kind = event.kind ?? "text";
-  let stream = view.streams.findLast(
-    (entry) => entry.stream === event.stream && entry.kind === kind,
-  );
-  if (!stream) {
-    stream = {
-      stream: event.stream,
-      node_id: event.node_id,
-      task_id: event.task_id ?? null,
-      attempt: event.attempt ?? null,
-      kind,
-      text: "",
-      length: 0,
-      final: false,
-    };
-    view.streams.push(stream);
-  }
-  const overlap = Math.max(0, stream.length - (event.index ?? 0));
-  const points = Array.from(event.data);
-  stream.text += overlap ? points.slice(overlap).join("") : event.data;
-  stream.length += Math.max(0, points.length - overlap);
-  stream.final = stream.final || (event.final ?? false);
+  const usage = showToken(view.streams, event);
+  if (!usage) return;
+  const node = nodeOf(view, event.node_id);
+  node.usage = added(node.usage, usage);
+  view.usage = added(view.usage, usage);
 }
 
 /** @param {wire.RunView} view @param {wire.Message} event */
@@ -318,56 +270,19 @@ function message(view, event) {
   view.messages.push({ node_id: event.node_id, role, content });
 }
 
-/**
- * A question as a view holds it, before anybody has answered.
- * @param {wire.ApprovalRequest} event
- * @returns {wire.ApprovalView}
- */
-export function approvalView(event) {
-  const { data } = event;
-  return {
-    approval_id: data.approval_id,
-    node_id: event.node_id,
-    task_id: event.task_id ?? null,
-    args_hash: data.args_hash,
-    message: data.message,
-    options: data.options ?? null,
-    payload: data.payload ?? null,
-    schema: data.schema ?? null,
-    kind: data.kind ?? "choice",
-    name: data.name ?? null,
-    expires_at: data.expires_at ?? null,
-    on_timeout: data.on_timeout ?? null,
-    need: data.need ?? 1,
-    approvers: data.approvers ?? null,
-    opened_at: event.timestamp ?? "",
-    state: "open",
-    value: null,
-    by: null,
-    reason: null,
-  };
-}
-
 /** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
 function asked(view, event) {
-  const entry = approvalView(event);
-  const index = view.approvals.findIndex(
-    (known) => known.approval_id === entry.approval_id,
-  );
-  if (index >= 0) view.approvals[index] = entry;
-  else view.approvals.push(entry);
+  showQuestion(view.approvals, event);
+}
+
+/** @param {wire.RunView} view @param {wire.ApprovalVote} event */
+function voted(view, event) {
+  showVotes(view.approvals, event);
 }
 
 /** @param {wire.RunView} view @param {wire.ApprovalResolved} event */
 function resolved(view, event) {
-  const { data } = event;
-  for (const approval of view.approvals) {
-    if (approval.approval_id !== data.approval_id) continue;
-    approval.state = data.outcome;
-    approval.value = data.value ?? null;
-    approval.by = decider(data.by);
-    approval.reason = data.reason ?? null;
-  }
+  showDecision(view.approvals, event);
 }
 
 /** @param {wire.RunView} view @param {wire.ResultEvent} event */
@@ -396,6 +311,7 @@ function log(view, event) {
 function ended(view, status, at) {
   view.status = status;
   view.ended_at = at ?? "";
+  view.paused = null;
   view.active_edge = null;
   for (const node of Object.values(view.nodes)) {
     if (["running", "waiting", "retrying"].includes(node.status)) {
@@ -436,6 +352,19 @@ function lost(view, event) {
   ended(view, "lost", event.timestamp);
 }
 
+/** @param {wire.RunView} view @param {wire.WorkflowPaused} event */
+function paused(view, event) {
+  view.status = "paused";
+  // Said again when a silent link is back, without what only the kernel knows.
+  view.paused ??= { before: event.before ?? null, by: decider(event.by) };
+}
+
+/** @param {wire.RunView} view */
+function resumed(view) {
+  view.status = "running";
+  view.paused = null;
+}
+
 /** @param {wire.RunView} view */
 function stalled(view) {
   if (!ENDED.has(view.status)) view.status = "stalled";
@@ -451,18 +380,15 @@ const FOLD = new Map(
     token,
     message,
     approval_request: asked,
+    approval_vote: voted,
     approval_resolved: resolved,
     result,
     log,
     workflow_completed: completed,
     workflow_failed: failed,
     workflow_cancelled: cancelled,
-    workflow_paused: (/** @type {wire.RunView} */ view) => {
-      view.status = "paused";
-    },
-    workflow_resumed: (/** @type {wire.RunView} */ view) => {
-      view.status = "running";
-    },
+    workflow_paused: paused,
+    workflow_resumed: resumed,
     workflow_stalled: stalled,
     workflow_lost: lost,
   }),
