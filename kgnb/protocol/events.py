@@ -211,6 +211,22 @@ class Message(NodeEvent, kw_only=True, omit_defaults=True, tag="message"):
     data: MessageData
 
 
+class FieldProblem(msgspec.Struct, kw_only=True):
+    """What is wrong with one part of an answer."""
+
+    path: list[str | int] = []
+    """From the answer's top to the part: names of fields, places in arrays."""
+    message: str
+
+
+class Correction(msgspec.Struct, kw_only=True):
+    """Why a question is asked again: an answer that its asker could not take."""
+
+    value: Any = None
+    """What was answered; it stands in the form again."""
+    problems: list[FieldProblem] = []
+
+
 class ApprovalData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """All that is shown to the person who is asked."""
 
@@ -220,6 +236,7 @@ class ApprovalData(msgspec.Struct, kw_only=True, omit_defaults=True):
     options: list[Any] | None = None
     payload: Any = None
     schema: dict[str, Any] | None = None
+    """What an answer fits; of an edit, what the payload fits."""
     kind: ApprovalKind = "choice"
     name: str | None = None
     expires_at: str | None = None
@@ -231,6 +248,7 @@ class ApprovalData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The user names that may answer; None: whoever may answer approvals."""
     veto: list[Any] | None = None
     """Options that one voter alone decides for."""
+    correction: Correction | None = None
 
 
 class ApprovalRequest(
@@ -288,6 +306,8 @@ class ResolvedData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Of the question that it decides: the same id may be asked again otherwise."""
     outcome: Outcome
     value: Any = None
+    edited_payload: Any = None
+    """Of an edit with options: what became of the payload, if it was changed."""
     by: By | None = None
     votes: list[CastVote] | None = None
     """Of a vote, whatever it came to."""

@@ -41,8 +41,7 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
             _stream(stream) for stream in sorted(plain["streams"], key=order.of_stream)
         ],
         "approvals": [
-            {name: approval[name] for name in _APPROVAL}
-            for approval in _approvals(plain, order)
+            _approval(approval) for approval in _approvals(plain, order)
         ],
         "results": {
             name: plain["results"][name]
@@ -207,6 +206,13 @@ def _edges(plain: Mapping[str, Any], order: _Order) -> list[Plain]:
         {name: edge[name] for name in ("source", "action", "target", "count")}
         for edge in sorted(plain["edges"], key=order.of_edge)
     ]
+
+
+def _approval(approval: Mapping[str, Any]) -> Plain:
+    kept = {name: approval[name] for name in _APPROVAL}
+    if approval.get("edited_payload") is not None:
+        kept["edited_payload"] = approval["edited_payload"]
+    return kept
 
 
 def _approvals(plain: Mapping[str, Any], order: _Order) -> list[Plain]:

@@ -44,8 +44,9 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {Record<string, RecordNode>} nodes
  * @property {wire.EdgeView[]} edges
  * @property {RecordStream[]} streams
- * @property {Pick<wire.ApprovalView, "node_id" | "message" | "options" | "payload"
- *   | "kind" | "state" | "value" | "reason">[]} approvals
+ * @property {(Pick<wire.ApprovalView, "node_id" | "message" | "options" | "payload"
+ *   | "kind" | "state" | "value" | "reason">
+ *   & Partial<Pick<wire.ApprovalView, "edited_payload">>)[]} approvals
  * @property {Record<string, wire.Json>} results
  * @property {wire.MessageView[]} messages
  * @property {Omit<wire.LogView, "task_id">[]} logs
@@ -91,7 +92,7 @@ export function staticRecord(view) {
       .sorted(view.streams, (stream) => order.ofStream(stream))
       .map(recordStream),
     approvals: orderedApprovals(view, order).map(
-      ({ node_id, message, options, payload, kind, state, value, reason }) => ({
+      ({ node_id, message, options, payload, kind, state, value, reason, edited_payload }) => ({
         node_id,
         message,
         options,
@@ -100,6 +101,7 @@ export function staticRecord(view) {
         state,
         value,
         reason,
+        ...(edited_payload == null ? {} : { edited_payload }),
       }),
     ),
     results: Object.fromEntries(
@@ -163,7 +165,9 @@ export function recordView(record, metadata = {}) {
   view.streams = record.streams.map(streamView);
   view.usage = record.usage ?? null;
   view.approvals = record.approvals.map((approval, index) => ({
+    edited_payload: null,
     ...approval,
+    correction: null,
     approval_id: `recorded-${index}`,
     task_id: null,
     args_hash: "",
