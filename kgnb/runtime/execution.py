@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,8 @@ class Execution:
         """Where the run lives on the caller's loop; held, or it could be collected."""
         self.control = Control()
         self.control.on_cancel(self._cancelled)
+        self._pausing = threading.Lock()
+        """Pauses and their ends are told in the order in which they come."""
         self.questions = Questions(self)
         self.observer = RunObserver(self, options.pause_before)
         self.port: LogPort
@@ -215,15 +218,23 @@ class Execution:
 
     # Orders.
 
-    def pause(self) -> None:
-        """Start nothing more for now."""
-        if self.control.pause():
-            self.put(e.WorkflowPaused(run_id=self.id))
+    def pause(self, by: e.By | None = None, *, before: str | None = None) -> None:
+        """Start nothing more for now, here and in the runs that its nodes began."""
+        node_id = None if before is None else ids.NodeId(before)
+        with self._pausing:
+            if self.control.pause():
+                paused = e.WorkflowPaused(run_id=self.id, before=node_id, by=by)
+                self.put(paused)
+        for child in self.home.children_of(self):
+            child.pause(by)
 
-    def resume(self) -> None:
+    def resume(self, by: e.By | None = None) -> None:
         """Go on after a pause."""
-        if self.control.resume():
-            self.put(e.WorkflowResumed(run_id=self.id))
+        with self._pausing:
+            if self.control.resume():
+                self.put(e.WorkflowResumed(run_id=self.id, by=by))
+        for child in self.home.children_of(self):
+            child.resume(by)
 
     def cancel(self, by: e.By | None = None, *, reason: str | None = None) -> None:
         """End it; returns at once."""

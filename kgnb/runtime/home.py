@@ -168,9 +168,9 @@ class Home:
                 case commands.Cancel():
                     execution.cancel(msgspec.convert(order.by, e.By))
                 case commands.Pause():
-                    execution.pause()
+                    execution.pause(msgspec.convert(order.by, e.By))
                 case commands.Resume():
-                    execution.resume()
+                    execution.resume(msgspec.convert(order.by, e.By))
                 case commands.NodeInput():
                     text = f"node {command.node_id!r} waits for no input"
                     done("conflict", text)

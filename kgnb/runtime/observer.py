@@ -63,7 +63,7 @@ class RunObserver:
     def _arrive(self, visit: NodeVisit) -> None:
         """A node named in ``pause_before`` is about to begin."""
         if visit.node_id in self._pause_before and visit.task_id not in self._active:
-            self._execution.pause()
+            self._execution.pause(before=visit.node_id)
 
     def checkpoint(self, visit: NodeVisit) -> None:
         """See ``Observer.checkpoint``."""

@@ -65,7 +65,9 @@ def run(
         loop: ``"own"``: kgnb's loop thread; ``"kernel"``: the caller's running loop.
         durable: Keep the run's state, so that it can be resumed.
         transient: Keys of ``shared`` that are not kept.
-        pause_before: Ids of nodes before each visit of which the run pauses.
+        pause_before: Ids of nodes: before each of their visits the run pauses, until
+            somebody presses "Resume" or calls ``Run.resume()``. Not in CI mode, where
+            nobody could.
         resume: The id of a dead run to go on with.
         timeout: Seconds after which the run fails with ``TimeoutError``.
         sign: Whether the record in the notebook names the run, times and people.
@@ -93,14 +95,16 @@ def run(
     if nesting.is_original_applied():
         nesting.warn_of_original()
     engine = engine_for(graph)
+    chosen = process.choose_mode(mode)
+    breakpoints = _node_ids(engine, pause_before)
     options = Options(
         workflow=name or engine.describe().name or "graph",
-        mode=process.choose_mode(mode),
+        mode=chosen,
         panel=panel,
         session_id=session_id,
         timeout=timeout,
         sign=sign,
-        pause_before=_node_ids(engine, pause_before),
+        pause_before=() if chosen == "ci" else breakpoints,
     )
     context = current_context.get()
     parent = context.execution if isinstance(context, RunContext) else None
@@ -138,6 +142,8 @@ def _begin(execution: Execution, loop: asyncio.AbstractEventLoop | None) -> Run:
         _show(handle)
     elif parent.control.is_cancelled:
         execution.cancel()
+    elif parent.control.is_paused:
+        execution.pause()
     # Either way in a copy of this context, so that prints and displays stay in
     # the cell, and the node, that started the run.
     if loop is None:

@@ -231,6 +231,56 @@ def test_pause_before_stops_at_the_node(eventually):
     handle.result(10)
 
 
+def test_breakpoint_is_named_and_held_at_each_visit(eventually):
+    class Loop(kgnb.AsyncNode):
+        async def post_async(self, shared, _prep, _exec):
+            shared["visits"] += 1
+            return "again" if shared["visits"] < 2 else None
+
+    node = Loop(node_id="loop")
+    node - "again" >> node
+    node >> Steps()
+    shared = {"visits": 0}
+    handle = run(kgnb.AsyncGraph(node), shared, pause_before=["loop"])
+    for visits in (0, 1):
+        eventually(
+            lambda done=visits: (
+                handle.status == "paused" and len(handle.view.timeline) == done
+            )
+        )
+        assert shared["visits"] == visits
+        assert handle.view.paused.before == "loop"
+        handle.resume()
+    handle.result(10)
+    assert handle.view.paused is None
+
+
+def test_breakpoint_stops_nobody_in_ci():
+    handle = run(Steps(), mode="ci", pause_before=["Steps"])
+    assert handle.status == "completed"
+
+
+def test_pause_holds_the_runs_that_its_nodes_began(eventually):
+    children = []
+
+    class Parent(kgnb.Node):
+        def exec(self, _):
+            first, last = Blocks(), Steps()
+            first >> last
+            children.append((first, run(kgnb.Graph(first))))
+            return children[0][1].result().value
+
+    handle = run(Parent())
+    eventually(lambda: children)
+    blocks, child = children[0]
+    assert blocks.began.wait(5)
+    handle.pause()
+    blocks.go.set()
+    eventually(lambda: child.status == "paused")
+    handle.resume()
+    assert handle.result(10).value == 42
+
+
 def test_pause_before_an_unknown_node_is_refused():
     with pytest.raises(InvalidValue, match="no node 'x'; there are Steps"):
         run(Steps(), pause_before="x")

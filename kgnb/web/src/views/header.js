@@ -9,8 +9,9 @@
 import { ENDED } from "../reduce.js";
 import { NO_WAY } from "../route.js";
 import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
+import { labelOf } from "./context.js";
 import { Chip, h, headingOf, icon, setText } from "./elements.js";
-import { duration, moment } from "./format.js";
+import { decidedBy, duration, moment } from "./format.js";
 
 /** @type {Record<ConnectionState["kind"], string>} */
 const CONNECTION = {
@@ -33,6 +34,7 @@ export class Header {
     { type: "button", class: "kgnb-button kgnb-quiet", "aria-label": "Cancel run" },
     "Cancel",
   );
+  #pause = h("button", { type: "button", class: "kgnb-button kgnb-quiet" });
   #link = h("a", {
     class: "kgnb-open",
     target: "_blank",
@@ -44,6 +46,11 @@ export class Header {
   #note = h("p", { class: "kgnb-note", hidden: true });
   #context;
   #isCancelling = false;
+  /** What the pause button sends. */
+  #order = "pause";
+  #isOrdering = false;
+  /** Why the last order was not carried out. */
+  #failure = "";
 
   /** @param {Context} context @param {string} [pageUrl] of the run's own page */
   constructor(context, pageUrl) {
@@ -64,11 +71,15 @@ export class Header {
         h("span", { class: "kgnb-space" }),
         this.#connection,
         this.#link,
+        this.#pause,
         this.#cancel,
       ),
       this.#note,
     );
     this.#cancel.addEventListener("click", (event) => event.isTrusted && this.#askCancel(), {
+      signal: context.signal,
+    });
+    this.#pause.addEventListener("click", (event) => event.isTrusted && this.#askPause(), {
       signal: context.signal,
     });
   }
@@ -89,29 +100,65 @@ export class Header {
     this.#connection.title = connection.kind === "live" ? `by ${connection.via}` : "";
     this.#cancel.hidden = isFinal || isEnded || !isKnown;
     this.#cancel.disabled = this.#isCancelling || !this.#context.isArmed();
+    this.#updatePause(view);
     if (isEnded) this.#isCancelling = false;
     if (!this.#isCancelling) {
-      const text = trouble(connection) || this.#context.disarmed();
-      this.#say(isFinal || isEnded ? "" : text);
+      const obstacle = trouble(connection) || this.#context.disarmed();
+      this.#say(isFinal || isEnded ? "" : obstacle || this.#failure || standing(view));
     }
   }
 
-  async #askCancel() {
-    const { run_id } = this.#run;
-    this.#isCancelling = true;
-    this.#cancel.disabled = true;
-    this.#say("Cancelling…");
+  /** @param {wire.RunView} view */
+  #updatePause(view) {
+    const order = view.paused ? "resume" : "pause";
+    if (order !== this.#order || !this.#pause.textContent) {
+      // It has happened: whatever was pressed for it is done.
+      this.#order = order;
+      const word = view.paused ? "Resume" : "Pause";
+      this.#pause.replaceChildren(word);
+      this.#pause.setAttribute("aria-label", `${word} run`);
+      this.#pause.classList.toggle("kgnb-quiet", !view.paused);
+      this.#isOrdering = false;
+    }
+    this.#pause.hidden = this.#cancel.hidden;
+    this.#pause.disabled = this.#cancel.disabled || this.#isOrdering;
+  }
+
+  async #askPause() {
+    const order = this.#order;
+    this.#isOrdering = true;
+    this.#pause.disabled = true;
+    await this.#give(order, order === "pause" ? "Not paused" : "Not resumed");
+    this.#isOrdering = false;
+  }
+
+  /**
+   * @param {string} type
+   * @param {string} failed how to begin when it was refused
+   * @returns {Promise<boolean>} whether it was carried out
+   */
+  async #give(type, failed) {
+    this.#failure = "";
     const late = setTimeout(() => {
       if (this.#context.via() === "comm") this.#say(KERNEL_BUSY);
     }, UNCONFIRMED);
     try {
-      await this.#context.command({ type: "cancel", run_id });
+      await this.#context.command({ type, run_id: this.#run.run_id });
+      return true;
     } catch (error) {
-      this.#isCancelling = false;
-      this.#say(`Not cancelled: ${/** @type {Error} */ (error).message}`);
+      this.#failure = `${failed}: ${/** @type {Error} */ (error).message}`;
+      this.#say(this.#failure);
+      return false;
     } finally {
       clearTimeout(late);
     }
+  }
+
+  async #askCancel() {
+    this.#isCancelling = true;
+    this.#cancel.disabled = true;
+    this.#say("Cancelling…");
+    if (!(await this.#give("cancel", "Not cancelled"))) this.#isCancelling = false;
   }
 
   #run = { run_id: "" };
@@ -139,6 +186,15 @@ function trouble(connection) {
     return `Reconnecting: ${connection.reason}. What is shown may be old.`;
   }
   return "";
+}
+
+/** @param {wire.RunView} view @returns {string} why nothing new begins */
+function standing(view) {
+  if (!view.paused) return "";
+  const { before, by } = view.paused;
+  if (before) return `Paused at the breakpoint before ${labelOf(view, before)}.`;
+  const who = by ? `: ${decidedBy(by)}` : "";
+  return `Paused${who}. What has begun goes on to its next step; nothing new begins.`;
 }
 
 /**

@@ -25,6 +25,7 @@ const ATTRIBUTES = new Set(
 /** @type {Record<string, string>} */
 const WORDS = {
   idle: "idle",
+  paused: "‖ paused",
   running: "● running",
   waiting: "◔ waiting",
   retrying: "↻ retrying",
@@ -80,7 +81,8 @@ export class Picture {
     if (source !== this.#source) this.#insert(source);
     for (const [id, group] of this.#nodes) {
       const node = Object.hasOwn(view.nodes, id) ? view.nodes[id] : undefined;
-      const status = node?.status ?? "idle";
+      const isHeld = view.paused?.before === id;
+      const status = isHeld ? "paused" : (node?.status ?? "idle");
       setAttribute(group, "data-state", status);
       const isUnreached = status === "idle" && isFinal;
       write(group, ".kgnb-state", isUnreached ? "not reached" : (WORDS[status] ?? status));
