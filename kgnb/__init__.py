@@ -18,16 +18,21 @@ from kgnb.version import __version__
 if TYPE_CHECKING:
     from kgnb.errors import KgnbError
     from kgnb.graph import (
+        AsyncBatchGraph,
         AsyncBatchNode,
         AsyncGraph,
         AsyncNode,
+        AsyncParallelBatchGraph,
         AsyncParallelBatchNode,
         BaseNode,
+        BatchGraph,
         BatchNode,
         Config,
         Graph,
+        MetricsNode,
         Node,
         ParallelBatchNode,
+        ValidatedNode,
     )
     from kgnb.panel.widget import Panel
     from kgnb.runtime import (
@@ -48,20 +53,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
     "AsyncNode",
+    "AsyncParallelBatchGraph",
     "AsyncParallelBatchNode",
     "BaseNode",
+    "BatchGraph",
     "BatchNode",
     "Config",
     "Graph",
     "KgnbError",
+    "MetricsNode",
     "Node",
     "Panel",
     "ParallelBatchNode",
     "Result",
     "Run",
+    "ValidatedNode",
     "__version__",
     "allow_nested_run",
     "ask",
@@ -76,16 +86,21 @@ __all__ = [
 ]
 
 _GRAPH = {
+    "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
     "AsyncNode",
+    "AsyncParallelBatchGraph",
     "AsyncParallelBatchNode",
     "BaseNode",
+    "BatchGraph",
     "BatchNode",
     "Config",
     "Graph",
+    "MetricsNode",
     "Node",
     "ParallelBatchNode",
+    "ValidatedNode",
 }
 
 

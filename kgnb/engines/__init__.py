@@ -9,9 +9,9 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines.native import NativeEngine, function_graph
+from kgnb.engines.native import NativeEngine, framed, function_graph
 from kgnb.errors import NotAGraph
-from kgnb.graph import BaseNode, Graph
+from kgnb.graph import BaseNode, BatchGraph, Graph
 from kgnb.graph.spec import label_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def engine_for(thing: Any) -> Engine:
     Raises:
         NotAGraph: It is none of these; says what it is and what would do.
     """
+    if isinstance(thing, BatchGraph):
+        return NativeEngine(framed(thing))
     if isinstance(thing, Graph):
         return NativeEngine(thing)
     if isinstance(thing, BaseNode):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import NotAGraph
-from kgnb.graph import AsyncGraph, AsyncNode, Graph, Node
-from kgnb.graph.spec import GraphSpec, Scope, describe
+from kgnb.graph import AsyncGraph, AsyncNode, BatchGraph, Graph, Node
+from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel
 from kgnb.graph.walk import needs_loop
 
@@ -52,7 +53,25 @@ class NativeEngine:
 
 
 def _replaces_run(graph: Graph) -> bool:
-    return "run" in vars(graph) or type(graph).run is not Graph.run
+    base: type[Graph] = AsyncGraph if isinstance(graph, AsyncGraph) else Graph
+    name = "run_async" if base is AsyncGraph else "run"
+    return name in vars(graph) or getattr(type(graph), name) is not getattr(base, name)
+
+
+def framed(graph: BatchGraph) -> Graph:
+    """A graph around a batch graph that is to run by itself.
+
+    It makes the passes those of a node, which can show how far each one is.
+    Returned as it is if its ``run`` was replaced, which must then be called.
+    """
+    if _replaces_run(graph):
+        return graph
+    graph._warn_of_successors()  # noqa: SLF001 - as its own run would
+    alone = copy.copy(graph)
+    alone.successors = {}
+    frame = Graph(alone, name=label_of(graph))
+    frame.set_params(graph.params)
+    return frame
 
 
 class _FunctionNode(Node):

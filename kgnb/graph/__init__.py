@@ -5,19 +5,37 @@ Process: kernel. Loop: whichever runs the graph; plain ``graph.run(shared)`` has
 
 from kgnb.graph.async_nodes import AsyncBatchNode, AsyncNode, AsyncParallelBatchNode
 from kgnb.graph.base import BaseNode
+from kgnb.graph.batch_graphs import (
+    AsyncBatchGraph,
+    AsyncParallelBatchGraph,
+    BatchGraph,
+)
 from kgnb.graph.config import Config
 from kgnb.graph.graphs import AsyncGraph, Graph
+from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
+from kgnb.graph.types import T_Action, T_ExecRes, T_Params, T_PrepRes, T_Shared
+from kgnb.graph.validated import ValidatedNode
 
 __all__ = [
+    "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
     "AsyncNode",
+    "AsyncParallelBatchGraph",
     "AsyncParallelBatchNode",
     "BaseNode",
+    "BatchGraph",
     "BatchNode",
     "Config",
     "Graph",
+    "MetricsNode",
     "Node",
     "ParallelBatchNode",
+    "T_Action",
+    "T_ExecRes",
+    "T_Params",
+    "T_PrepRes",
+    "T_Shared",
+    "ValidatedNode",
 ]

@@ -167,10 +167,6 @@ class _ReportingStep(Step):
     ) -> None:
         self.observer.attempt_failed(self._at(number), error, retry_in)
 
-    def item(self, node: Any, index: int, total: int | None) -> Step:
-        visit = msgspec.structs.replace(self.visit, item=index)
-        return _ItemStep(self.observer, node, visit, total)
-
     def _at(self, attempt: int) -> NodeVisit:
         if attempt == self.visit.attempt:
             return self.visit
@@ -200,6 +196,7 @@ class _VisitStep(_ReportingStep):
         "_action",
         "_forgiven",
         "_inner",
+        "_passes",
         "_result",
         "_started",
         "_value",
@@ -224,6 +221,11 @@ class _VisitStep(_ReportingStep):
         self._result: Any = NO_RESULT
         self._forgiven: Exception | None = None
         self._inner: WatchedLevel | None = None
+        self._passes: dict[int, WatchedLevel] = {}
+
+    def item(self, node: Any, index: int, total: int | None) -> Step:
+        visit = msgspec.structs.replace(self.visit, item=index)
+        return _ItemStep(self, node, visit, total)
 
     def executed(self, value: Any) -> None:
         self._value = value
@@ -233,14 +235,30 @@ class _VisitStep(_ReportingStep):
 
     def inside(self) -> Level:
         is_last = self.level.is_last and not self.original.successors
-        scope = self.level.scope.child(self.original)
-        self._inner = WatchedLevel(self.level.watch, scope, is_last=is_last)
+        self._inner = self._level_inside(is_last=is_last)
         return self._inner
+
+    def inside_item(self, index: int) -> Level:
+        """Where the nodes are run of one pass of a batch graph."""
+        # Never the end of the run: that is the end of all passes.
+        self._passes[index] = self._level_inside(is_last=False)
+        return self._passes[index]
+
+    def _level_inside(self, *, is_last: bool) -> WatchedLevel:
+        scope = self.level.scope.child(self.original)
+        return WatchedLevel(self.level.watch, scope, is_last=is_last)
+
+    def _value_left(self) -> Any:
+        """What exec returned, or a graph's last node, or those of all passes."""
+        if self._passes:
+            ended = [level.value for _, level in sorted(self._passes.items())]
+            return [None if value is NO_RESULT else value for value in ended]
+        return self._value if self._inner is None else self._inner.value
 
     def leave(self, action: Any, *, ended: bool) -> Via | None:
         self._action = str(action) if action else "default"
         inner = self._inner
-        value = self._value if inner is None else inner.value
+        value = self._value_left()
         self.level.value = value
         # A nested graph's last node has given the result itself, unless the graph
         # ended the run by an action that its successors do not know.
@@ -276,15 +294,19 @@ class _VisitStep(_ReportingStep):
 
 
 class _ItemStep(_ReportingStep):
-    """One batch item within a visit."""
+    """One batch item within a visit: of a node, or a pass of a batch graph."""
 
-    __slots__ = ("_total",)
+    __slots__ = ("_of", "_total")
 
     def __init__(
-        self, observer: Observer, node: Any, visit: NodeVisit, total: int | None
+        self, of: _VisitStep, node: Any, visit: NodeVisit, total: int | None
     ) -> None:
-        super().__init__(observer, node, node, visit)
+        super().__init__(of.observer, node, of.original, visit)
+        self._of = of
         self._total = total
+
+    def inside(self) -> Level:
+        return self._of.inside_item(self.visit.item or 0)
 
     def __enter__(self) -> Self:
         self.observer.item_started(self.visit, self.visit.item or 0, self._total)
@@ -315,6 +337,11 @@ class RootStep(Step):
     def inside(self) -> Level:
         """See ``Step.inside``."""
         return self._level
+
+    def item(self, node: Any, index: int, total: int | None) -> Step:  # noqa: ARG002
+        """A pass of a batch graph that is nobody's node, so it reports none."""
+        level = WatchedLevel(self._level.watch, self._level.scope, is_last=False)
+        return RootStep(node, level)
 
     def __enter__(self) -> Self:
         self._token = _current_step.set(self)

@@ -6,6 +6,7 @@ run in a worker thread up to the next one that needs the loop, and on from there
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class Walk:
         self._params = params
         self._level = level
         self._via: Via | None = None
+        self._is_abandoned = False
 
     def run(self) -> Any:
         """Run to the end on this thread; returns the last action."""
@@ -52,11 +54,20 @@ class Walk:
             if needs_loop(self.current, watch):
                 await self._visit_async()
             else:
-                await watch.worker.call(lambda: self._run_sync_part(level))
+                await self._in_thread(level)
         return self.action
 
+    async def _in_thread(self, level: WatchedLevel) -> None:
+        try:
+            await level.watch.worker.call(lambda: self._run_sync_part(level))
+        except asyncio.CancelledError:
+            # Of this pass alone, perhaps: one of several whose sibling failed. Its
+            # thread ends the node that it is in, and begins no other.
+            self._is_abandoned = True
+            raise
+
     def _run_sync_part(self, level: WatchedLevel) -> None:
-        while self.current is not None:
+        while self.current is not None and not self._is_abandoned:
             if needs_loop(self.current, level.watch):
                 return
             self._visit()
