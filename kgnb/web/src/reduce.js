@@ -119,6 +119,7 @@ function started(view, event) {
   view.status = "running";
   view.started_at = view.started_at || (event.timestamp ?? "");
   view.ended_at = null;
+  view.paused = null;
   view.params = event.params ?? {};
   view.session_id = event.session_id ?? null;
   view.graph = graphSpec(graph);
