@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from kgnb.graph.async_nodes import AsyncNode
 from kgnb.graph.base import DEFAULT_ACTION, BaseNode
 from kgnb.graph.observe import Unobserved
 from kgnb.graph.spec import NodeKind, Scope, is_node, label_of
-from kgnb.graph.steps import UNWATCHED, RootStep, Watch, WatchedLevel, step_of
+from kgnb.graph.steps import RootStep, Watch, WatchedLevel, step_of
 from kgnb.graph.walk import Walk
 from kgnb.graph.workers import ThreadWorker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kgnb.graph.config import Config
 
 
@@ -96,17 +99,18 @@ class Graph(BaseNode):
 
     async def _run_async(self, shared: Any) -> Any:
         """A sync graph that holds async nodes, on a loop; for watched runs only."""
-        call = _level_of(self).watch.worker.call
+        with _watched(self) as watch:
 
-        async def in_thread(name: str, *arguments: Any) -> Any:
-            return await call(partial(getattr(self, name), *arguments))
+            async def in_thread(name: str, *arguments: Any) -> Any:
+                phase = partial(getattr(self, name), *arguments)
+                return await watch.worker.call(phase)
 
-        return await self._visit_async(
-            shared,
-            hook=in_thread,
-            prep=partial(in_thread, "prep"),
-            post=partial(in_thread, "post"),
-        )
+            return await self._visit_async(
+                shared,
+                hook=in_thread,
+                prep=partial(in_thread, "prep"),
+                post=partial(in_thread, "post"),
+            )
 
     async def _work_async(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
         return await self._orch_async(shared)
@@ -115,8 +119,9 @@ class Graph(BaseNode):
         self, shared: Any, params: dict[Any, Any] | None = None
     ) -> Any:
         """Run the nodes on the loop and in threads; returns the last action."""
-        level = _level_of(self)
-        return await Walk(self, shared, params, level).run_async(level)
+        with _watched(self):
+            level = cast("WatchedLevel", step_of(self).inside())
+            return await Walk(self, shared, params, level).run_async(level)
 
     def _note_error(self, started: float, error: Exception) -> None:  # noqa: ARG002
         # No error line: the node that failed has written it.
@@ -145,28 +150,29 @@ class AsyncGraph(Graph, AsyncNode):
         the phase, attempt or item that it is in.
         """
         self._warn_of_successors()
-        if step_of(self) is not UNWATCHED:
-            return await self._run_async(shared)
-        observer, worker = Unobserved(), ThreadWorker()
-        level = WatchedLevel(Watch(observer, worker), Scope(), is_last=True)
-        try:
-            with RootStep(self, level):
-                return await self._run_async(shared)
-        finally:
-            observer.stop()
-            worker.close()
+        return await self._run_async(shared)
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
         """Return the graph's action: the last node's."""
         return exec_res
 
     async def _run_async(self, shared: Any) -> Any:
-        return await AsyncNode._run_async(self, shared)  # noqa: SLF001 - its own
+        with _watched(self):
+            return await AsyncNode._run_async(self, shared)  # noqa: SLF001 - its own
 
 
-def _level_of(graph: Graph) -> WatchedLevel:
-    level = step_of(graph).inside()
-    if not isinstance(level, WatchedLevel):
-        msg = f"{graph.node_id} is run by nobody; call run_async of the outermost graph"
-        raise RuntimeError(msg)  # noqa: TRY004 - no argument is of a wrong type
-    return level
+@contextmanager
+def _watched(graph: Graph) -> Iterator[Watch]:
+    """The watch over ``graph``; where nobody watches it, one that hears nothing."""
+    watch = step_of(graph).watch
+    if watch is not None:
+        yield watch
+        return
+    observer, worker = Unobserved(), ThreadWorker()
+    watch = Watch(observer, worker)
+    try:
+        with RootStep(graph, WatchedLevel(watch, Scope(), is_last=True)):
+            yield watch
+    finally:
+        observer.stop()
+        worker.close()

@@ -34,6 +34,11 @@ class Step:
     node: Any = None
     original: Any = None
 
+    @property
+    def watch(self) -> Watch | None:
+        """The watched run that this is a part of."""
+        return None
+
     def checkpoint(self) -> None:
         """See ``Observer.checkpoint``."""
 
@@ -223,6 +228,10 @@ class _VisitStep(_ReportingStep):
         self._inner: WatchedLevel | None = None
         self._passes: dict[int, WatchedLevel] = {}
 
+    @property
+    def watch(self) -> Watch:
+        return self.level.watch
+
     def item(self, node: Any, index: int, total: int | None) -> Step:
         visit = msgspec.structs.replace(self.visit, item=index)
         return _ItemStep(self, node, visit, total)
@@ -305,6 +314,10 @@ class _ItemStep(_ReportingStep):
         self._of = of
         self._total = total
 
+    @property
+    def watch(self) -> Watch:
+        return self._of.watch
+
     def inside(self) -> Level:
         return self._of.inside_item(self.visit.item or 0)
 
@@ -333,6 +346,11 @@ class RootStep(Step):
         self.node = self.original = graph
         self._level = level
         self._token: Token[Step] | None = None
+
+    @property
+    def watch(self) -> Watch:
+        """See ``Step.watch``."""
+        return self._level.watch
 
     def inside(self) -> Level:
         """See ``Step.inside``."""
