@@ -57,7 +57,7 @@ def _findings() -> Iterator[tuple[bool, str]]:
 
 
 def _drawing() -> tuple[bool, str]:
-    from kgnb.panel.drawing import draw  # noqa: PLC0415  # only where it is asked for
+    from kgnb.drawing import draw  # noqa: PLC0415  # only where it is asked for
 
     spec = {
         "name": "probe",

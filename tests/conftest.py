@@ -82,3 +82,53 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes ``hostile`` is run with every text that once broke a page."""
+    if "hostile" in metafunc.fixturenames:
+        metafunc.parametrize("hostile", XSS, ids=[ascii(text) for text in XSS])
+
+
+XSS = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    '"><script>alert(1)</script>',
+    "'><script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+    "' onmouseover='alert(1)",
+    "</text></svg><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</pre><iframe src=javascript:alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<math><mtext><script>alert(1)</script></mtext></math>",
+    "<body onload=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<object data='javascript:alert(1)'>",
+    "<embed src='javascript:alert(1)'>",
+    "<form action='javascript:alert(1)'><button>x</button></form>",
+    "<base href='//evil.example/'>",
+    "<link rel=stylesheet href='//evil.example/x.css'>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<style>*{background:url(//evil.example)}</style>",
+    "<!--<script>alert(1)</script>-->",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a 'b'>]>&a;",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;",
+    "<image xlink:href='//evil.example/x.png'>",
+    "<use href='data:image/svg+xml,<svg/>'>",
+    "<animate onbegin=alert(1) attributeName=x>",
+    "\x00<script\x00>alert(1)</script>",
+    "\u202e<tpircs>",
+    "\ud800<b>",
+    "{{7*7}}${7*7}",
+    "`${alert(1)}`",
+]

@@ -1,4 +1,4 @@
-"""What a run looks like: the picture, the panel, and the record that stays.
+"""What a run looks like: the panel, and the record that stays.
 
 Process: kernel. Loop: none; drawing and records are plain functions for any
 thread, and the two live objects (:mod:`.display`, :mod:`.widget`) say theirs.

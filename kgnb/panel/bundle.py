@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kgnb.drawing.text import label
 from kgnb.panel.static import record_html, record_svg, record_text
-from kgnb.panel.text import label
 from kgnb.protocol.record import answered_by, static_record
 from kgnb.protocol.view import RunView
 from kgnb.runtime.process import allowed_transports

@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kgnb.drawing import draw
 from kgnb.panel.bundle import Bundle, final_bundle, live_bundle
-from kgnb.panel.drawing import draw
 from kgnb.panel.result import page_html, show_result
 from kgnb.panel.shell import kernel_shell
 
@@ -47,7 +47,7 @@ class RunDisplay:
         self._outputs: dict[str, _Output] = {}
 
     def draw(self, graph_spec: Mapping[str, Any]) -> str | None:
-        """The picture of a graph; see :func:`kgnb.panel.drawing.draw`."""
+        """The picture of a graph; see :func:`kgnb.drawing.draw`."""
         return draw(graph_spec)
 
     def show(self, run: RunPort) -> None:

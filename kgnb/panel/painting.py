@@ -1,7 +1,7 @@
 """The picture with states painted in, for the record that stays.
 
 A picture may have travelled (a log, a file, a share link), so it is read as
-foreign: only what :mod:`kgnb.panel.drawing` writes is let through.
+foreign: only what :mod:`kgnb.drawing.svg` writes is let through.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from kgnb.panel.drawing import INK, MUTED, SVG_NAMESPACE
+from kgnb.drawing.svg import INK, MUTED, SVG_NAMESPACE
 from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def paint(svg: str, view: Mapping[str, Any]) -> str:
     """Write states, counts and the edges taken into a picture.
 
     Args:
-        svg: A picture of :func:`kgnb.panel.drawing.draw`, with or without states.
+        svg: A picture of :func:`kgnb.drawing.draw`, with or without states.
         view: A ``RunView`` or a record as a dict (``status``, ``nodes``, ``edges``).
             Once it is over, what was not reached is drawn in dashes.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgnb.drawing.text import escape, label
 from kgnb.panel.bundle import final_bundle, final_metadata
 from kgnb.panel.shell import kernel_shell
 from kgnb.panel.static import record_html, record_text
-from kgnb.panel.text import escape, label
 from kgnb.protocol.record import static_record
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from kgnb.drawing.text import escape, label
 from kgnb.panel.painting import WORDS, paint, times
 from kgnb.panel.summary import (
     RUN_WORDS,
@@ -22,7 +23,7 @@ from kgnb.panel.summary import (
     question,
     who,
 )
-from kgnb.panel.text import escape, label, shown
+from kgnb.panel.text import shown
 from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:

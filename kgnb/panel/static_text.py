@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kgnb.drawing.text import one_line, plain
 from kgnb.panel.painting import WORDS, times
 from kgnb.panel.summary import (
     RUN_WORDS,
@@ -13,7 +14,7 @@ from kgnb.panel.summary import (
     progress_words,
     question,
 )
-from kgnb.panel.text import columns, one_line, plain, shown
+from kgnb.panel.text import columns, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kgnb.panel.text import label, reveal, shown
+from kgnb.drawing.text import label, reveal
+from kgnb.panel.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

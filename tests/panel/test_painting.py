@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kgnb.panel.drawing import draw
+from kgnb.drawing import draw
 from kgnb.panel.painting import WORDS, paint
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,6 +1,6 @@
 """Events of a believable run, for the harness: one list per moment of it."""
 
-from kgnb.panel.drawing import draw
+from kgnb.drawing import draw
 
 DRAFT = (
     "The tides are the slow breathing of the ocean. Twice a day the water climbs the "
@@ -124,6 +124,11 @@ def checking():
             "data": {"percent": 33, "current": 1, "total": 3, "message": "checking"},
         },
     ]
+
+
+def paused():
+    """Held at a breakpoint, with work done before it."""
+    return [*checking(), {"type": "workflow_paused", "before": "Publish"}]
 
 
 def waiting():

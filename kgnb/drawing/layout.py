@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.panel.dot import DotSource
-from kgnb.panel.geometry import (
+from kgnb.drawing.dot import DotSource
+from kgnb.drawing.geometry import (
     LABEL_ROOM,
     MARGIN,
     SMALL_SIZE,
@@ -21,8 +21,8 @@ from kgnb.panel.geometry import (
     cluster_name,
     node_box,
 )
-from kgnb.panel.nesting import Edge, Nesting, nesting
-from kgnb.panel.widths import fit, text_width
+from kgnb.drawing.nesting import Edge, Nesting, nesting
+from kgnb.drawing.widths import fit, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from kgnb.panel.geometry import (
+from kgnb.drawing.geometry import (
     BOX_PADDING,
     LABEL_SIZE,
     SMALL_SIZE,
@@ -21,8 +21,8 @@ from kgnb.panel.geometry import (
     Point,
     Route,
 )
-from kgnb.panel.layout import lay_out
-from kgnb.panel.text import escape, label
+from kgnb.drawing.layout import lay_out
+from kgnb.drawing.text import escape, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kgnb.panel.text import label
-from kgnb.panel.widths import fit, text_width
+from kgnb.drawing.text import label
+from kgnb.drawing.widths import fit, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kgnb.panel.geometry import (
+from kgnb.drawing.geometry import (
     ACTION_HEIGHT,
     HEADER,
     LABEL_ROOM,
@@ -19,8 +19,8 @@ from kgnb.panel.geometry import (
     action_label,
     cluster_name,
 )
-from kgnb.panel.nesting import Edge, Nesting, leading_back
-from kgnb.panel.widths import text_width
+from kgnb.drawing.nesting import Edge, Nesting, leading_back
+from kgnb.drawing.widths import text_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,10 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kgnb.panel import layout
-from kgnb.panel.drawing import draw
-from kgnb.panel.geometry import BOX_PADDING, LABEL_SIZE
-from kgnb.panel.widths import fit, text_width
+from kgnb.drawing import draw, layout
+from kgnb.drawing.geometry import BOX_PADDING, LABEL_SIZE
+from kgnb.drawing.widths import fit, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 ALLOWED = {
@@ -118,7 +117,7 @@ def test_draw_twice_gives_the_same_bytes():
 
 def test_draw_under_other_hash_seeds_and_fonts_gives_the_same_bytes(tmp_path):
     code = (
-        "import json,sys; from kgnb.panel.drawing import draw;"
+        "import json,sys; from kgnb.drawing import draw;"
         "sys.stdout.buffer.write(draw(json.load(sys.stdin)).encode())"
     )
     import json
