@@ -68,6 +68,7 @@ def test_public_names_are_those_of_the_readme():
         "ask",
         "emit",
         "log",
+        "manager",
         "progress",
         "recorded",
         "replay",

@@ -235,6 +235,15 @@ def _plain(value: Any) -> Any:
 _user_encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
+def encode_value(value: Any) -> bytes:
+    """The JSON of a user's value; what subclasses a plain type counts as that.
+
+    Raises:
+        TypeError, ValueError, RecursionError, OverflowError: JSON cannot hold it.
+    """
+    return _user_encoder.encode(value)
+
+
 def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
     """A user's value as JSON can carry it.
 
@@ -246,7 +255,7 @@ def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
         The value, and whether it had to be replaced by its ``repr``.
     """
     try:
-        encoded = _user_encoder.encode(value)
+        encoded = encode_value(value)
         if len(encoded) <= limit:
             return msgspec.json.decode(encoded), False
     except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):

@@ -8,7 +8,7 @@ the kernel by its control channel or a comm.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,10 @@ from kgnb.protocol.ids import RunId
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 """A number that JavaScript and every store can hold."""
+
+
+MESSAGE_SIZE = 1024 * 1024
+"""Bytes of a message to clients, unless a server is set up otherwise."""
 
 
 class LinkFrame(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -70,9 +74,68 @@ class OrderReply(LinkFrame, kw_only=True, omit_defaults=True, tag="order_reply")
     message: str = ""
 
 
+Audience = Literal["client", "all", "group", "topic"]
+
+
+class Post(LinkFrame, kw_only=True, omit_defaults=True, tag="post"):
+    """A message of the kernel's connection manager to clients."""
+
+    n: Count
+    """Numbers the manager's orders in one process; a repeated one has no effect."""
+    to: Audience
+    message: msgspec.Raw
+    name: str = ""
+    """Of the client, group or topic."""
+    user: str | None = None
+    """Whose client, where several identities have one of that name."""
+    exclude: list[str] = []
+    """Clients that are left out, of ``all``."""
+
+
+class Enrol(LinkFrame, kw_only=True, omit_defaults=True, tag="enrol"):
+    """The manager puts a client into a group or topic, or takes it out."""
+
+    n: Count
+    """As in :class:`Post`."""
+    kind: Literal["group", "topic"]
+    name: str
+    client_id: str
+    user: str | None = None
+    is_member: bool
+
+
 KernelFrame = (
-    LinkHello | AppendFrame | OpenChannel | ChannelFrame | CloseChannel | OrderReply
+    LinkHello
+    | AppendFrame
+    | OpenChannel
+    | ChannelFrame
+    | CloseChannel
+    | OrderReply
+    | Post
+    | Enrol
 )
+
+
+class ClientInfo(msgspec.Struct, kw_only=True):
+    """One client that is connected, as node authors see it."""
+
+    client_id: str
+    user: str
+    """The identity's key: with ``client_id`` it names one client."""
+    name: str | None = None
+    """What people are shown of the identity, where a person is known."""
+    via: str = ""
+    connected_at: str = ""
+    """RFC 3339: when its oldest connection was opened."""
+    connections: int = 1
+    groups: list[str] = []
+    subscriptions: list[str] = []
+    """Topics of the application."""
+
+
+ClientChange = Literal[
+    "connected", "disconnected", "joined", "left", "subscribed", "unsubscribed"
+]
 
 
 class KnownRun(msgspec.Struct, kw_only=True):
@@ -90,6 +153,14 @@ class Welcome(LinkFrame, kw_only=True, omit_defaults=True, tag="welcome"):
     log_id: str
     owner_token: str
     runs: list[KnownRun] = []
+    knows_people: bool = False
+    """Whether votes can be counted: people sign in here by names of their own."""
+    clients: list[ClientInfo] = []
+    """Who is connected now; what changes is told by ``client``."""
+    uptime: float = 0.0
+    """Seconds that the broker has been up."""
+    max_message_size: int = MESSAGE_SIZE
+    """Bytes of a message to clients."""
 
 
 class Appended(LinkFrame, kw_only=True, omit_defaults=True, tag="appended"):
@@ -130,4 +201,35 @@ class Order(LinkFrame, kw_only=True, omit_defaults=True, tag="order"):
     by: dict[str, Any]
 
 
-ServerFrame = Welcome | Appended | Refused | ChannelFrame | ChannelClosed | Order
+class Handled(LinkFrame, kw_only=True, omit_defaults=True, tag="handled"):
+    """What became of a ``post`` or ``enrol``; ``code`` is None where it was done."""
+
+    n: Count
+    count: int = 0
+    """Clients that it reached."""
+    queued: int = 0
+    """Clients that are away and get it when they are back."""
+    code: str | None = None
+    message: str = ""
+
+
+class ClientChanged(LinkFrame, kw_only=True, omit_defaults=True, tag="client"):
+    """Something about one client changed; ``client`` is as it is now."""
+
+    change: ClientChange | None = None
+    """None: only the number of its connections."""
+    client: ClientInfo
+    name: str = ""
+    """Of the group or topic."""
+
+
+ServerFrame = (
+    Welcome
+    | Appended
+    | Refused
+    | ChannelFrame
+    | ChannelClosed
+    | Order
+    | Handled
+    | ClientChanged
+)

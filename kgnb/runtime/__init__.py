@@ -8,6 +8,7 @@ from kgnb.runtime.answering import SKIP
 from kgnb.runtime.cassette import recorded, replay
 from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
 from kgnb.runtime.home import shutdown
+from kgnb.runtime.manager import manager
 from kgnb.runtime.nesting import allow_nested_run
 from kgnb.runtime.result import Answer, Approval, Result
 from kgnb.runtime.run import Run
@@ -23,6 +24,7 @@ __all__ = [
     "ask",
     "emit",
     "log",
+    "manager",
     "progress",
     "recorded",
     "replay",

@@ -17,6 +17,7 @@ import msgspec
 
 from kgnb.errors import KgnbError
 from kgnb.protocol import codec, link
+from kgnb.runtime.mail import Mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +186,7 @@ class Conversation:
         self.is_up = False
         """Whether the other end has said welcome."""
         self.log_id: str | None = None
+        self.mail = Mail(self.send)
         self.on_up: Callable[[], None] = lambda: None
 
     # The socket's side.
@@ -225,6 +227,10 @@ class Conversation:
                 self._on_channel(frame)
             case link.Appended() | link.Refused():
                 self._on_append(frame)
+            case link.Handled():
+                self.mail.handled(frame)
+            case link.ClientChanged():
+                self.mail.changed(frame)
 
     def _on_append(self, frame: link.Appended | link.Refused) -> None:
         outgoing = self._outgoing.get(frame.run_id)
@@ -260,6 +266,7 @@ class Conversation:
             outgoing.resend(run.n if run and run.epoch == outgoing.epoch else None)
         for channel in list(self._channels.values()):
             self._open(channel)
+        self.mail.welcomed(frame)
         self.on_up()
 
     def _order(self, order: link.Order) -> None:

@@ -23,6 +23,7 @@ from kgnb.errors import KgnbError
 from kgnb.protocol import codec, commands, link
 from kgnb.protocol import events as e
 from kgnb.runtime import process
+from kgnb.runtime.callbacks import Callbacks
 from kgnb.runtime.link import LinkPort, find_address
 from kgnb.runtime.loops import LoopThread
 from kgnb.runtime.ports import LocalPort
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from kgnb.runtime.conversation import Conversation
     from kgnb.runtime.execution import Execution
+    from kgnb.runtime.mail import Mail
     from kgnb.runtime.ports import LogPort
 
 T = TypeVar("T")
@@ -59,6 +61,8 @@ class Home:
         self._local: LocalPort | None = None
         self._linked: LinkPort | None = None
         self._recent: OrderedDict[str, LogPort] = OrderedDict()
+        self._choosing = asyncio.Lock()
+        self.callbacks = Callbacks(self.loop)
         self.views = 0
         """Clients that came by the kernel's control channel or a comm."""
 
@@ -135,24 +139,46 @@ class Home:
 
     async def _choose_port(self, *, may_dial: bool) -> LogPort:
         """The server's log if it can be had soon. On the link's thread."""
-        if may_dial and self._linked is None:
-            address = find_address()
+        linked = await self._dial() if may_dial else None
+        if linked is not None and await linked.wait_up(LINK_WAIT):
+            return linked
+        return await self._own_port()
+
+    async def _dial(self) -> LinkPort | None:
+        """The way to the server, up or not; None where there is none to dial."""
+        async with self._choosing:
+            address = find_address() if self._linked is None else None
             if address is not None:
-                kernel_id = process.kernel_id() or uuid.uuid4().hex
-                self._linked = LinkPort(address, kernel_id, self)
-                await self._linked.start()
-        if (
-            may_dial
-            and self._linked is not None
-            and await self._linked.wait_up(LINK_WAIT)
-        ):
+                linked = LinkPort(
+                    address, process.kernel_id() or uuid.uuid4().hex, self
+                )
+                linked.conversation.mail.on_change = self.callbacks.tell
+                await linked.start()
+                self._linked = linked
             return self._linked
-        if self._local is None:
-            kernel_id = process.kernel_id() or uuid.uuid4().hex
-            local = LocalPort(kernel_id, self)
-            await local.start()
-            self._local = local
-        return self._local
+
+    async def _own_port(self) -> LocalPort:
+        async with self._choosing:
+            if self._local is None:
+                local = LocalPort(process.kernel_id() or uuid.uuid4().hex, self)
+                local.conversation.mail.on_change = self.callbacks.tell
+                await local.start()
+                self._local = local
+            return self._local
+
+    # Mail: see ``kgnb.manager``.
+
+    @property
+    def mail_at_hand(self) -> Mail | None:
+        """The server's where one was dialled, though it be away now; else ours."""
+        port = self._linked or self._local
+        return None if port is None else port.conversation.mail
+
+    async def mail(self) -> Mail:
+        """The same, made where there is none. On the link's thread."""
+        may_dial = self._may_dial and process.choose_mode(None) != "ci"
+        port = (await self._dial() if may_dial else None) or await self._own_port()
+        return port.conversation.mail
 
     def carry_out(
         self, order: link.Order, done: Callable[[str | None, str], None]
@@ -206,8 +232,10 @@ class Home:
 
     async def _close_ports(self) -> None:
         if self._linked is not None:
+            self._linked.conversation.mail.close()
             await self._linked.aclose()
         if self._local is not None:
+            self._local.conversation.mail.close()
             await self._local.aclose()
 
 
