@@ -33,6 +33,13 @@ const harness = {
 };
 window.harness = harness;
 
+/** What each order to a run leads to. */
+const DONE = {
+  cancel: "workflow_cancelled",
+  pause: "workflow_paused",
+  resume: "workflow_resumed",
+};
+
 class FakeSocket {
   static OPEN = 1;
   readyState = 0;
@@ -66,10 +73,14 @@ class FakeSocket {
     if (frame.type === "subscribe") this.#subscribe(frame);
     else if (frame.type === "ping") this.#tell({ type: "pong" });
     else if (frame.type === "answer") this.#answer(frame);
-    else if (frame.type === "cancel") {
-      this.#tell({ type: "ack", id: frame.id });
-      harness.push({ type: "workflow_cancelled" });
-    }
+    else if (frame.type in DONE) this.#order(frame);
+  }
+
+  #order(frame) {
+    if (harness.reply !== "ack") return this.#tell({ type: "error", id: frame.id, ...harness.reply });
+    this.#tell({ type: "ack", id: frame.id });
+    const by = { user: "Ada", via: "panel", at: new Date().toISOString() };
+    harness.push({ type: DONE[frame.type], by });
   }
 
   #subscribe({ run_id, topics, since, id }) {

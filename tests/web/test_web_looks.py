@@ -5,7 +5,7 @@ import scenes
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-SCENES = ["drafting", "checking", "waiting", "finished"]
+SCENES = ["drafting", "checking", "paused", "waiting", "finished"]
 
 LONG = "a_word_that_is_far_too_long_for_any_phone_" * 6
 
