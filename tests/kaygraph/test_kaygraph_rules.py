@@ -1,0 +1,81 @@
+"""The table of rules: each has its tests, and each test named is there.
+
+A file of ``rules/`` holds one topic: ``[[rule]]`` entries with ``text`` (the rule),
+``tests`` (ids as pytest collects them, parameters left out) and, where kgnb does
+better than KayGraph, ``differs`` (how, and why nobody can miss the old way).
+"""
+
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+REPO = HERE.parent.parent
+FIELDS = {"text", "tests", "differs"}
+
+
+def topics():
+    files = sorted((HERE / "rules").glob("*.toml"))
+    return {file.stem: tomllib.loads(file.read_text())["rule"] for file in files}
+
+
+RULES = [(topic, rule) for topic, rules in topics().items() for rule in rules]
+
+
+def pytest_name(pair):
+    return f"{pair[0]}: {pair[1].get('text', '')[:60]}"
+
+
+@pytest.fixture(scope="module")
+def collected():
+    """The ids of all tests in the files that the table names."""
+    named = {test for _, rule in RULES for test in rule.get("tests", [])}
+    files = sorted({test.partition("::")[0] for test in named})
+    present = [file for file in files if (REPO / file).is_file()]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *present]
+    done = subprocess.run(
+        command, cwd=REPO, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if "::" in line]
+    return {line.partition("[")[0].strip() for line in lines}
+
+
+@pytest.mark.parametrize("pair", RULES, ids=pytest_name)
+def test_rule_is_whole_and_its_tests_are_collected(pair, collected):
+    _, rule = pair
+    assert set(rule) <= FIELDS
+    assert rule["text"].strip()
+    assert rule["tests"], "a rule without a test"
+    missing = [test for test in rule["tests"] if test not in collected]
+    assert not missing, f"not collected: {missing}"
+    assert len(set(rule["tests"])) == len(rule["tests"])
+
+
+def test_rules_are_all_different():
+    counts = Counter(" ".join(rule["text"].lower().split()) for _, rule in RULES)
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "names",
+        "constructors",
+        "lifecycle",
+        "variants",
+        "wiring",
+        "graphs",
+        "fixed-faults",
+        "interactive",
+        "composition",
+        "persistence",
+        "yaml",
+    ],
+)
+def test_every_topic_has_rules(topic):
+    assert topics().get(topic)
