@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 AWAY = 10.0
 """Seconds past a deadline after which an unreachable log fails the question."""
 _TICK = 0.5
-_KINDS = frozenset({"choice", "text", "edit", "form", "confirm"})
+_KINDS = frozenset({"choice", "text", "edit", "form", "confirm", "input"})
 _LARGEST = 1024 * 1024
 """Bytes of JSON that may be shown with one question."""
 
@@ -92,6 +92,7 @@ class Asked:
         """Seconds since the epoch, or None for ever."""
         self.asked_at = time.monotonic()
         self.scripted: Any = SKIP
+        self.is_asked = False
         self.is_read = False
         self.is_attended = False
         """Whether somebody was called to it; see ``prompting``."""
@@ -174,7 +175,13 @@ class Questions:
         """Ids of open questions, by task."""
         self._is_cancelled = False
 
-    def ask(
+    def ask(self, visit: NodeVisit, ordinal: int, **shown: Any) -> Asked:
+        """Open a question at once; see ``prepare``."""
+        asked = self.prepare(visit, ordinal, **shown)
+        self.open(asked)
+        return asked
+
+    def prepare(
         self,
         visit: NodeVisit,
         ordinal: int,
@@ -188,7 +195,7 @@ class Questions:
         on_timeout: Any,
         name: str | None,
     ) -> Asked:
-        """Open a question, or find again the one that an earlier attempt asked.
+        """Make a question, or find again the one that an earlier attempt asked.
 
         Raises:
             Unanswerable: Nobody can answer it in this mode.
@@ -206,7 +213,6 @@ class Questions:
             if earlier is not None:
                 return earlier
         asked.scripted = self._pick(asked)
-        self._open_now(asked)
         return asked
 
     def _identify(self, asked: Asked, key: str | int) -> Asked | None:
@@ -243,25 +249,43 @@ class Questions:
             raise error
         return value
 
-    def _open_now(self, asked: Asked) -> None:
+    def open(self, asked: Asked) -> None:
+        """Ask a prepared question, unless it has been asked."""
         visit, asker = asked.visit, self._asker
         with self._lock:
             if self._is_cancelled:
                 raise asyncio.CancelledError
+            if asked.is_asked:
+                return
+            asked.is_asked = True
             waiting = self._open.setdefault(visit.task_id, set())
             waiting.add(asked.approval_id)
-            asker.put(
-                e.ApprovalRequest(
-                    run_id=asker.id,
-                    node_id=ids.NodeId(visit.node_id),
-                    task_id=ids.TaskId(visit.task_id),
-                    attempt=visit.attempt,
-                    path=list(visit.path),
-                    data=asked.data,
-                )
-            )
+            self._put(asked)
             if len(waiting) == 1:
                 asker.status(visit, "waiting")
+
+    def expire(self, asked: Asked, seconds: float, on_timeout: Any) -> None:
+        """Give a question a deadline that it has not had: ``seconds`` from now."""
+        with self._lock:
+            asked.until = time.time() + seconds
+            asked.data.expires_at = ids.timestamp(asked.until)
+            asked.data.on_timeout = on_timeout
+            if asked.is_asked and not asked.future.done():
+                # The same question again; the log takes over the deadline.
+                self._put(asked)
+
+    def _put(self, asked: Asked) -> None:
+        visit = asked.visit
+        self._asker.put(
+            e.ApprovalRequest(
+                run_id=self._asker.id,
+                node_id=ids.NodeId(visit.node_id),
+                task_id=ids.TaskId(visit.task_id),
+                attempt=visit.attempt,
+                path=list(visit.path),
+                data=asked.data,
+            )
+        )
 
     # What the log says, on the link's thread.
 
