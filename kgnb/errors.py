@@ -20,6 +20,7 @@
     ├── Conflict                  conflict
     ├── Gap                       gap
     ├── Unavailable               unavailable
+    ├── StreamBroken              unavailable    a model's server gave up in mid-stream
     ├── ApprovalTimeout           expired        the deadline of an ask() passed
     ├── ApprovalCancelled         conflict       an ask() was closed with no answer
     ├── Unanswerable              invalid        nobody can answer it in this mode
@@ -174,6 +175,12 @@ class Gap(KgnbError):
 
 class Unavailable(KgnbError):
     """A part that is needed cannot be reached now; trying again may work."""
+
+    code = "unavailable"
+
+
+class StreamBroken(KgnbError):
+    """A model's server gave up in mid-stream: the text is not whole."""
 
     code = "unavailable"
 

@@ -29,6 +29,10 @@ _COMMON = frozenset(
 )
 
 
+class _Call(msgspec.Struct):
+    number: int
+
+
 class _Facts(msgspec.Struct):
     """As much of an event as delivery needs to know."""
 
@@ -36,16 +40,18 @@ class _Facts(msgspec.Struct):
     node_id: str = ""
     stream: str = ""
     kind: str = "text"
+    call: _Call | None = None
     progress: float | None = None
     data: msgspec.Raw = msgspec.Raw()
 
 
-class _Item(msgspec.Struct):
+class _Bar(msgspec.Struct):
     item: str | None = None
+    track: str | None = None
 
 
 _facts = msgspec.json.Decoder(_Facts)
-_item = msgspec.json.Decoder(_Item)
+_bar = msgspec.json.Decoder(_Bar)
 
 
 class StoredEvent:
@@ -69,10 +75,12 @@ class StoredEvent:
     def _merge_key(self) -> tuple[str, ...] | None:
         facts = self._facts
         if facts.type == "token":
-            return ("token", self.run_id, facts.stream, facts.kind)
+            call = "" if facts.call is None else str(facts.call.number)
+            return ("token", self.run_id, facts.stream, facts.kind, call)
         if facts.type == "progress":
-            item = _item.decode(facts.data).item
-            return ("progress", self.run_id, facts.node_id, repr(item))
+            bar = _bar.decode(facts.data)
+            place = (repr(bar.item), repr(bar.track))
+            return ("progress", self.run_id, facts.node_id, *place)
         if facts.type == "node_update" and facts.progress is not None:
             return ("node_update", self.run_id, facts.node_id)
         return None

@@ -28,6 +28,8 @@ class _Token(msgspec.Struct):
     data: str
     index: int = 0
     final: bool = False
+    call: Any = None
+    usage: Any = None
 
 
 _token = msgspec.json.Decoder(_Token)
@@ -68,8 +70,9 @@ class _Entry:
             fields: dict[str, Any] = msgspec.json.decode(self.payload)
             fields["data"] = "".join(token.data for token in self.tokens)
             fields["seq"] = self.seq
-            if self.tokens[-1].final:
-                fields["final"] = True
+            last = self.tokens[-1]
+            told = {"final": last.final, "call": last.call, "usage": last.usage}
+            fields |= {name: value for name, value in told.items() if value}
             return msgspec.json.encode(fields)
         if self.seq == 0:
             return self.payload

@@ -84,14 +84,16 @@ class Context(Protocol):
         """Open an approval at once; the value is an ``Answer``."""
         ...
 
-    def stream(
-        self, source: AsyncIterable[Any] | Iterable[Any], *, name: str | None
-    ) -> Pending[Any]:
-        """Show the chunks as they come; the value is the whole text."""
+    def stream(self, source: Any, *, name: str | None) -> Pending[Any]:
+        """Show the chunks of a source as they come; the value is the whole text."""
         ...
 
     def track(
-        self, iterable: Iterable[T] | AsyncIterable[T], *, total: int | None
+        self,
+        iterable: Iterable[T] | AsyncIterable[T],
+        *,
+        total: int | None,
+        label: str | None,
     ) -> Iterator[T] | AsyncIterator[T]:
         """Yield the elements and report how far it got."""
         ...

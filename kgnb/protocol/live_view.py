@@ -94,7 +94,7 @@ def show_progress(
 
 
 def drop_inner(tracks: dict[str, TrackView], below: str = "") -> None:
-    """Take away the bars below others: all, or those whose key begins with ``below``."""
+    """Take away bars below others: all, or those whose key begins with ``below``."""
     for key in [k for k, bar in tracks.items() if "." in bar.track]:
         if key.startswith(below):
             del tracks[key]

@@ -40,9 +40,7 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
         "streams": [
             _stream(stream) for stream in sorted(plain["streams"], key=order.of_stream)
         ],
-        "approvals": [
-            _approval(approval) for approval in _approvals(plain, order)
-        ],
+        "approvals": [_approval(approval) for approval in _approvals(plain, order)],
         "results": {
             name: plain["results"][name]
             for name in sorted(plain["results"], key=order.of_node)

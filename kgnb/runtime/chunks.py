@@ -1,28 +1,23 @@
 """What a chunk of a model's stream says, told from its shape.
 
 Nobody's client library is imported: OpenAI (chat and responses), LiteLLM, Anthropic
-and LangChain chunks are known by their attributes, as objects or as dicts.
+and LangChain chunks are known by their attributes, as objects or as dicts, and so are
+the events of OpenAI's and Anthropic's own stream helpers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-
-class ToolCall(msgspec.Struct):
-    """A call that the model asks for."""
-
-    name: str = ""
-    arguments: str = ""
-    """JSON, as the model wrote it."""
-    id: str | None = None
+from kgnb.errors import StreamBroken
+from kgnb.runtime.fields import get, has, text
 
 
 class ToolPiece(msgspec.Struct, frozen=True):
-    """A piece of a tool call; pieces of one call have the same ``key``."""
+    """A piece of a tool call; pieces of one call have the same ``key``, if any."""
 
     key: Any
     name: str = ""
@@ -37,6 +32,9 @@ class Piece(msgspec.Struct, frozen=True):
     reasoning: str = ""
     tools: tuple[ToolPiece, ...] = ()
     usage: Any = None
+    """As the client gives it."""
+    is_usage_added: bool = False
+    """Whether it comes on top of what earlier chunks told, and not in its place."""
 
 
 NOTHING = Piece()
@@ -47,6 +45,7 @@ def read(chunk: Any) -> Piece:
 
     Raises:
         TypeError: It is of no known shape.
+        StreamBroken: It says that the model's server gave up.
     """
     if isinstance(chunk, tuple) and len(chunk) == 2:  # noqa: PLR2004 - LangGraph: (chunk, metadata)
         chunk = chunk[0]
@@ -69,159 +68,166 @@ def _by_shape(chunk: Any) -> Piece | None:
     if has(chunk, "content") and not has(chunk, "delta"):
         return _langchain(chunk)
     if isinstance(kind, str):
-        return _responses(kind, chunk) if "." in kind else _anthropic(kind, chunk)
+        if kind == "error":
+            raise _broken(get(chunk, "error") or chunk)
+        return _responses(kind, chunk) if "." in kind else _messages(kind, chunk)
     message = get(chunk, "message")
     return _langchain(message) if isinstance(message, Mapping) else None
 
 
-def get(thing: Any, name: str) -> Any:
-    """A field of an object or of a dict, else None."""
-    if isinstance(thing, Mapping):
-        return thing.get(name)
-    return getattr(thing, name, None)
-
-
-def has(thing: Any, name: str) -> bool:
-    """Whether the object or dict has the field, be it None."""
-    return name in thing if isinstance(thing, Mapping) else hasattr(thing, name)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _broken(error: Any) -> StreamBroken:
+    told = text(error, "message") or repr(error)
+    return StreamBroken(f"the model's server gave up in mid-stream: {told}")
 
 
 def _chat(chunk: Any) -> Piece:
     """OpenAI's chat chunk, which LiteLLM and most servers speak too."""
+    if error := get(chunk, "error"):  # a router's way to say it
+        raise _broken(error)
     usage = get(chunk, "usage")
     choices = get(chunk, "choices") or []
     if not choices:  # the last one, with the usage
         return Piece(usage=usage)
     delta = get(choices[0], "delta")
     if delta is None:
-        return Piece(text=_text(get(choices[0], "text")), usage=usage)
-    reasoning = get(delta, "reasoning_content") or get(delta, "reasoning")
+        return Piece(text=text(choices[0], "text"), usage=usage)
+    calls = get(delta, "tool_calls") or ()
     return Piece(
-        text=_text(get(delta, "content")),
-        reasoning=_text(reasoning),
-        tools=tuple(
-            ToolPiece(
-                key=get(call, "index"),
-                name=_text(get(get(call, "function"), "name")),
-                arguments=_text(get(get(call, "function"), "arguments")),
-                id=get(call, "id"),
-            )
-            for call in get(delta, "tool_calls") or ()
-        ),
+        text=text(delta, "content") or text(delta, "refusal"),
+        reasoning=text(delta, "reasoning_content") or text(delta, "reasoning"),
+        tools=tuple(_function(call) for call in calls),
         usage=usage,
+    )
+
+
+def _function(call: Any) -> ToolPiece:
+    function = get(call, "function")
+    return ToolPiece(
+        key=get(call, "index"),
+        name=text(function, "name"),
+        arguments=text(function, "arguments"),
+        id=get(call, "id"),
     )
 
 
 def _responses(kind: str, event: Any) -> Piece:
     """OpenAI's responses API."""
-    delta = _text(get(event, "delta"))
+    delta = text(event, "delta")
     key = get(event, "output_index")
+    response = get(event, "response")
     piece = NOTHING
     match kind:
         case "response.output_text.delta" | "response.refusal.delta":
             piece = Piece(text=delta)
         case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
             piece = Piece(reasoning=delta)
-        case "response.function_call_arguments.delta":
+        case (
+            "response.function_call_arguments.delta"
+            | "response.custom_tool_call_input.delta"
+        ):
             piece = Piece(tools=(ToolPiece(key, arguments=delta),))
         case "response.output_item.added":
             item = get(event, "item")
-            if get(item, "type") == "function_call":
-                tool = ToolPiece(key, _text(get(item, "name")), id=get(item, "call_id"))
+            if get(item, "type") in ("function_call", "custom_tool_call"):
+                tool = ToolPiece(key, text(item, "name"), id=get(item, "call_id"))
                 piece = Piece(tools=(tool,))
-        case "response.completed":
-            piece = Piece(usage=get(get(event, "response"), "usage"))
+        case "response.completed" | "response.incomplete":
+            piece = Piece(usage=get(response, "usage"))
+        case "response.failed":
+            raise _broken(get(response, "error"))
     return piece
 
 
-def _anthropic(kind: str, event: Any) -> Piece:
+def _messages(kind: str, event: Any) -> Piece:
     """Anthropic's messages; its helper's repetitions ("text", "snapshot") are not."""
     index = get(event, "index")
+    piece = NOTHING
     match kind:
+        case "message_start":
+            piece = Piece(usage=get(get(event, "message"), "usage"))
+        case "content_block_start":
+            piece = _block(index, get(event, "content_block"))
         case "content_block_delta":
             delta = get(event, "delta")
-            arguments = _text(get(delta, "partial_json"))
-            return Piece(
-                text=_text(get(delta, "text")),
-                reasoning=_text(get(delta, "thinking")),
+            arguments = text(delta, "partial_json")
+            piece = Piece(
+                text=text(delta, "text"),
+                reasoning=text(delta, "thinking"),
                 tools=(ToolPiece(index, arguments=arguments),) if arguments else (),
             )
-        case "content_block_start":
-            block = get(event, "content_block")
-            if get(block, "type") != "tool_use":
-                return Piece(text=_text(get(block, "text")))
-            name = _text(get(block, "name"))
-            return Piece(tools=(ToolPiece(index, name, id=get(block, "id")),))
         case "message_delta":
-            return Piece(usage=get(event, "usage"))
-    return NOTHING
+            piece = Piece(usage=get(event, "usage"))
+        case "chunk":  # of OpenAI's chat helper, among its repetitions
+            piece = _chat(get(event, "chunk"))
+    return piece
+
+
+def _block(index: Any, block: Any) -> Piece:
+    """The start of one of Anthropic's blocks."""
+    if not text(block, "type").endswith("tool_use"):
+        return Piece(text=text(block, "text"), reasoning=text(block, "thinking"))
+    return Piece(
+        tools=(
+            ToolPiece(
+                index,
+                text(block, "name"),
+                arguments=_arguments(get(block, "input") or ""),
+                id=get(block, "id"),
+            ),
+        )
+    )
+
+
+def _arguments(value: Any) -> str:
+    """JSON, of arguments that came parsed."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value, enc_hook=repr).decode()
 
 
 def _langchain(chunk: Any) -> Piece:
-    """A LangChain message chunk, or anything with ``content``."""
-    content = get(chunk, "content")
-    blocks = [content] if isinstance(content, str | Mapping) else content or []
-    text, reasoning = "", ""
+    """A LangChain message or message chunk, or anything with ``content``."""
+    said, thought = "", ""
+    for is_thought, part in _content(get(chunk, "content")):
+        if is_thought:
+            thought += part
+        else:
+            said += part
+    more = get(chunk, "additional_kwargs") or {}
+    # A whole message has its calls parsed; a chunk has both, the same twice.
+    calls = get(chunk, "tool_call_chunks")
+    if not has(chunk, "tool_call_chunks"):
+        calls = get(chunk, "tool_calls")
+    return Piece(
+        said,
+        thought + text(more, "reasoning_content"),
+        tuple(
+            ToolPiece(
+                key=get(call, "index"),
+                name=text(call, "name"),
+                arguments=_arguments(get(call, "args") or ""),
+                id=get(call, "id"),
+            )
+            for call in calls or ()
+        ),
+        get(chunk, "usage_metadata"),
+        is_usage_added=True,
+    )
+
+
+def _content(content: Any) -> Iterator[tuple[bool, str]]:
+    """Whether it is reasoning, and the text, of each block of a content."""
+    blocks = [content] if isinstance(content, str | Mapping) else content
     for block in blocks if isinstance(blocks, Iterable) else ():
         if isinstance(block, str):
-            text += block
-        elif get(block, "type") in ("text", "text_delta"):
-            text += _text(get(block, "text"))
-        elif get(block, "type") in ("thinking", "reasoning"):
-            reasoning += _text(get(block, "thinking") or get(block, "reasoning"))
-    more = get(chunk, "additional_kwargs") or {}
-    tools = tuple(
-        ToolPiece(
-            key=get(call, "index"),
-            name=_text(get(call, "name")),
-            arguments=_text(get(call, "args")),
-            id=get(call, "id"),
-        )
-        for call in get(chunk, "tool_call_chunks") or ()
-    )
-    usage = get(chunk, "usage_metadata")
-    return Piece(text, reasoning + _text(get(more, "reasoning_content")), tools, usage)
-
-
-class StreamText(str):  # noqa: SLOT000 - a str cannot have non-empty slots beside its own
-    """The whole text of a stream, with what came beside it."""
-
-    reasoning: str
-    """What the model thought aloud; empty where it did not."""
-    tool_calls: list[ToolCall]
-    usage: Any
-    """As the model's server gave it, or None."""
-
-
-class Gathered:
-    """Puts the pieces of one stream together."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._tools: dict[Any, ToolCall] = {}
-        self._usage: Any = None
-
-    def add(self, piece: Piece) -> None:
-        """Take the next piece."""
-        self._text.append(piece.text)
-        self._reasoning.append(piece.reasoning)
-        for tool in piece.tools:
-            call = self._tools.setdefault(tool.key, ToolCall())
-            call.name += tool.name
-            call.arguments += tool.arguments
-            call.id = call.id or tool.id
-        if piece.usage is not None:
-            self._usage = piece.usage
-
-    def whole(self) -> StreamText:
-        """What there is so far."""
-        text = StreamText("".join(self._text))
-        text.reasoning = "".join(self._reasoning)
-        text.tool_calls = list(self._tools.values())
-        text.usage = self._usage
-        return text
+            yield False, block
+            continue
+        match get(block, "type"):
+            case "text" | "text_delta":
+                yield False, text(block, "text")
+            case "refusal":
+                yield False, text(block, "refusal")
+            case "thinking" | "reasoning":
+                yield True, text(block, "thinking") or text(block, "reasoning")
+                for part in get(block, "summary") or ():
+                    yield True, text(part, "text")

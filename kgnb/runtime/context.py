@@ -8,17 +8,22 @@ from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgnb.errors import InvalidValue, Unavailable
-from kgnb.protocol import codec, ids
+from kgnb.protocol import codec
 from kgnb.protocol import events as e
+from kgnb.runtime.showing import ShownStream
 from kgnb.runtime.streaming import Stream
+from kgnb.runtime.texts import Part
+from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 
     from kgnb.graph.context import NodeVisit
-    from kgnb.runtime.chunks import Piece, StreamText
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.questions import Asked
+    from kgnb.runtime.sources import Source
+    from kgnb.runtime.texts import StreamText
+    from kgnb.runtime.tracking import Bar
 
 T = TypeVar("T")
 
@@ -40,6 +45,7 @@ class RunContext:
         self._lock = threading.Lock()
         self._questions = 0
         self._streams: set[str] = set()
+        self._bars = Bars(execution.control.check, self._report_bar)
 
     @property
     def visit(self) -> NodeVisit:
@@ -83,11 +89,9 @@ class RunContext:
             name=name,
         )
 
-    def stream(
-        self, source: AsyncIterable[Any] | Iterable[Any], *, name: str | None
-    ) -> Stream:
+    def stream(self, source: Source, *, name: str | None) -> Stream:
         """See ``Context.stream``."""
-        return Stream(source, _ShownStream(self, self._name_stream(name)))
+        return Stream(source, ShownStream(self, self._name_stream(name), name))
 
     def _name_stream(self, name: str | None) -> str:
         with self._lock:
@@ -99,32 +103,40 @@ class RunContext:
         return local if self._visit.item is None else f"{self._visit.item}.{local}"
 
     def track(
-        self, iterable: Iterable[T] | AsyncIterable[T], *, total: int | None
+        self,
+        iterable: Iterable[T] | AsyncIterable[T],
+        *,
+        total: int | None,
+        label: str | None,
     ) -> Iterator[T] | AsyncIterator[T]:
         """See ``Context.track``."""
-        if total is None:
-            try:
-                total = len(iterable)  # type: ignore[arg-type]  # asked, not assumed
-            except TypeError:
-                total = None
+        bar = self._bars.open(length_of(iterable) if total is None else total, label)
         if isinstance(iterable, AsyncIterable):
-            return self._track_async(iterable, total)
-        return self._track(iterable, total)
+            return TrackedAsync(iterable, bar)
+        return Tracked(iterable, bar)
 
-    def _track(self, iterable: Iterable[T], total: int | None) -> Iterator[T]:
-        for number, element in enumerate(iterable, 1):
-            yield element
-            self.execution.control.check()
-            self.progress(None, None, current=number, total=total)
+    def _report_bar(self, bar: Bar) -> None:
+        self.execution.producer.later(lambda: self._bar_events(bar))
 
-    async def _track_async(
-        self, iterable: AsyncIterable[T], total: int | None
-    ) -> AsyncIterator[T]:
-        number = 0
-        async for element in iterable:
-            number += 1
-            yield element
-            self.progress(None, None, current=number, total=total)
+    def _bar_events(self, bar: Bar) -> list[e.AnyEvent]:
+        """What is to be told of a bar now. On the link's thread."""
+        data = bar.data(None if self._visit.item is None else str(self._visit.item))
+        where = self.execution.place(self._visit)
+        events: list[e.AnyEvent] = [e.Progress(data=data, **where)]
+        if data.track is None and data.item is None:
+            events.append(
+                e.NodeUpdate(
+                    status="running",
+                    progress=data.percent,
+                    message=data.message,
+                    **where,
+                )
+            )
+        return events
+
+    def close(self) -> None:
+        """The attempt is over: no bar of it goes on."""
+        self._bars.close()
 
     def progress(
         self,
@@ -182,9 +194,9 @@ class RunContext:
             case "progress":
                 self._emit_progress(plain)
             case "token":
-                shown = _ShownStream(self, self._name_stream("emit"))
-                shown.text(str(get_field(plain, "text", plain)), "text")
-                shown.end()
+                shown = ShownStream(self, self._name_stream("emit"), None)
+                shown.part(Part("text", str(get_field(plain, "text", plain))))
+                shown.end(None)
             case _ if type in codec.RESERVED:
                 raise InvalidValue(
                     f"emit({type!r}): this name is the run's own; choose another one"
@@ -220,59 +232,17 @@ class RunContext:
             work.close()
             raise asyncio.CancelledError
         future = asyncio.run_coroutine_threadsafe(work, loop)
-        self.execution.control.on_cancel(future.cancel)
+        forget = self.execution.control.on_cancel(future.cancel)
         try:
             return future.result()
         except BaseException as error:
             if self.execution.control.is_cancelled:
                 raise asyncio.CancelledError from error
             raise
+        finally:
+            forget()
 
 
 def get_field(data: Any, name: str, default: Any) -> Any:
     """A field of what may be a dict."""
     return data.get(name, default) if isinstance(data, Mapping) else default
-
-
-class _ShownStream:
-    """Shows one stream as token events."""
-
-    def __init__(self, context: RunContext, name: str) -> None:
-        visit = context.visit
-        self._context = context
-        self._stream = ids.stream_id(ids.TaskId(visit.task_id), visit.attempt, name)
-        self._kinds: dict[e.TokenKind, None] = {}
-
-    def piece(self, piece: Piece) -> None:
-        """See ``streaming.Shown``."""
-        self._context.execution.control.check()
-        self.text(piece.reasoning, "reasoning")
-        self.text(piece.text, "text")
-        for tool in piece.tools:
-            start = f"{tool.name}(" if tool.name else ""
-            self.text(start + tool.arguments, "tool_call")
-
-    def text(self, text: str, kind: e.TokenKind) -> None:
-        """Show a piece of text."""
-        if text:
-            self._kinds[kind] = None
-            self._put(text, kind, final=False)
-
-    def end(self) -> None:
-        """See ``streaming.Shown``."""
-        for kind in self._kinds:
-            self._put("", kind, final=True)
-
-    def _put(self, text: str, kind: e.TokenKind, *, final: bool) -> None:
-        token = e.Token(
-            data=text,
-            stream=self._stream,
-            kind=kind,
-            final=final,
-            **self._context.execution.place(self._context.visit),
-        )
-        self._context.execution.producer.token(token)
-
-    def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
-        """See ``streaming.Shown``."""
-        return self._context.run_coroutine(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Literal
@@ -87,13 +88,22 @@ class Control:
             callback()
         return True
 
-    def on_cancel(self, callback: Callable[[], object]) -> None:
-        """Call ``callback``, in whichever thread cancels; at once if that was."""
+    def on_cancel(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback``, in whichever thread cancels; at once if that was.
+
+        Returns:
+            Forgets the callback; may be called when it is no longer wanted.
+        """
         with self._changed:
             if self._state != "cancelled":
                 self._on_cancel.append(callback)
-                return
+                return lambda: self._forget(callback)
         callback()
+        return lambda: None
+
+    def _forget(self, callback: Callable[[], object]) -> None:
+        with self._changed, contextlib.suppress(ValueError):  # it was called
+            self._on_cancel.remove(callback)
 
     def hold(self) -> None:
         """Block while paused.

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     )
 
     from kgnb.graph.context import Pending
-    from kgnb.runtime.chunks import StreamText
     from kgnb.runtime.result import Answer
+    from kgnb.runtime.sources import Source
+    from kgnb.runtime.texts import StreamText
 
 T = TypeVar("T")
 
@@ -92,18 +93,23 @@ def ask(
     )
 
 
-def stream(
-    source: AsyncIterable[Any] | Iterable[Any], *, name: str | None = None
-) -> Pending[StreamText]:
+def stream(source: Source, *, name: str | None = None) -> Pending[StreamText]:
     """Show a model's tokens as they come; awaited, it gives the text.
 
-    The text is a str with ``reasoning``, ``tool_calls`` and ``usage``. A sync
-    iterator in an async node is read in a thread of its own; ``.result()`` reads
-    in sync code.
+    The text is a str with ``reasoning``, ``tool_calls``, ``usage`` (as the client
+    gave it) and ``spent`` (in kgnb's terms). A sync iterator in an async node is read
+    in a thread of its own; ``.result()`` reads in sync code. Several may be read at
+    once. When the run is cancelled the model's connection is closed; a sync generator
+    that hides its connection ends at its next chunk.
 
     Args:
-        source: Chunks: str, or OpenAI's, Anthropic's, LangChain's, LiteLLM's.
+        source: Chunks: str, or OpenAI's (chat and responses), Anthropic's,
+            LangChain's, LiteLLM's; or a client's stream helper, not yet entered.
         name: Names the stream in the panel.
+
+    Raises:
+        TypeError: The source, or a chunk of it, is of no known kind.
+        StreamBroken: The model's server said, in a chunk, that it gave up.
     """
     context = current_context.get()
     if context is None:
@@ -112,25 +118,41 @@ def stream(
 
 
 @overload
-def track(iterable: Iterable[T], total: int | None = None) -> Iterator[T]: ...
+def track(
+    iterable: Iterable[T], total: int | None = None, *, description: str | None = None
+) -> Iterator[T]: ...
 
 
 @overload
-def track(iterable: AsyncIterable[T], total: int | None = None) -> AsyncIterator[T]: ...
+def track(
+    iterable: AsyncIterable[T],
+    total: int | None = None,
+    *,
+    description: str | None = None,
+) -> AsyncIterator[T]: ...
 
 
 def track(
-    iterable: Iterable[T] | AsyncIterable[T], total: int | None = None
+    iterable: Iterable[T] | AsyncIterable[T],
+    total: int | None = None,
+    *,
+    description: str | None = None,
 ) -> Iterator[T] | AsyncIterator[T]:
     """Go through ``iterable`` and show how far it is, as tqdm does.
+
+    Shows the count, the rate and the time that remains. The first loop of a node, or
+    of a batch item, moves its own bar; one within another gets a bar below it, one
+    that runs at the same time a bar beside it. The bar ends with its loop, however
+    that ends.
 
     Args:
         iterable: Sync or async.
         total: How many there are, where ``len`` cannot tell.
+        description: What is counted.
     """
     context = current_context.get()
     if context is not None:
-        return context.track(iterable, total=total)
+        return context.track(iterable, total=total, label=description)
     if isinstance(iterable, AsyncIterable):
         return aiter(iterable)
     return iter(iterable)

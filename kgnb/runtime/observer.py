@@ -82,8 +82,11 @@ class RunObserver:
 
     def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
         """See ``Observer.enter``."""
-        if visit.attempt > 1 and visit.item is None:
-            self.status(visit, "running")
+        if visit.attempt > 1:
+            if visit.item is None:
+                self.status(visit, "running")
+            else:
+                self._item(visit, visit.item, 0.0, None)
         return _entered(RunContext(self._execution, visit))
 
     # Reporting.
@@ -118,6 +121,7 @@ class RunObserver:
             data = e.LogData(stream="logging", level="WARNING", text=text + "\n")
             log = e.Log(data=data, **self._execution.place(visit))
             self._execution.producer.log(log)
+            self._item(visit, visit.item, 0.0, shown.message)
             return
         message = f"attempt {visit.attempt} failed, trying again in {retry_in:g} s"
         self._execution.put(
@@ -209,3 +213,4 @@ def _entered(context: RunContext) -> Iterator[None]:
         yield
     finally:
         current_context.reset(token)
+        context.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -18,7 +19,7 @@ from kgnb.protocol import codec, ids
 from kgnb.protocol import events as e
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 INTERVAL = 1 / 30
 """Seconds between two frames of joined text."""
@@ -32,7 +33,11 @@ MOST_LINE = 32 * 1024
 _BLOCKED = float("-inf")
 """In place of a due time: nothing is asked for until there is room."""
 
-_Key = tuple[str, ...]
+_Key = tuple[str | int, ...]
+
+
+Report = Callable[[], list[e.AnyEvent]]
+"""Makes events when they are sent; on the link's thread."""
 
 
 class Outlet(Protocol):
@@ -74,12 +79,13 @@ class Producer:
         self._outlet = outlet
         self._soon = soon
         self._clock = clock
-        self._lock = threading.Lock()
-        self._pending: list[e.AnyEvent] = []
+        # Reentrant: a bar's finalizer reports, and may run anywhere, here as well.
+        self._lock = threading.RLock()
+        self._pending: list[e.AnyEvent | Report] = []
         self._joinable: dict[_Key, Any] = {}
         self._text = 0
         self._dropped = 0
-        self._lengths: dict[tuple[str, str], int] = {}
+        self._lengths: dict[tuple[str, str, int], int] = {}
         self._last_flush = float("-inf")
         self._due: float | None = None
         self._is_closed = False
@@ -100,18 +106,21 @@ class Producer:
         with self._lock:
             if self._is_closed:
                 return
-            measured = (event.stream, event.kind)
+            number = event.call.number if event.call else 0
+            measured = (event.stream, event.kind, number)
             event.index = self._lengths.get(measured, 0)
             self._lengths[measured] = event.index + len(event.data)
             if event.final:
                 self._lengths.pop(measured, None)
-            key = ("token", event.node_id, event.stream, event.kind)
+            key = ("token", event.node_id, *measured)
             waiting: e.Token | None = self._joinable.get(key)
-            if not self._has_space(len(event.data)):
+            if not self._has_space(len(event.data)) and not event.final:
                 pass
             elif waiting is not None and len(waiting.data) < MOST_LINE:
                 waiting.data += event.data
                 waiting.final = waiting.final or event.final
+                waiting.call = event.call
+                waiting.usage = event.usage
             else:
                 self._joinable[key] = event
                 self._add(event)
@@ -133,6 +142,13 @@ class Producer:
             else:
                 waiting.progress, waiting.message = event.progress, event.message
             self._want_flush(INTERVAL)
+
+    def later(self, report: Report) -> None:
+        """Have events made when the next frame of joined text goes."""
+        with self._lock:
+            if not self._is_closed:
+                self._pending.append(report)
+                self._want_flush(INTERVAL)
 
     def log(self, event: e.Log) -> None:
         """Send output; pieces of one stream are joined while they wait."""
@@ -163,10 +179,22 @@ class Producer:
             del self._joinable[key]
 
     def _add(self, event: e.AnyEvent) -> None:
+        self._stamp(event)
+        self._pending.append(event)
+
+    def _stamp(self, event: e.AnyEvent) -> None:
         event.timestamp = ids.timestamp(self._clock())
         event.run_id = self._run_id
         event.workflow = self._workflow
-        self._pending.append(event)
+
+    def _made(self) -> Iterator[e.AnyEvent]:
+        for entry in self._pending:
+            if not callable(entry):
+                yield entry
+                continue
+            for event in entry():
+                self._stamp(event)
+                yield event
 
     def _has_space(self, length: int) -> bool:
         if len(self._pending) < MOST_PENDING and self._text < MOST_TEXT:
@@ -203,7 +231,8 @@ class Producer:
                 self._due = _BLOCKED
             return
         with self._lock:
-            batch, self._pending = self._pending, []
+            batch = list(self._made())
+            self._pending.clear()
             self._joinable.clear()
             self._text = 0
             self._due = None
@@ -218,7 +247,7 @@ class Producer:
     def waiting(self) -> list[bytes]:
         """What was not handed on yet, as it stands."""
         with self._lock:
-            return [_encode(event) for event in self._pending]
+            return [_encode(event) for event in self._made()]
 
     def _excuse(self, batch: list[e.AnyEvent]) -> e.Log:
         text = f"{self._dropped} pieces of output were dropped: the log was away\n"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from kgnb.protocol.events import By
+    from kgnb.protocol.events import By, Usage
     from kgnb.protocol.view import ApprovalView, RunView
 
 
@@ -117,6 +117,18 @@ class Result:
             spent = total.get(visit.node_id, 0.0) + (visit.duration or 0.0)
             total[visit.node_id] = round(spent, 6)
         return total
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Tokens by node id, of those whose models told; ``view.usage`` is the sum.
+
+        All visits and attempts together: what a failed one used is used.
+        """
+        return {
+            node_id: node.usage
+            for node_id, node in self.view.nodes.items()
+            if node.usage is not None
+        }
 
     def show(self) -> None:
         """Display the finished run in this cell.

@@ -5,31 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kgnb.errors import WrongThread
 from kgnb.runtime.beside import call_beside
-from kgnb.runtime.chunks import Gathered, Piece, StreamText, read
+from kgnb.runtime.chunks import read
+from kgnb.runtime.sources import Source, let_go, nature, opened, opened_async
+from kgnb.runtime.texts import Gathered, Part, StreamText
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
+    from contextlib import AbstractContextManager
 
-Source = AsyncIterable[Any] | Iterable[Any]
+    from kgnb.protocol.events import Usage
 
 
 class Shown(Protocol):
     """Where a stream is shown while it is read; used by one thread at a time."""
 
-    def piece(self, piece: Piece) -> None:
-        """Show what came.
+    def part(self, part: Part) -> None:
+        """Show what came."""
+
+    def end(self, usage: Usage | None) -> None:
+        """Nothing more comes."""
+
+    def check(self) -> None:
+        """Whether to read on.
 
         Raises:
-            asyncio.CancelledError: The run was cancelled: read no further.
+            asyncio.CancelledError: The run was cancelled.
         """
 
-    def end(self) -> None:
-        """Nothing more comes."""
+    def reading(self, let_go: Callable[[], None]) -> AbstractContextManager[object]:
+        """Surround reading in a thread, which ``let_go`` ends from another one."""
+        ...
 
     def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
         """Block until a coroutine is done, which runs on the run's loop."""
@@ -39,11 +48,19 @@ class Shown(Protocol):
 class Unshown:
     """Outside a run: read, and show nobody."""
 
-    def piece(self, piece: Piece) -> None:
+    def part(self, part: Part) -> None:
         """See ``Shown``."""
 
-    def end(self) -> None:
+    def end(self, usage: Usage | None) -> None:
         """See ``Shown``."""
+
+    def check(self) -> None:
+        """See ``Shown``."""
+
+    def reading(self, let_go: Callable[[], None]) -> AbstractContextManager[object]:
+        """See ``Shown``."""
+        del let_go
+        return contextlib.nullcontext()
 
     def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
         """See ``Shown``; the loop is one of its own."""
@@ -53,20 +70,20 @@ class Unshown:
 class Stream:
     """A stream, not read yet: await it, or block on ``result()``; once.
 
+    What can be read both ways is read as it is waited for.
+
     Args:
         source: The chunks; see ``chunks.read``.
         shown: Where they go besides.
+
+    Raises:
+        TypeError: The source is none.
     """
 
     def __init__(self, source: Source, shown: Shown) -> None:
-        if not isinstance(source, AsyncIterable | Iterable):
-            kind = type(source).__name__
-            hint = "await it first" if asyncio.iscoroutine(source) else "of chunks"
-            msg = f"stream() takes an iterable or async iterable ({hint}), got {kind}"
-            if asyncio.iscoroutine(source):
-                source.close()
-            raise TypeError(msg)
+        self._nature = nature(source)
         self._source = source
+        self._chunks: Any = None
         self._shown = shown
         self._gathered = Gathered()
         self._is_begun = False
@@ -79,19 +96,19 @@ class Stream:
         Raises:
             WrongThread: A loop runs in this thread; in async code use await.
         """
-        if isinstance(self._source, AsyncIterable):
-            if _in_loop():
-                raise WrongThread(
-                    "stream(...).result() would block the loop that must read the "
-                    "stream; in async code use await"
-                )
-            return self._shown.run_coroutine(self._read_async(self._source))
-        return self._read(self._source)
+        if self._nature != "async":
+            return self._read(threading.Event())
+        if _in_loop():
+            raise WrongThread(
+                "stream(...).result() would block the loop that must read the "
+                "stream; in async code use await"
+            )
+        return self._shown.run_coroutine(self._read_async())
 
     def __await__(self) -> Generator[Any, None, StreamText]:
-        if isinstance(self._source, AsyncIterable):
-            return self._read_async(self._source).__await__()
-        return self._read_beside(self._source).__await__()
+        if self._nature == "sync":
+            return self._read_beside().__await__()
+        return self._read_async().__await__()
 
     def _begin(self) -> None:
         if self._is_begun:
@@ -100,51 +117,52 @@ class Stream:
         self._is_begun = True
 
     def _take(self, chunk: Any) -> None:
-        piece = read(chunk)
-        self._gathered.add(piece)
-        self._shown.piece(piece)
+        for part in self._gathered.add(read(chunk)):
+            self._shown.part(part)
+        self._shown.check()
 
-    def _read(self, source: Iterable[Any]) -> StreamText:
+    def _end(self) -> None:
+        for part in self._gathered.rest():
+            self._shown.part(part)
+        self._shown.end(self._gathered.usage)
+
+    def _read(self, is_left: threading.Event) -> StreamText:
         self._begin()
         try:
-            for chunk in source:
-                self._take(chunk)
+            with (
+                opened(self._source) as self._chunks,
+                self._shown.reading(self._let_go),
+            ):
+                for chunk in self._chunks:
+                    if is_left.is_set():
+                        break
+                    self._take(chunk)
         finally:
-            self._shown.end()
-            close = getattr(source, "close", None)
-            if callable(close):
-                close()
+            self._end()
         return self._gathered.whole()
 
-    async def _read_async(self, source: AsyncIterable[Any]) -> StreamText:
+    def _let_go(self) -> None:
+        let_go(self._chunks)
+
+    async def _read_async(self) -> StreamText:
         self._begin()
         try:
-            async for chunk in source:
-                self._take(chunk)
+            async with opened_async(self._source) as chunks:
+                async for chunk in chunks:
+                    self._take(chunk)
         finally:
-            self._shown.end()
-            close = getattr(source, "aclose", None)
-            if close is not None:
-                # Cancelled in the middle, a generator would be closed by the garbage
-                # collector, who knows when; its connection is wanted back now.
-                with contextlib.suppress(RuntimeError):
-                    await close()
+            self._end()
         return self._gathered.whole()
 
-    async def _read_beside(self, source: Iterable[Any]) -> StreamText:
+    async def _read_beside(self) -> StreamText:
         """A sync source in an async node: it may block, so a thread reads it."""
         is_left = threading.Event()
-
-        def chunks() -> Iterable[Any]:
-            for chunk in source:
-                if is_left.is_set():
-                    return
-                yield chunk
-
         try:
-            return await call_beside(lambda: self._read(chunks()))
-        finally:
+            return await call_beside(lambda: self._read(is_left))
+        except asyncio.CancelledError:
             is_left.set()
+            self._let_go()
+            raise
 
 
 def _in_loop() -> bool:

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from kgnb.runtime.chunks import Gathered, ToolCall, read
+from kgnb.runtime.chunks import read
+from kgnb.runtime.texts import Gathered, ToolCall
 
 
 def chat(**delta):
