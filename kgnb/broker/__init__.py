@@ -8,7 +8,7 @@ from kgnb.broker.core import Broker, Statistics
 from kgnb.broker.driver import Attachment, BrokerDriver, LinkAttachment
 from kgnb.broker.limits import BrokerLimits
 from kgnb.broker.outbox import Outbox
-from kgnb.broker.peer import Identity, OutFrame, Peer, Role, Sink
+from kgnb.broker.peer import Identity, OutFrame, Peer, Role, Sink, Voters
 from kgnb.broker.rows import ApprovalRow, RunRow
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "RunRow",
     "Sink",
     "Statistics",
+    "Voters",
 ]

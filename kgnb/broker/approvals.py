@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import decisions, rows
+from kgnb.broker import decisions, rows, voting
 from kgnb.broker.rows import ApprovalRow
 from kgnb.broker.values import check_value
 from kgnb.errors import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kgnb.broker.draft import Draft
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
-    from kgnb.broker.peer import Peer
+    from kgnb.broker.peer import Peer, Voters
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
     from kgnb.protocol.commands import AnswerApproval
@@ -50,8 +50,11 @@ class Held(msgspec.Struct):
 class Approvals:
     """All approvals, by id."""
 
-    def __init__(self, effects: Effects, limits: BrokerLimits, runs: Runs) -> None:
+    def __init__(
+        self, effects: Effects, limits: BrokerLimits, runs: Runs, voters: Voters
+    ) -> None:
         self._effects = effects
+        self._voters = voters
         self._limits = limits
         self._runs = runs
         self._held: dict[str, Held] = {}
@@ -80,6 +83,14 @@ class Approvals:
         if held is None or self._runs.visible(peer, held.row.run_id) is None:
             return None
         return held.row
+
+    def asked_in(self, run: Run, kind: events.ApprovalKind) -> list[ApprovalRow]:
+        """The questions of one kind that a run asks or has asked, oldest first."""
+        return [
+            held.row
+            for held in self._held.values()
+            if held.row.run_id == run.id and held.row.data.kind == kind
+        ]
 
     def asked_at(self, run: Run, node_id: str) -> list[ApprovalRow]:
         """The questions that one node of a run asks or has asked."""
@@ -118,6 +129,8 @@ class Approvals:
         Raises:
             BadFrame: What is wrong with it.
         """
+        if isinstance(event, events.ApprovalVote):
+            raise BadFrame("approval_vote: a kernel has no vote")
         if isinstance(event, events.ApprovalResolved):
             if event.data.outcome != "cancelled":
                 raise BadFrame("approval_resolved: a kernel may only cancel")
@@ -175,8 +188,13 @@ class Approvals:
             deadline=decisions.deadline_of(event, now),
             votes=votes,
         )
-        draft.stage(row, revision)
         draft.add(event)
+        early = draft.take_early(row.node_id) if data.kind == "input" else None
+        if early is not None:
+            resolved = decisions.given_early(row, early)
+            draft.add(decisions.resolved_event(row, resolved, event.timestamp))
+            row = decisions.closed(row, resolved, early.command)
+        draft.stage(row, revision)
 
     def withdraw(self, draft: Draft, event: events.ApprovalResolved) -> None:
         """Write the kernel's cancellation, unless it was decided before."""
@@ -215,7 +233,7 @@ class Approvals:
             held = self._answerable(conn, command, now)
             if held is None:
                 return
-            row = decisions.voted(held.row, conn.peer, command, now)
+            row = decisions.answered(held.row, conn.peer, command, self._voters, now)
         except KgnbError as error:
             conn.refuse(error, command.id, data=error.data or None)
             return
@@ -244,7 +262,7 @@ class Approvals:
         if row.deadline is not None and row.deadline <= now:
             self._time_out(row.approval_id, now)
             raise Expired(f"approval {row.data.message!r}: its deadline has passed")
-        decisions.check_voter(row, conn.peer)
+        voting.check_voter(row, conn.peer, self._voters)
         check_value(row.data, command.value)
         return held
 
@@ -256,10 +274,13 @@ class Approvals:
         row: ApprovalRow,
         now: float,
     ) -> None:
+        told = decisions.events_of(held.row, row, ids.timestamp(now))
+        payloads = [codec.encode(event) for event in told]
+
         def done(outcome: base.Outcome | None, at: float) -> None:
             match outcome:
                 case base.Committed():
-                    self._decided(row, outcome)
+                    self._written(row, outcome, payloads)
                     _acknowledge(conn, command, row)
                 case base.Conflict(key, stored):
                     self.refresh(key, stored)
@@ -274,16 +295,15 @@ class Approvals:
                     )
 
         self._effects.commit(
-            decisions.transaction_of(row, held.revision, ids.timestamp(now)), done
+            decisions.transaction_of(row, held.revision, payloads), done
         )
 
-    def _decided(self, row: ApprovalRow, outcome: base.Committed) -> None:
+    def _written(
+        self, row: ApprovalRow, outcome: base.Committed, payloads: list[bytes]
+    ) -> None:
         self._hold(row, outcome.revisions[0])
         run = self._runs.by_id[row.run_id]
-        if row.resolved is not None and outcome.appended:
-            at = row.resolved.by.at if row.resolved.by else ""
-            payload = codec.encode(decisions.resolved_event(row, row.resolved, at))
-            self._runs.publish(run, outcome.appended[0].first_seq, [payload])
+        self._runs.publish(run, outcome.appended[0].first_seq, payloads)
 
     # Deadlines
 
@@ -299,30 +319,26 @@ class Approvals:
             return
         if held.row.deadline is None or held.row.deadline > now:
             return  # asked again meanwhile, with a later deadline
-        value = held.row.data.on_timeout
         at = ids.timestamp(now)
-        resolved = events.ResolvedData(
-            approval_id=held.row.approval_id,
-            args_hash=held.row.data.args_hash,
-            outcome="timed_out",
-            value=None if value is msgspec.UNSET else value,
-            by=events.By(via="deadline", at=at, kind="policy"),
-        )
-        row = decisions.closed(held.row, resolved)
+        row = decisions.closed(held.row, decisions.timed_out(held.row, at))
+        told = decisions.events_of(held.row, row, at)
+        payloads = [codec.encode(event) for event in told]
         self._closing.add(key)
 
         def done(outcome: base.Outcome | None, later: float) -> None:
             self._closing.discard(key)
             match outcome:
                 case base.Committed():
-                    self._decided(row, outcome)
+                    self._written(row, outcome, payloads)
                 case base.Conflict(conflicting, stored):
                     self.refresh(conflicting, stored)
                 case _:
                     again = later + self._limits.retry_after
                     heapq.heappush(self._deadlines, (again, key))
 
-        self._effects.commit(decisions.transaction_of(row, held.revision, at), done)
+        self._effects.commit(
+            decisions.transaction_of(row, held.revision, payloads), done
+        )
 
 
 def _acknowledge(conn: Connection, command: AnswerApproval, row: ApprovalRow) -> None:

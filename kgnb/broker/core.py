@@ -15,10 +15,11 @@ from kgnb.broker.approvals import Approvals
 from kgnb.broker.clients import OF_THE_KERNEL, Clients
 from kgnb.broker.connections import Channel, Connection, Link
 from kgnb.broker.effects import Effects
+from kgnb.broker.inputs import Inputs
 from kgnb.broker.kernels import FORBIDDEN, Kernels
 from kgnb.broker.limits import BrokerLimits
 from kgnb.broker.orders import Orders
-from kgnb.broker.peer import ConnectionId, Peer
+from kgnb.broker.peer import ConnectionId, Peer, Voters
 from kgnb.broker.runs import Runs
 from kgnb.broker.subscriptions import Subscriptions
 from kgnb.errors import BadFrame, KgnbError
@@ -57,6 +58,7 @@ class Broker:
         now: Seconds since the epoch.
         server: Named in the greeting.
         limits: Bounds and periods.
+        voters: Whether the host can tell people apart; None: it cannot.
     """
 
     def __init__(
@@ -66,24 +68,35 @@ class Broker:
         *,
         server: str = "jupyter",
         limits: BrokerLimits | None = None,
+        voters: Voters | None = None,
     ) -> None:
         self.log_id = log_id
+        self.voters = voters or Voters()
         self.limits = limits or BrokerLimits()
         self.effects = Effects()
         self._server = server
         self._started_at = now
         self._last_id = 0
         self._connections: dict[ConnectionId, Connection] = {}
-        self.kernels = Kernels(log_id, self.effects, self.limits)
+        self.kernels = Kernels(
+            log_id, self.effects, self.limits, knows_people=self.voters.are_known
+        )
         self.runs = Runs(self.effects, self.limits, self.kernels.link_of)
-        self.approvals = Approvals(self.effects, self.limits, self.runs)
+        self.approvals = Approvals(self.effects, self.limits, self.runs, self.voters)
         self.subscriptions = Subscriptions(log_id, self.effects, self.limits, self.runs)
         self.orders = Orders(self.limits, self.kernels.link_of)
+        self.inputs = Inputs(self.limits, self.runs, self.approvals)
         self.clients = Clients(
-            self.limits, self.runs, self.approvals, self.subscriptions, self.orders
+            self.limits,
+            self.runs,
+            self.approvals,
+            self.subscriptions,
+            orders=self.orders,
+            inputs=self.inputs,
         )
         self.kernels.runs = self.runs
         self.runs.approvals = self.approvals
+        self.runs.inputs = self.inputs
         self.runs.subscriptions = self.subscriptions
 
     def load(
@@ -143,9 +156,11 @@ class Broker:
                     "max_subscriptions": self.limits.max_subscriptions,
                 },
                 identity={
+                    "user": identity.user if identity.kind == "user" else None,
                     "name": identity.shown,
                     "kind": identity.kind,
                     "role": conn.peer.role,
+                    "voter": self.voters.mark(identity),
                 },
                 features=["approvals", "orders", "replay"],
             )

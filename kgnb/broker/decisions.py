@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from kgnb.broker import rows
-from kgnb.broker.rows import ApprovalRow, Vote
+from kgnb.broker import rows, voting
 from kgnb.errors import (
     AlreadyAnswered,
     Conflict,
     Expired,
-    Forbidden,
     InvalidValue,
     KgnbError,
 )
-from kgnb.protocol import codec, events, ids
+from kgnb.protocol import events, ids
 from kgnb.storage import base
 
 if TYPE_CHECKING:
-    from kgnb.broker.peer import Peer
-    from kgnb.protocol.commands import AnswerApproval
+    from collections.abc import Sequence
+
+    from kgnb.broker.peer import Peer, Voters
+    from kgnb.broker.rows import ApprovalRow, EarlyInput
+    from kgnb.protocol.commands import AnswerApproval, Command
 
 _SANE_SKEW = 60.0
 """Seconds by which a kernel's clock may differ before its deadlines are taken
@@ -59,14 +60,41 @@ def closed(
     )
 
 
-def cancelled(row: ApprovalRow, reason: str | None, at: str) -> events.ResolvedData:
+def cancelled(
+    row: ApprovalRow, reason: str | None, at: str, *, via: str = ""
+) -> events.ResolvedData:
     """A decision that is none: nobody's answer counts any more."""
     return events.ResolvedData(
         approval_id=row.approval_id,
         args_hash=row.data.args_hash,
         outcome="cancelled",
-        by=events.By(at=at, kind="policy"),
+        by=events.By(via=via, at=at, kind="policy"),
+        votes=voting.shown(row.votes),
         reason=reason,
+    )
+
+
+def timed_out(row: ApprovalRow, at: str) -> events.ResolvedData:
+    """The decision of the deadline."""
+    value = row.data.on_timeout
+    return events.ResolvedData(
+        approval_id=row.approval_id,
+        args_hash=row.data.args_hash,
+        outcome="timed_out",
+        value=None if value is msgspec.UNSET else value,
+        by=events.By(via="deadline", at=at, kind="policy"),
+        votes=voting.shown(row.votes),
+    )
+
+
+def given_early(row: ApprovalRow, early: EarlyInput) -> events.ResolvedData:
+    """A wait gets what was kept for its node."""
+    return events.ResolvedData(
+        approval_id=row.approval_id,
+        args_hash=row.data.args_hash,
+        outcome="answered",
+        value=early.data,
+        by=early.by,
     )
 
 
@@ -74,78 +102,72 @@ def resolved_event(
     row: ApprovalRow, resolved: events.ResolvedData, at: str
 ) -> events.ApprovalResolved:
     """The event that tells a decision to every reader."""
-    return events.ApprovalResolved(
-        run_id=row.run_id,
-        workflow=row.workflow,
-        timestamp=at,
-        node_id=row.node_id,
-        task_id=row.task_id,
-        attempt=row.attempt,
-        path=row.path,
-        data=resolved,
-    )
+    return events.ApprovalResolved(**_place(row, at), data=resolved)
 
 
-def transaction_of(row: ApprovalRow, revision: int, at: str) -> base.Transaction:
-    """The row as it will be; with its event, if that is a decision."""
-    key = rows.APPROVAL + row.approval_id
-    appends: tuple[base.Append, ...] = ()
+def events_of(
+    before: ApprovalRow, row: ApprovalRow, at: str
+) -> list[events.ApprovalVote | events.ApprovalResolved]:
+    """What readers are told of a change: the vote, the decision, or both."""
+    told: list[events.ApprovalVote | events.ApprovalResolved] = []
+    if len(row.votes) > len(before.votes):
+        data = events.VoteData(
+            approval_id=row.approval_id,
+            args_hash=row.data.args_hash,
+            votes=voting.shown(row.votes) or [],
+            need=row.data.need,
+        )
+        told.append(events.ApprovalVote(**_place(row, at), data=data))
     if row.resolved is not None:
-        payload = codec.encode(resolved_event(row, row.resolved, at))
-        appends = (base.Append(rows.STREAM + row.run_id, (payload,)),)
+        told.append(resolved_event(row, row.resolved, at))
+    return told
+
+
+def _place(row: ApprovalRow, at: str) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "workflow": row.workflow,
+        "timestamp": at,
+        "node_id": row.node_id,
+        "task_id": row.task_id,
+        "attempt": row.attempt,
+        "path": row.path,
+    }
+
+
+def transaction_of(
+    row: ApprovalRow, revision: int, payloads: Sequence[bytes]
+) -> base.Transaction:
+    """The row as it will be, and the events that tell it."""
+    key = rows.APPROVAL + row.approval_id
     return base.Transaction(
         checks=(base.RowIs(key, revision),),
         puts=(base.Put(key, rows.encode(row)),),
-        appends=appends,
+        appends=(base.Append(rows.STREAM + row.run_id, tuple(payloads)),),
         durable=True,
     )
 
 
-def check_voter(row: ApprovalRow, peer: Peer) -> None:
-    """Refuse who is not asked, or cannot be told apart where votes are counted.
+def answered(
+    row: ApprovalRow, peer: Peer, command: AnswerApproval, voters: Voters, now: float
+) -> ApprovalRow:
+    """The row after this answer: decided, or one vote nearer to it.
+
+    A script decides alone where people vote: nobody else is there.
 
     Raises:
-        Forbidden: The identity does not count here.
-        Conflict: It has been counted.
+        InvalidValue: It is a vote with too long a reason.
     """
-    data = row.data
-    identity = peer.identity
-    if data.approvers is not None and not (
-        identity.kind == "user" and {identity.user, identity.name} & {*data.approvers}
-    ):
-        raise Forbidden(f"approval {data.message!r}: you are not among its approvers")
-    if data.need > 1:
-        if identity.kind != "user":
-            raise Forbidden(
-                f"approval {data.message!r} needs {data.need} people: sign in with an "
-                f"identity of your own to be counted"
-            )
-        if any(vote.user == identity.user for vote in row.votes):
-            raise Conflict(f"approval {data.message!r}: you have voted already")
-
-
-def voted(
-    row: ApprovalRow, peer: Peer, command: AnswerApproval, now: float
-) -> ApprovalRow:
-    """The row after this answer: decided, or one vote nearer to it."""
-    at = ids.timestamp(now)
-    votes: list[dict[str, Any]] | None = None
-    if row.data.need > 1:
-        vote = Vote(
-            user=peer.identity.user,
-            value=command.value,
-            at=at,
-            reason=command.reason,
-            command=fingerprint(peer, command),
-        )
+    at, sent = ids.timestamp(now), fingerprint(peer, command)
+    if row.data.need > 1 and not peer.is_script:
+        vote = voting.cast(row, peer, command, voters, at=at, fingerprint=sent)
         row = msgspec.structs.replace(row, votes=[*row.votes, vote])
-        agreeing = sum(other.value == vote.value for other in row.votes)
-        if agreeing < row.data.need:
-            return row
-        votes = [
-            {"user": other.user, "value": other.value, "at": other.at}
-            for other in row.votes
-        ]
+        match voting.verdict(row.data, row.votes):
+            case None:
+                return row
+            case "split":
+                reason = voting.split_reason(row.data, row.votes)
+                return closed(row, cancelled(row, reason, at, via="votes"), sent)
     resolved = events.ResolvedData(
         approval_id=row.approval_id,
         args_hash=row.data.args_hash,
@@ -157,13 +179,13 @@ def voted(
             at=at,
             kind="script" if peer.via == "script" else "human",
         ),
-        votes=votes,
+        votes=voting.shown(row.votes),
         reason=command.reason,
     )
-    return closed(row, resolved, fingerprint(peer, command))
+    return closed(row, resolved, sent)
 
 
-def fingerprint(peer: Peer, command: AnswerApproval) -> str | None:
+def fingerprint(peer: Peer, command: Command) -> str | None:
     """Names a command for its repetitions: sender, id and content."""
     if command.id is None:
         return None

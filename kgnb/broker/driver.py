@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from kgnb.broker.effects import Effect
-    from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink
+    from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
     from kgnb.broker.rows import ApprovalRow, RunRow
     from kgnb.storage.base import Log, Outcome, Record
 
@@ -78,6 +78,7 @@ class BrokerDriver:
         clock: Seconds since the epoch; None: a clock that nobody can set.
         limits: What clients may use.
         server: Which host this is: ``jupyter``, ``kernel`` or ``asgi``.
+        voters: Whether people can be told apart; None: they cannot.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class BrokerDriver:
         clock: Callable[[], float] | None = None,
         limits: BrokerLimits | None = None,
         server: str = "jupyter",
+        voters: Voters | None = None,
     ) -> None:
         self._log = log
+        self._voters = voters
         self._clock = clock or steady_clock()
         self._limits = limits or BrokerLimits()
         self._server = server
@@ -117,7 +120,11 @@ class BrokerDriver:
         try:
             now = self._clock()
             broker = Broker(
-                self._log.log_id, now, server=self._server, limits=self._limits
+                self._log.log_id,
+                now,
+                server=self._server,
+                limits=self._limits,
+                voters=self._voters,
             )
             broker.load(
                 await self._log.scan(rows.RUN),

@@ -57,12 +57,14 @@ class Kernels:
         effects: Effects,
         limits: BrokerLimits,
         *,
+        knows_people: bool = False,
         new_token: Callable[[], str] = _new_token,
     ) -> None:
         self.runs: Runs
         self._log_id = log_id
         self._effects = effects
         self._limits = limits
+        self._knows_people = knows_people
         self._new_token = new_token
         self._by_id: dict[str, Kernel] = {}
         self._by_process: dict[str, Kernel] = {}
@@ -157,6 +159,7 @@ class Kernels:
                     log_id=self._log_id,
                     owner_token=owner_token,
                     runs=self._known_runs(frame.process_id),
+                    knows_people=self._knows_people,
                 )
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Literal, NewType, Protocol
 
 import msgspec
@@ -36,6 +38,29 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+class Voters(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a host can tell people apart, and how they are marked.
+
+    A server whose login knows only one password or token cannot: whoever has it is
+    everybody. Neither can a kernel, which nobody signs in to.
+    """
+
+    are_known: bool = False
+    key: bytes = b""
+    """Secret, and the same after a restart."""
+
+    def mark(self, identity: Identity) -> str | None:
+        """An opaque name of a person, the same for all his sockets; None: no person.
+
+        The holder of a share link is none: whoever may make links could vote as
+        often as he likes.
+        """
+        if not self.are_known or identity.kind != "user":
+            return None
+        user = identity.user.encode()
+        return hmac.new(self.key, b"voter " + user, hashlib.sha256).hexdigest()[:16]
+
+
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """One socket's other end, as the host authenticated it."""
 
@@ -52,6 +77,11 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The only workflow whose runs it may know of."""
     kernel_id: str | None = None
     """The only kernel whose runs it may know of (a channel of that kernel)."""
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is the kernel's own ``answers=``, not a client that says so."""
+        return self.via == "script" and self.identity.kind == "kernel"
 
     def may(self, role: Role) -> bool:
         """Whether its role includes ``role``."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 # msgspec evaluates these rows' annotations when it decodes one.
-from kgnb.protocol.events import ApprovalData, ResolvedData  # noqa: TC001  # see above
+from kgnb.protocol.events import ApprovalData, By, ResolvedData  # noqa: TC001  # see above
 from kgnb.protocol.ids import ApprovalId, NodeId, RunId, TaskId  # noqa: TC001  # see above
 from kgnb.protocol.view import ENDED, RunStatus
 
@@ -19,6 +19,15 @@ STREAM = "run/"
 """Prefixes of keys, and of the streams that hold runs' events."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class EarlyInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client gave a node that did not wait for it yet."""
+
+    data: Any = None
+    by: By
+    command: str | None = None
+    """As in :class:`ApprovalRow`."""
 
 
 class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -38,6 +47,10 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     session_id: str | None = None
     started_at: str = ""
     ended_at: str | None = None
+    nodes: list[NodeId] = []
+    """Those that the graph is known to have."""
+    early: dict[NodeId, EarlyInput] = {}
+    """By the node that will wait for it."""
 
     @property
     def has_ended(self) -> bool:
@@ -49,6 +62,11 @@ class Vote(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One identity's vote in an approval that needs several."""
 
     user: str
+    """The identity; the name that others are shown is ``name``."""
+    name: str = ""
+    voter: str = ""
+    approver: str | None = None
+    """These as in :class:`~kgnb.protocol.events.CastVote`."""
     value: Any = None
     at: str = ""
     reason: str | None = None

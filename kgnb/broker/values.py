@@ -23,7 +23,7 @@ def check_value(data: ApprovalData, value: Any) -> None:
         # An edited payload has the payload's own shape, which only the asker knows.
         return
     elif data.options is not None:
-        if not any(_is_same(option, value) for option in data.options):
+        if not any(is_same(option, value) for option in data.options):
             options = ", ".join(repr(option) for option in data.options)
             raise InvalidValue(
                 f"approval {data.message!r}: expected one of {options}, got {shown}"
@@ -36,8 +36,8 @@ def check_value(data: ApprovalData, value: Any) -> None:
         )
 
 
-def _is_same(option: Any, value: Any) -> bool:
-    # In JSON true is not 1, as it is in Python.
+def is_same(option: Any, value: Any) -> bool:
+    """Whether two JSON values are equal: there true is not 1, as it is in Python."""
     return isinstance(option, bool) == isinstance(value, bool) and bool(option == value)
 
 
@@ -76,7 +76,7 @@ def unwrap(data: ApprovalData, value: Any) -> Any:
     """
     if not isinstance(value, dict) or data.options is None:
         return value
-    if any(_is_same(option, value) for option in data.options):
+    if any(is_same(option, value) for option in data.options):
         return value
     for key in ("value", "action"):
         if key in value:

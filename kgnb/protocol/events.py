@@ -25,7 +25,7 @@ NodeStatus = Literal[
 ]
 TokenKind = Literal["text", "reasoning", "tool_call"]
 Outcome = Literal["answered", "timed_out", "cancelled"]
-ApprovalKind = Literal["choice", "text", "edit", "form", "file", "confirm"]
+ApprovalKind = Literal["choice", "text", "edit", "form", "file", "confirm", "input"]
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):

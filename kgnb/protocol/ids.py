@@ -45,9 +45,22 @@ def approval_id(run: RunId, task: TaskId, name: str | int) -> ApprovalId:
     return ApprovalId(hashlib.sha256(key).hexdigest()[:20])
 
 
-def args_hash(message: str, options: Any, schema: Any, payload: Any) -> ArgsHash:
-    """The hash of what is shown: who answers it answers exactly this."""
-    shown = msgspec.json.encode([message, options, schema, payload], order="sorted")
+def args_hash(
+    message: str, options: Any, schema: Any, payload: Any, rules: Any = None
+) -> ArgsHash:
+    """The hash of what is shown: who answers it answers exactly this.
+
+    Args:
+        message: The question.
+        options: Its buttons.
+        schema: Its form.
+        payload: What it is about.
+        rules: How votes are counted; None where one answer decides.
+    """
+    parts = [message, options, schema, payload]
+    if rules is not None:
+        parts.append(rules)
+    shown = msgspec.json.encode(parts, order="sorted")
     return ArgsHash(hashlib.sha256(shown).hexdigest()[:32])
 
 

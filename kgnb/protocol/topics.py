@@ -28,6 +28,7 @@ _BY_TYPE: dict[str, frozenset[str]] = {
     "result": frozenset({"results"}),
     "step": frozenset({"results", "steps"}),
     "approval_request": frozenset({"approvals"}),
+    "approval_vote": frozenset({"approvals"}),
     "approval_resolved": frozenset({"approvals"}),
     "log": frozenset({"logs"}),
     "system_alert": frozenset({"alerts"}),

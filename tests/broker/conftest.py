@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kgnb.broker import Broker, BrokerLimits, Identity, Peer
+from kgnb.broker import Broker, BrokerLimits, Identity, Peer, Voters
 from kgnb.broker.effects import Close, Commit, Read, Send
 from kgnb.protocol import ids
 from kgnb.protocol.ids import timestamp
@@ -12,16 +12,17 @@ from kgnb.storage.memory import _Tables
 from kgnb.storage.transact import apply
 
 ALICE = Peer(identity=Identity(user="alice", name="Alice"), role="start", via="panel")
+VOTERS = Voters(are_known=True, key=b"secret")
 KERNEL = Peer(identity=Identity(user="kernel", kind="kernel"), role="owner", via="link")
 
 
 class Host:
     """Carries out effects at once, or, while ``is_held``, when told to."""
 
-    def __init__(self, limits=None, tables=None, now=1_000_000.0):
+    def __init__(self, limits=None, tables=None, now=1_000_000.0, voters=VOTERS):
         self.now = now
         self.tables = tables or _Tables()
-        self.broker = Broker("log-1", now, limits=limits)
+        self.broker = Broker("log-1", now, limits=limits, voters=voters)
         self.broker.load(
             [r for k, r in sorted(self.tables.rows.items()) if k.startswith("run/")],
             list(self.tables.states.values()),

@@ -330,58 +330,6 @@ def test_kernel_naming_another_runs_approval_is_refused(host, kernel):
     assert kernel.take()[0]["code"] == "invalid"
 
 
-def test_votes_the_needed_number_of_agreeing_people_decides(host, kernel):
-    opened(host, kernel, need=2)
-    people = [
-        host.client(Peer(identity=Identity(user=f"u{n}", name=f"U{n}"), role="answer"))
-        for n in range(3)
-    ]
-    answer = {"type": "answer", "approval_id": "a1", "id": 1}
-    first = people[0].ask(**answer, value="yes")
-    assert first["data"] == {"votes": 1, "need": 2}
-    assert people[0].ask(**answer, value="yes") == first
-    assert people[0].ask(**answer, value="no")["code"] == "conflict"
-    assert people[1].ask(**answer, value="no")["data"] == {"votes": 2, "need": 2}
-    last = people[2].ask(**answer, value="yes")
-    assert last["data"]["value"] == "yes"
-    assert [v["user"] for v in last["data"]["votes"]] == ["u0", "u1", "u2"]
-
-
-def test_votes_are_kept_when_the_question_is_asked_again_alike(host, kernel):
-    alice = opened(host, kernel, need=2)
-    alice.ask(type="answer", approval_id="a1", value="yes")
-    kernel.append("r1", 3, kernel.request(host, need=2))
-    bob = host.client(Peer(identity=Identity(user="bob"), role="answer"))
-    ack = bob.ask(type="answer", approval_id="a1", value="yes")
-    assert ack["data"]["outcome"] == "answered"
-
-
-def test_vote_sent_again_after_the_decision_gets_its_acknowledgement(host, kernel):
-    alice = opened(host, kernel, need=2)
-    command = {"type": "answer", "approval_id": "a1", "value": "yes", "id": 1}
-    alice.ask(**command)
-    bob = host.client(Peer(identity=Identity(user="bob"), role="answer"))
-    bob.ask(**command)
-    again = alice.ask(**command)
-    assert (again["type"], again["data"]["outcome"]) == ("ack", "answered")
-
-
-def test_votes_of_the_shared_token_do_not_count(host, kernel):
-    opened(host, kernel, need=2)
-    shared = Peer(identity=Identity(user="token", kind="token"), role="answer")
-    reply = host.client(shared).ask(type="answer", approval_id="a1", value="yes")
-    assert reply["code"] == "forbidden"
-    assert "identity" in reply["message"]
-
-
-def test_approvers_others_are_forbidden(host, kernel):
-    opened(host, kernel, approvers=["carol"])
-    carol = Peer(identity=Identity(user="c-17", name="carol"), role="answer")
-    answer = {"type": "answer", "approval_id": "a1", "value": "yes"}
-    assert host.client().ask(**answer)["code"] == "forbidden"
-    assert host.client(carol).ask(**answer)["type"] == "ack"
-
-
 @pytest.mark.parametrize("data", ["yes", {"action": "yes"}, {"value": "yes"}])
 def test_node_input_answers_the_only_question_of_its_node(host, kernel, data):
     alice = opened(host, kernel)

@@ -21,7 +21,14 @@ def filled(kernel, count=5):
 def test_hello_comes_first_and_names_the_log(host):
     (hello,) = host.client().take()
     assert (hello["type"], hello["log_id"]) == ("hello", "log-1")
-    assert hello["identity"] == {"name": "Alice", "kind": "user", "role": "start"}
+    voter = hello["identity"].pop("voter")
+    assert hello["identity"] == {
+        "user": "alice",
+        "name": "Alice",
+        "kind": "user",
+        "role": "start",
+    }
+    assert len(voter) == 16
 
 
 def test_subscribe_replays_all_then_goes_on_live(host, kernel):

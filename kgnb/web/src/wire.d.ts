@@ -46,6 +46,7 @@ export interface AnswerApproval {
   id?: string | number | null;
   approval_id: string;
   value?: any;
+  edited_payload?: any;
   args_hash?: string | null;
   reason?: string | null;
 }
@@ -57,12 +58,14 @@ export interface ApprovalData {
   options?: Array<any> | null;
   payload?: any;
   schema?: Record<string, any> | null;
-  kind?: "choice" | "confirm" | "edit" | "file" | "form" | "text";
+  kind?: "choice" | "confirm" | "edit" | "file" | "form" | "input" | "text";
   name?: string | null;
   expires_at?: string | null;
   on_timeout?: any;
   need?: number;
   approvers?: Array<string> | null;
+  veto?: Array<any> | null;
+  correction?: Correction | null;
 }
 
 export interface ApprovalRequest {
@@ -109,10 +112,28 @@ export interface ApprovalView {
   need: number;
   approvers: Array<string> | null;
   opened_at: string;
+  veto: Array<any> | null;
+  correction: Correction | null;
+  votes: Array<CastVote>;
   state: "answered" | "cancelled" | "open" | "timed_out";
   value: any;
+  edited_payload: any;
   by: By | null;
   reason: string | null;
+}
+
+export interface ApprovalVote {
+  type: "approval_vote";
+  run_id: string;
+  workflow?: string;
+  seq?: number;
+  workflow_id?: string;
+  timestamp?: string;
+  node_id: string;
+  task_id?: string | null;
+  attempt?: number | null;
+  path?: Array<string>;
+  data: VoteData;
 }
 
 export interface By {
@@ -126,6 +147,20 @@ export interface Cancel {
   type: "cancel";
   id?: string | number | null;
   run_id: string;
+}
+
+export interface CastVote {
+  voter: string;
+  user: string;
+  value?: any;
+  at?: string;
+  reason?: string | null;
+  approver?: string | null;
+}
+
+export interface Correction {
+  value: any;
+  problems: Array<FieldProblem>;
 }
 
 export interface Cursor {
@@ -159,6 +194,11 @@ export interface ErrorReply {
   id?: string | number | null;
   retry_after?: number | null;
   data?: any;
+}
+
+export interface FieldProblem {
+  path: Array<string | number>;
+  message: string;
 }
 
 export interface GraphEdge {
@@ -305,6 +345,8 @@ export interface NodeView {
   attempt: number;
   progress: ProgressView | null;
   items: Record<string, ProgressView>;
+  tracks: Record<string, TrackView>;
+  usage: Usage | null;
   message: string | null;
   duration: number | null;
   action: string | null;
@@ -315,6 +357,11 @@ export interface Pause {
   type: "pause";
   id?: string | number | null;
   run_id: string;
+}
+
+export interface PauseView {
+  before: string | null;
+  by: By | null;
 }
 
 export interface Ping {
@@ -353,6 +400,12 @@ export interface ProgressData {
   total?: number | null;
   message?: string | null;
   item?: string | null;
+  track?: string | null;
+  label?: string | null;
+  rate?: number | null;
+  remaining?: number | null;
+  elapsed?: number | null;
+  closed?: boolean;
 }
 
 export interface ProgressView {
@@ -360,6 +413,12 @@ export interface ProgressView {
   current: number | null;
   total: number | null;
   message: string | null;
+  label: string | null;
+  rate: number | null;
+  remaining: number | null;
+  elapsed: number | null;
+  closed: boolean;
+  attempt: number | null;
 }
 
 export interface ResolvedData {
@@ -367,8 +426,9 @@ export interface ResolvedData {
   args_hash?: string | null;
   outcome: "answered" | "cancelled" | "timed_out";
   value?: any;
+  edited_payload?: any;
   by?: By | null;
-  votes?: Array<Record<string, any>> | null;
+  votes?: Array<CastVote> | null;
   reason?: string | null;
 }
 
@@ -416,6 +476,8 @@ export interface RunView {
   timeline_dropped: number;
   custom: Array<CustomView>;
   custom_dropped: number;
+  usage: Usage | null;
+  paused: PauseView | null;
   result: any;
   error: Problem | null;
 }
@@ -468,9 +530,16 @@ export interface StreamView {
   task_id: string | null;
   attempt: number | null;
   kind: "reasoning" | "text" | "tool_call";
+  name: string | null;
+  item: string | null;
+  call: number | null;
+  tool: string | null;
   text: string;
   length: number;
+  missing: number;
   final: boolean;
+  superseded: boolean;
+  usage: Usage | null;
 }
 
 export interface Subscribe {
@@ -506,6 +575,30 @@ export interface Token {
   index?: number;
   kind?: "reasoning" | "text" | "tool_call";
   final?: boolean;
+  name?: string | null;
+  item?: string | null;
+  call?: ToolRef | null;
+  usage?: Usage | null;
+}
+
+export interface ToolRef {
+  number: number;
+  name: string;
+}
+
+export interface TrackView {
+  percent: number;
+  current: number | null;
+  total: number | null;
+  message: string | null;
+  label: string | null;
+  rate: number | null;
+  remaining: number | null;
+  elapsed: number | null;
+  closed: boolean;
+  attempt: number | null;
+  track: string;
+  item: string | null;
 }
 
 export interface Unsubscribe {
@@ -523,6 +616,14 @@ export interface Unsubscribed {
   id?: string | number | null;
 }
 
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  total_tokens: number;
+  cached_tokens: number;
+  reasoning_tokens: number;
+}
+
 export interface Via {
   node_id: string;
   action: string;
@@ -536,6 +637,13 @@ export interface VisitView {
   ended_at: string | null;
   attempts: number;
   duration: number | null;
+}
+
+export interface VoteData {
+  approval_id: string;
+  args_hash: string;
+  votes: Array<CastVote>;
+  need?: number;
 }
 
 export interface WorkflowCancelled {
@@ -587,6 +695,8 @@ export interface WorkflowPaused {
   seq?: number;
   workflow_id?: string;
   timestamp?: string;
+  before?: string | null;
+  by?: By | null;
 }
 
 export interface WorkflowResumed {
@@ -596,6 +706,7 @@ export interface WorkflowResumed {
   seq?: number;
   workflow_id?: string;
   timestamp?: string;
+  by?: By | null;
 }
 
 export interface WorkflowStalled {
@@ -620,7 +731,7 @@ export interface WorkflowStarted {
   resumed_from?: string | null;
 }
 
-export type KnownEvent = ApprovalRequest | ApprovalResolved | Log | Message | NodeUpdate | Progress | ResultEvent | Step | Token | WorkflowCancelled | WorkflowCompleted | WorkflowFailed | WorkflowLost | WorkflowPaused | WorkflowResumed | WorkflowStalled | WorkflowStarted;
+export type KnownEvent = ApprovalRequest | ApprovalResolved | ApprovalVote | Log | Message | NodeUpdate | Progress | ResultEvent | Step | Token | WorkflowCancelled | WorkflowCompleted | WorkflowFailed | WorkflowLost | WorkflowPaused | WorkflowResumed | WorkflowStalled | WorkflowStarted;
 
 export type Reply = Ack | Cursor | ErrorReply | Hello | JoinedGroup | LeftGroup | Pong | Snapshot | Subscribed | Unsubscribed;
 

@@ -6,7 +6,8 @@
  */
 
 import { serverConnection } from "../pool.js";
-import { ENDED, approvalView } from "../reduce.js";
+import { ENDED } from "../reduce.js";
+import { approvalView } from "../reduce-approvals.js";
 import { Card } from "./approvals.js";
 import { Chip, h, section, setText } from "./elements.js";
 import { moment, shortMoment } from "./format.js";
