@@ -8,10 +8,10 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import NotAGraph
-from kgnb.graph import AsyncGraph, AsyncNode, BatchGraph, Graph, Node
+from kgnb.graph import AsyncNode, BatchGraph, Graph, Node
+from kgnb.graph.graphs import run_on_loop
 from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel
-from kgnb.graph.walk import needs_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -45,17 +45,7 @@ class NativeEngine:
         graph = self.graph
         watch = Watch(observer, worker)
         with RootStep(graph, WatchedLevel(watch, self._scope, is_last=True)):
-            if isinstance(graph, AsyncGraph):
-                return await graph.run_async(shared)
-            if needs_loop(graph, watch) and not _replaces_run(graph):
-                return await graph._run_async(shared)  # noqa: SLF001 - the loop behind run
-            return await worker.call(lambda: graph.run(shared))
-
-
-def _replaces_run(graph: Graph) -> bool:
-    base: type[Graph] = AsyncGraph if isinstance(graph, AsyncGraph) else Graph
-    name = "run_async" if base is AsyncGraph else "run"
-    return name in vars(graph) or getattr(type(graph), name) is not getattr(base, name)
+            return await run_on_loop(graph, shared, watch)
 
 
 def framed(graph: BatchGraph) -> Graph:
@@ -64,7 +54,7 @@ def framed(graph: BatchGraph) -> Graph:
     It makes the passes those of a node, which can show how far each one is.
     Returned as it is if its ``run`` was replaced, which must then be called.
     """
-    if _replaces_run(graph):
+    if graph._replaces_run:  # noqa: SLF001 - known to its engine
         return graph
     graph._warn_of_successors()  # noqa: SLF001 - as its own run would
     alone = copy.copy(graph)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 DEFAULT_ACTION = "default"
-_PACKAGE = "kgnb.graph."
+PACKAGE = "kgnb.graph."
 
 
 class BaseNode:
@@ -290,7 +290,7 @@ def _levels_to_caller() -> int:
     """The ``stacklevel`` of the first frame outside this package, seen from above."""
     level = 1
     frame = sys._getframe(1)  # noqa: SLF001 - warnings counts the same frames
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(PACKAGE):
         level += 1
         frame = frame.f_back
     return level

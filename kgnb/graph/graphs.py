@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from kgnb.graph.async_nodes import AsyncNode
-from kgnb.graph.base import DEFAULT_ACTION, BaseNode
+from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode
 from kgnb.graph.observe import Unobserved
 from kgnb.graph.spec import NodeKind, Scope, is_node, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel, step_of
-from kgnb.graph.walk import Walk
+from kgnb.graph.walk import Walk, needs_loop
 from kgnb.graph.workers import ThreadWorker
 
 if TYPE_CHECKING:
@@ -99,18 +99,7 @@ class Graph(BaseNode):
 
     async def _run_async(self, shared: Any) -> Any:
         """A sync graph that holds async nodes, on a loop; for watched runs only."""
-        with _watched(self) as watch:
-
-            async def in_thread(name: str, *arguments: Any) -> Any:
-                phase = partial(getattr(self, name), *arguments)
-                return await watch.worker.call(phase)
-
-            return await self._visit_async(
-                shared,
-                hook=in_thread,
-                prep=partial(in_thread, "prep"),
-                post=partial(in_thread, "post"),
-            )
+        return await visit_on_loop(self, shared)
 
     async def _work_async(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
         return await self._orch_async(shared)
@@ -119,7 +108,7 @@ class Graph(BaseNode):
         self, shared: Any, params: dict[Any, Any] | None = None
     ) -> Any:
         """Run the nodes on the loop and in threads; returns the last action."""
-        with _watched(self):
+        with watched(self):
             level = cast("WatchedLevel", step_of(self).inside())
             return await Walk(self, shared, params, level).run_async(level)
 
@@ -130,10 +119,12 @@ class Graph(BaseNode):
     @property
     def _runs_itself(self) -> bool:
         """Whether a user replaced the loop, which must then be run as it is."""
-        return any(
-            name in vars(self) or getattr(type(self), name) is not getattr(Graph, name)
-            for name in ("_run", "_orch")
-        )
+        return _is_replaced(self, "_run") or _is_replaced(self, "_orch")
+
+    @property
+    def _replaces_run(self) -> bool:
+        """Whether a user replaced what he calls to run it."""
+        return _is_replaced(self, "run")
 
 
 class AsyncGraph(Graph, AsyncNode):
@@ -152,17 +143,56 @@ class AsyncGraph(Graph, AsyncNode):
         self._warn_of_successors()
         return await self._run_async(shared)
 
+    @property
+    def _replaces_run(self) -> bool:
+        return _is_replaced(self, "run_async")
+
     async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
         """Return the graph's action: the last node's."""
         return exec_res
 
     async def _run_async(self, shared: Any) -> Any:
-        with _watched(self):
+        with watched(self):
             return await AsyncNode._run_async(self, shared)  # noqa: SLF001 - its own
 
 
+async def visit_on_loop(node: BaseNode, shared: Any) -> Any:
+    """Visit a sync node that holds async ones: its own phases run in a thread."""
+    with watched(node) as watch:
+
+        async def in_thread(name: str, *arguments: Any) -> Any:
+            phase = partial(getattr(node, name), *arguments)
+            return await watch.worker.call(phase)
+
+        return await node._visit_async(  # noqa: SLF001 - the lifecycle's own
+            shared,
+            hook=in_thread,
+            prep=partial(in_thread, "prep"),
+            post=partial(in_thread, "post"),
+        )
+
+
+async def run_on_loop(graph: Graph, shared: Any, watch: Watch) -> Any:
+    """Run a whole graph on a loop, as a user would; gives what that gives.
+
+    Its own ``run`` is called (or ``run_async``, or the loop behind it), so that
+    whatever a user overrode there is honoured.
+    """
+    if isinstance(graph, AsyncGraph):
+        return await graph.run_async(shared)
+    if graph._replaces_run or not needs_loop(graph, watch):  # noqa: SLF001 - its own
+        return await watch.worker.call(lambda: graph.run(shared))
+    return await graph._run_async(shared)  # noqa: SLF001 - the loop behind run
+
+
+def _is_replaced(graph: Graph, method: str) -> bool:
+    if method in vars(graph):
+        return True
+    return not getattr(type(graph), method).__module__.startswith(PACKAGE)
+
+
 @contextmanager
-def _watched(graph: Graph) -> Iterator[Watch]:
+def watched(graph: BaseNode) -> Iterator[Watch]:
     """The watch over ``graph``; where nobody watches it, one that hears nothing."""
     watch = step_of(graph).watch
     if watch is not None:

@@ -72,8 +72,13 @@ def is_node(thing: Any) -> bool:
 
 
 def is_graph(node: Any) -> bool:
-    """Whether it holds nodes of its own."""
-    return hasattr(node, "get_next_node")
+    """Whether it holds nodes of its own: a graph, or a node around graphs."""
+    return hasattr(node, "get_next_node") or hasattr(node, "_inner_graphs")
+
+
+def inner_graphs(node: Any) -> tuple[Any, ...]:
+    """The graphs that a node of composition runs; none for a graph itself."""
+    return tuple(getattr(node, "_inner_graphs", ()))
 
 
 def label_of(node: Any) -> str:
@@ -152,11 +157,8 @@ def members(graph: Any) -> Iterator[Any]:
 
     Iterative, so that a chain of thousands of nodes is walked too.
     """
-    start = getattr(graph, "start_node", None)
-    if not is_node(start):
-        return
-    seen = {id(start)}
-    waiting = deque([start])
+    waiting = deque(_entries(graph))
+    seen = {id(start) for start in waiting}
     while waiting:
         node = waiting.popleft()
         yield node
@@ -164,6 +166,15 @@ def members(graph: Any) -> Iterator[Any]:
             if id(target) not in seen:
                 seen.add(id(target))
                 waiting.append(target)
+
+
+def _entries(graph: Any) -> list[Any]:
+    """Where the nodes inside begin: one for a graph, more for graphs side by side."""
+    entries = getattr(graph, "_entry_nodes", None)
+    if entries is None:
+        entries = (getattr(graph, "start_node", None),)
+    # A graph given twice is one node, visited twice.
+    return list({id(node): node for node in entries if is_node(node)}.values())
 
 
 def describe(graph: Any, scope: Scope | None = None) -> GraphSpec:

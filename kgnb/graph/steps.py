@@ -80,6 +80,14 @@ class Step:
         """Where the nodes are run of the graph that this is a visit of."""
         return UNWATCHED_LEVEL
 
+    def lend(self, graph: Any) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Surround a run of ``graph``, to report its nodes as this visit's own."""
+        return self
+
+    def beside(self) -> Level:
+        """Where graphs are run that stand side by side in this node."""
+        return UNWATCHED_LEVEL
+
     def __enter__(self) -> Self:
         return self
 
@@ -242,10 +250,17 @@ class _VisitStep(_ReportingStep):
     def forgiven(self, error: Exception) -> None:
         self._forgiven = error
 
-    def inside(self) -> Level:
+    def inside(self) -> WatchedLevel:
         is_last = self.level.is_last and not self.original.successors
         self._inner = self._level_inside(is_last=is_last)
         return self._inner
+
+    def lend(self, graph: Any) -> AbstractContextManager[object]:
+        return RootStep(graph, self.inside())
+
+    def beside(self) -> Level:
+        # None of them is the end of the run: that is the end of all.
+        return self._level_inside(is_last=False)
 
     def inside_item(self, index: int) -> Level:
         """Where the nodes are run of one pass of a batch graph."""

@@ -11,7 +11,7 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Any
 
-from kgnb.graph.spec import is_graph, label_of, members
+from kgnb.graph.spec import inner_graphs, is_graph, label_of, members
 
 if TYPE_CHECKING:
     from kgnb.graph.graphs import Graph
@@ -119,10 +119,7 @@ def needs_loop(node: Any, watch: Watch) -> bool:
         watch.loop_bound[id(node)] = (node, False)
         is_async = hasattr(node, "exec_async") and hasattr(node, "_run_async")
         holds = is_graph(node) and not getattr(node, "_runs_itself", False)
-        known = (
-            node,
-            is_async
-            or (holds and any(needs_loop(member, watch) for member in members(node))),
-        )
+        inside = (inner_graphs(node) or members(node)) if holds else ()
+        known = node, is_async or any(needs_loop(member, watch) for member in inside)
         watch.loop_bound[id(node)] = known
     return known[1]
