@@ -19,6 +19,7 @@ from kgnb.storage.base import (
     RowIs,
     StreamState,
     Transaction,
+    Trim,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RowIs",
     "StreamState",
     "Transaction",
+    "Trim",
     "open_log",
 ]
 

@@ -1,7 +1,7 @@
 """The log: streams of records and revisioned rows, changed by transactions.
 
 The storage sees bytes and keys, not meanings. A *stream* is a sequence of
-records numbered 1, 2, 3 … without a hole; a *row* is a value under a key with
+records numbered 1, 2, 3 … without a hole, of which the oldest may be dropped; a *row* is a value under a key with
 a revision that no other write of this log ever had. One transaction may check
 rows, write rows and append to streams, and either all of it happens or none.
 """
@@ -79,6 +79,13 @@ class Put(msgspec.Struct, frozen=True):
     value: bytes | None
 
 
+class Trim(msgspec.Struct, frozen=True):
+    """Drop a stream's records up to and with ``through``; the others keep their seq."""
+
+    stream: str
+    through: int
+
+
 class Transaction(msgspec.Struct, frozen=True):
     """What happens whole or not at all."""
 
@@ -87,6 +94,8 @@ class Transaction(msgspec.Struct, frozen=True):
     appends: tuple[Append, ...] = ()
     durable: bool = False
     """Whether it must outlive a power cut, not only the death of the process."""
+    trims: tuple[Trim, ...] = ()
+    """Carried out after the appends."""
 
 
 class Appended(msgspec.Struct, frozen=True):

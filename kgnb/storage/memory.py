@@ -22,6 +22,8 @@ class _Tables:
         self.rows: dict[str, Row] = {}
         self.states: dict[str, StreamState] = {}
         self.records: dict[str, list[bytes]] = {}
+        self.trimmed: dict[str, int] = {}
+        """How many records a stream has lost at its beginning."""
         self.revision = 0
 
     def row(self, key: str) -> Row | None:
@@ -40,6 +42,21 @@ class _Tables:
 
     def append(self, before: StreamState, payloads: Sequence[bytes]) -> None:
         self.records.setdefault(before.stream, []).extend(payloads)
+
+    def trim(self, stream: str, through: int) -> None:
+        before = self.trimmed.get(stream, 0)
+        records = self.records.get(stream, [])
+        del records[: max(0, through - before)]
+        self.trimmed[stream] = self.state(stream).seq - len(records)
+
+    def read(self, stream: str, after: int, limit: int) -> list[Record]:
+        trimmed = self.trimmed.get(stream, 0)
+        start = max(0, after - trimmed)
+        payloads = self.records.get(stream, [])[start : start + limit]
+        return [
+            Record(seq, payload)
+            for seq, payload in enumerate(payloads, trimmed + start + 1)
+        ]
 
     def set_state(self, state: StreamState) -> None:
         self.states[state.stream] = state
@@ -74,12 +91,7 @@ class MemoryLog:
 
     async def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """Records above ``after``."""
-        payloads = self._open_tables().records.get(stream, [])
-        after = max(0, after)
-        return [
-            Record(seq, payload)
-            for seq, payload in enumerate(payloads[after : after + limit], after + 1)
-        ]
+        return self._open_tables().read(stream, after, limit)
 
     async def last_seq(self, stream: str) -> int:
         """The seq of the last record."""

@@ -198,6 +198,14 @@ class Tables:
             ],
         )
 
+    def trim(self, stream: str, through: int) -> None:
+        """Drop old records."""
+        self._db.execute(
+            "DELETE FROM record "
+            "WHERE stream=(SELECT id FROM stream WHERE name=?) AND seq<=?",
+            (stream, through),
+        )
+
     def set_state(self, state: StreamState) -> None:
         """Write where a stream ends now."""
         self._db.execute(

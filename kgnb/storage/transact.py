@@ -42,6 +42,9 @@ class Store(Protocol):
     def append(self, before: StreamState, payloads: Sequence[bytes]) -> None:
         """Add records behind ``before.seq``."""
 
+    def trim(self, stream: str, through: int) -> None:
+        """Drop the records up to and with ``through``."""
+
     def set_state(self, state: StreamState) -> None:
         """Write where a stream ends now."""
 
@@ -56,8 +59,11 @@ def apply(store: Store, transaction: Transaction) -> Outcome:
         state = store.state(append.stream)
         if not _follows(append, state):
             return Fenced(state)
+    appended = tuple(_append(store, append) for append in transaction.appends)
+    for trim in transaction.trims:
+        store.trim(trim.stream, trim.through)
     return Committed(
-        appended=tuple(_append(store, append) for append in transaction.appends),
+        appended=appended,
         revisions=tuple(store.put(put.key, put.value) for put in transaction.puts),
     )
 

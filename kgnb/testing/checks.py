@@ -20,6 +20,7 @@ from kgnb.storage.base import (
     Record,
     RowIs,
     Transaction,
+    Trim,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def check_log(factory: Callable[[], Log]) -> None:
         check_log_rows,
         check_log_transactions,
         check_log_fence,
+        check_log_trim,
     ):
         log = factory()
         await log.open()
@@ -187,3 +189,20 @@ async def check_log_fence(log: Log) -> None:
         "no producer", isinstance(await _one(log, unfenced), Committed), expected=True
     )
     _same("n is kept", (await log.streams("run/"))[0].n, 5)
+
+
+async def check_log_trim(log: Log) -> None:
+    """Old records go; the others keep their seq, and so does the stream its end."""
+    await _one(log, Transaction(appends=(Append("mail/a", (b"1", b"2", b"3")),)))
+    both = Transaction(appends=(Append("mail/a", (b"4",)),), trims=(Trim("mail/a", 2),))
+    _same("places", await _one(log, both), Committed((Appended("mail/a", 4, 4),)))
+    left = [Record(3, b"3"), Record(4, b"4")]
+    _same("what is left", await log.read("mail/a", 0, 10), left)
+    _same("read after 3", await log.read("mail/a", 3, 10), left[1:])
+    await _one(log, Transaction(trims=(Trim("mail/a", 1), Trim("mail/none", 5))))
+    _same("trimmed again, less", await log.read("mail/a", 0, 10), left)
+    await _one(log, Transaction(trims=(Trim("mail/a", 4),)))
+    _same("nothing is left", await log.read("mail/a", 0, 10), [])
+    _same("last_seq stays", await log.last_seq("mail/a"), 4)
+    await _one(log, Transaction(appends=(Append("mail/a", (b"5",)),)))
+    _same("goes on", await log.read("mail/a", 0, 10), [Record(5, b"5")])
