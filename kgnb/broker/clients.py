@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kgnb.broker.connections import Channel
-from kgnb.broker.decisions import has_counted
 from kgnb.broker.limits import RATE_LIMIT_MESSAGE, RateLimiter
 from kgnb.broker.subscriptions import check_name
-from kgnb.broker.values import unwrap
 from kgnb.errors import (
-    Conflict,
     Forbidden,
-    InvalidValue,
     KgnbError,
-    NoSuchApproval,
     NoSuchRun,
     NoSuchWorkflow,
     RateLimited,
@@ -26,10 +21,10 @@ if TYPE_CHECKING:
 
     from kgnb.broker.approvals import Approvals
     from kgnb.broker.connections import Connection
+    from kgnb.broker.inputs import Inputs
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.orders import Orders
     from kgnb.broker.peer import Role
-    from kgnb.broker.rows import ApprovalRow
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
     from kgnb.broker.subscriptions import Subscriptions
@@ -52,11 +47,12 @@ class Clients:
         runs: Runs,
         approvals: Approvals,
         subscriptions: Subscriptions,
+        *,
         orders: Orders,
+        inputs: Inputs,
     ) -> None:
         self._limits = limits
         self._runs = runs
-        self._approvals = approvals
         self._subscriptions = subscriptions
         self._orders = orders
         self._rates = RateLimiter(limits)
@@ -66,13 +62,13 @@ class Clients:
             commands.Subscribe: subscriptions.subscribe,
             commands.Unsubscribe: self._unsubscribe,
             commands.AnswerApproval: approvals.answer,
-            commands.NodeInput: self._node_input,
+            commands.NodeInput: inputs.give,
             commands.Cancel: self._order,
             commands.Pause: self._order,
             commands.Resume: self._order,
             commands.StartWorkflow: self._start,
-            commands.SendMessage: self._message,
-            commands.EndChat: self._message,
+            commands.SendMessage: inputs.say,
+            commands.EndChat: inputs.say,
             commands.JoinGroup: self._join,
             commands.LeaveGroup: self._leave,
         }
@@ -149,64 +145,6 @@ class Clients:
         _need(conn, "start")
         raise NoSuchWorkflow(f"no workflow {command.workflow!r} is published")
 
-    def _message(
-        self,
-        conn: Connection,
-        _command: commands.SendMessage | commands.EndChat,
-        _now: float,
-    ) -> None:
-        _need(conn, "start")
-        raise NoSuchWorkflow("no workflow that takes messages is published")
-
-    def _active_run(self, conn: Connection) -> Run:
-        active = [
-            reader.run
-            for reader in conn.readers.values()
-            if not reader.run.row.has_ended
-        ]
-        if len(active) != 1:
-            raise InvalidValue(
-                f"node_input: expected a run_id, since this socket has "
-                f"{len(active)} active runs"
-            )
-        return active[0]
-
-    def _node_input(
-        self, conn: Connection, command: commands.NodeInput, now: float
-    ) -> None:
-        """An answer where the node asks, else an order to the kernel."""
-        if command.approval_id is not None:
-            row = self._approvals.find(conn.peer, command.approval_id)
-            if row is None:
-                raise NoSuchApproval(f"no approval {command.approval_id!r}")
-        else:
-            if command.run_id is None:
-                run = self._active_run(conn)
-            else:
-                run = self._run(conn, command.run_id)
-            _need(conn, "answer")
-            row = self._question(conn, command, run)
-            if row is None:
-                self._orders.forward(conn, command, run, now)
-                return
-        self._approvals.answer(conn, _answer_to(row, command), now)
-
-    def _question(
-        self, conn: Connection, command: commands.NodeInput, run: Run
-    ) -> ApprovalRow | None:
-        """The only open question of a node, or what this very input answered."""
-        rows = self._approvals.asked_at(run, command.node_id)
-        for row in rows:
-            if has_counted(row, conn.peer, _answer_to(row, command)):
-                return row
-        asked = [row for row in rows if row.state == "open"]
-        if len(asked) > 1:
-            raise Conflict(
-                f"node {command.node_id!r} asks {len(asked)} questions: expected "
-                f"an approval_id"
-            )
-        return asked[0] if asked else None
-
     def _join(self, conn: Connection, command: commands.JoinGroup, _now: float) -> None:
         check_name(command.group, self._limits.max_name)
         if command.group not in self._limits.groups_open:
@@ -219,15 +157,6 @@ class Clients:
     ) -> None:
         conn.groups.discard(command.group)
         conn.reply(replies.LeftGroup(group=command.group, id=command.id))
-
-
-def _answer_to(
-    row: ApprovalRow, command: commands.NodeInput
-) -> commands.AnswerApproval:
-    value = unwrap(row.data, command.data)
-    return commands.AnswerApproval(
-        approval_id=row.approval_id, value=value, id=command.id
-    )
 
 
 def _need(conn: Connection, role: Role) -> None:

@@ -11,8 +11,9 @@ from kgnb.protocol import codec
 from kgnb.storage.base import Append, Producer, Put, RowIs, Transaction
 
 if TYPE_CHECKING:
-    from kgnb.broker.rows import ApprovalRow, RunRow
+    from kgnb.broker.rows import ApprovalRow, EarlyInput, RunRow
     from kgnb.protocol.events import AnyEvent
+    from kgnb.protocol.ids import NodeId
 
 
 class Draft:
@@ -30,6 +31,8 @@ class Draft:
         self.payloads: list[bytes] = []
         self.approvals: dict[str, ApprovalRow] = {}
         """Staged rows, in the order in which they will be put."""
+        self.is_durable = False
+        """Whether it must outlive a power cut; somebody is told that it was taken."""
         self._stored_row = row
         self._revision = revision
         self._stored_n = (row.epoch, n)
@@ -44,6 +47,21 @@ class Draft:
         self._revisions.setdefault(row.approval_id, revision)
         self.approvals[row.approval_id] = row
 
+    def keep_early(self, node_id: NodeId, given: EarlyInput) -> None:
+        """Keep an input until its node waits for one."""
+        # A new dict: the row that is stored holds the old one.
+        self.row.early = {**self.row.early, node_id: given}
+        self.is_durable = True
+
+    def take_early(self, node_id: NodeId) -> EarlyInput | None:
+        """The input that was kept for a node, which has it now."""
+        left = dict(self.row.early)
+        given = left.pop(node_id, None)
+        if given is not None:
+            self.row.early = left
+            self.is_durable = True
+        return given
+
     @property
     def puts_run(self) -> bool:
         """Whether the run's own row changes."""
@@ -53,7 +71,8 @@ class Draft:
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
         is_same_n = self._stored_n == (self.row.epoch, self.n)
-        return not self.payloads and not self.approvals and is_same_n
+        is_same_row = self.row == self._stored_row
+        return not self.payloads and not self.approvals and is_same_n and is_same_row
 
     def transaction(self) -> Transaction:
         """The run's row (if it changes), then the approvals, and the events."""
@@ -76,4 +95,4 @@ class Draft:
             checks.insert(0, RowIs(key, self._revision))
             puts.insert(0, Put(key, rows.encode(self.row)))
         append = Append(stream, tuple(self.payloads), producer)
-        return Transaction(tuple(checks), tuple(puts), (append,))
+        return Transaction(tuple(checks), tuple(puts), (append,), self.is_durable)

@@ -35,6 +35,8 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of events that are replayed at a time, but for one event that has more."""
     max_queued: int = 50_000
     """Events of one run that wait for the log; past it the link is closed."""
+    max_early_inputs: int = 16
+    """Inputs of one run that are kept for nodes which do not wait yet."""
     stall_after: float = 10.0
     order_timeout: float = 10.0
     cursor_interval: float = 10.0

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.run import Run
     from kgnb.broker.runs import LinkOf
-    from kgnb.protocol.commands import Cancel, CommandId, NodeInput, Pause, Resume
+    from kgnb.protocol.commands import Cancel, CommandId, Pause, Resume
 
-    RunCommand = NodeInput | Cancel | Pause | Resume
+    RunCommand = Cancel | Pause | Resume
 
 _REMEMBERED = 1000
 """Orders carried out whose repetitions are answered from memory."""

@@ -12,9 +12,12 @@ from kgnb.protocol import events
 from kgnb.protocol.ids import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.broker.peer import Peer
-    from kgnb.broker.rows import RunRow
-    from kgnb.protocol.ids import RunId
+    from kgnb.broker.rows import EarlyInput, RunRow
+    from kgnb.errors import KgnbError
+    from kgnb.protocol.ids import NodeId, RunId
     from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Row
 
@@ -36,7 +39,18 @@ class Declaration(msgspec.Struct):
     reason: str = ""
 
 
-Item = Frames | Declaration
+class Given(msgspec.Struct):
+    """An input for a node that, as far as was known, does not wait."""
+
+    node_id: NodeId
+    early: EarlyInput
+    done: Callable[[KgnbError | None], None]
+    """Told once it is stored, or why it will not be."""
+    again: Callable[[float], None]
+    """Called in place of that where the node turned out to wait: judge it anew."""
+
+
+Item = Frames | Declaration | Given
 
 
 class Run:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from kgnb.broker import rows
 from kgnb.broker.draft import Draft
 from kgnb.broker.frames import StoredEvent
+from kgnb.broker.inputs import tell
 from kgnb.broker.rows import RunRow
-from kgnb.broker.run import Declaration, Frames, Run, declared, may_see
+from kgnb.broker.run import Declaration, Frames, Given, Run, declared, may_see
 from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, events, link
 from kgnb.protocol.ids import timestamp
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kgnb.broker.approvals import Approvals
     from kgnb.broker.connections import Link
     from kgnb.broker.effects import Effects
+    from kgnb.broker.inputs import Inputs
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.peer import Peer
     from kgnb.broker.run import Item
@@ -61,6 +63,7 @@ class Runs:
     ) -> None:
         self.by_id: dict[str, Run] = {}
         self.approvals: Approvals
+        self.inputs: Inputs
         self.subscriptions: Subscriptions
         self._effects = effects
         self._limits = limits
@@ -238,12 +241,15 @@ class Runs:
         items: list[Item] = []
         while run.inbox and len(draft.payloads) < self._limits.read_page:
             item = run.inbox[0]
-            is_alone = isinstance(item, Declaration) or item.epoch != draft.row.epoch
+            is_alone = not isinstance(item, Frames) or item.epoch != draft.row.epoch
             if is_alone and items:
                 break
             items.append(run.inbox.popleft())
             if isinstance(item, Declaration):
                 self._write_declaration(draft, item, now)
+                break
+            if isinstance(item, Given):
+                self.inputs.write(run, draft, item, now)
                 break
             run.queued_events -= len(item.events)
             if item.epoch >= draft.row.epoch:
@@ -278,6 +284,7 @@ class Runs:
             case events.WorkflowStarted():
                 row.workflow = event.workflow
                 row.session_id = event.session_id
+                row.nodes = [node.id for node in event.graph.nodes]
                 row.started_at = row.started_at or event.timestamp or timestamp(now)
             case events.WorkflowPaused():
                 row.status, row.is_paused = "paused", True
@@ -287,6 +294,7 @@ class Runs:
         if ending is not None:
             self.approvals.close_all(draft, f"the run was {ending}", now)
             row.status = ending
+            row.early = {}
             row.ended_at = event.timestamp or timestamp(now)
         draft.add(event)
 
@@ -328,6 +336,7 @@ class Runs:
         match outcome:
             case Committed():
                 self._stored(run, draft, outcome)
+                tell(items, is_stored=True)
             case Conflict(key, row):
                 if key.startswith(rows.APPROVAL):
                     self.approvals.refresh(key, row)
@@ -381,9 +390,10 @@ class Runs:
     def _failed(self, run: Run, items: list[Item], now: float) -> None:
         """The log did not take it: the kernel still has its frames, we our words."""
         run.retry_at = now + self._limits.retry_after
-        kept = [i for i in (*items, *run.inbox) if isinstance(i, Declaration)]
-        has_frames = len(kept) < len(items) + len(run.inbox)
-        run.inbox = deque(kept)
+        waiting = [*items, *run.inbox]
+        has_frames = any(isinstance(item, Frames) for item in waiting)
+        run.inbox = deque(item for item in waiting if isinstance(item, Declaration))
+        tell(waiting, is_stored=False)
         run.queued = (run.row.epoch, run.n)
         run.queued_events = 0
         source = self._link_of(run.row.process_id)

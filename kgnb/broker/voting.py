@@ -37,6 +37,11 @@ def check_voter(row: ApprovalRow, peer: Peer, voters: Voters) -> None:
     if (data.need == 1 and data.approvers is None) or peer.is_script:
         return
     text = f"approval {data.message!r}"
+    if peer.identity.kind == "kernel":
+        raise Forbidden(
+            f"{text} counts people, and nobody signs in to a kernel: vote on the run's "
+            f"page or in the server's panel, or let a script decide by answers="
+        )
     if voters.mark(peer.identity) is None:
         raise Forbidden(
             f"{text} counts people, and you cannot be told apart from others: sign in "

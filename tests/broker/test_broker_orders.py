@@ -72,13 +72,7 @@ def test_order_to_a_run_that_ended_is_a_conflict(host, kernel):
 
 
 def test_order_sent_again_reaches_the_kernel_once(host, kernel):
-    command = {
-        "type": "node_input",
-        "run_id": "r1",
-        "node_id": "A",
-        "data": 1,
-        "id": "c-1",
-    }
+    command = {"type": "cancel", "run_id": "r1", "id": "c-1"}
     first, second = host.client(), host.client()
     first.take(), second.take()
     first.send(**command)
