@@ -10,6 +10,12 @@ from kgnb.graph.batch_graphs import (
     AsyncParallelBatchGraph,
     BatchGraph,
 )
+from kgnb.graph.composition import (
+    ConditionalSubGraphNode,
+    ParallelSubGraphNode,
+    SubGraphNode,
+    compose_graphs,
+)
 from kgnb.graph.config import Config
 from kgnb.graph.graphs import AsyncGraph, Graph
 from kgnb.graph.metrics import MetricsNode
@@ -27,15 +33,19 @@ __all__ = [
     "BaseNode",
     "BatchGraph",
     "BatchNode",
+    "ConditionalSubGraphNode",
     "Config",
     "Graph",
     "MetricsNode",
     "Node",
     "ParallelBatchNode",
+    "ParallelSubGraphNode",
+    "SubGraphNode",
     "T_Action",
     "T_ExecRes",
     "T_Params",
     "T_PrepRes",
     "T_Shared",
     "ValidatedNode",
+    "compose_graphs",
 ]
