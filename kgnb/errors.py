@@ -10,6 +10,7 @@
     ├── InvalidValue              invalid        a value that breaks a stated rule
     ├── NotAGraph                 invalid        run() of something that is no graph
     ├── GraphError                invalid        a graph that cannot run as wired
+    ├── NotCopyable               invalid        shared data of a sub-graph
     ├── OutsideRun                invalid        ask() where no run is
     ├── WrongThread               invalid        .result() on the loop that must work
     ├── NoSuchWorkflow            no_such_workflow
@@ -23,6 +24,7 @@
     ├── StreamBroken              unavailable    a model's server gave up in mid-stream
     ├── ApprovalTimeout           expired        the deadline of an ask() passed
     ├── ApprovalCancelled         conflict       an ask() was closed with no answer
+    │   └── Undecided             conflict       a vote that no option can win any more
     ├── Unanswerable              invalid        nobody can answer it in this mode
     ├── RunCancelled              conflict
     └── RunLost                   unavailable
@@ -119,6 +121,12 @@ class GraphError(KgnbError, ValueError):
     code = "invalid"
 
 
+class NotCopyable(KgnbError, TypeError):
+    """A value of ``shared`` cannot be copied for a sub-graph; ``key`` names it."""
+
+    code = "invalid"
+
+
 class OutsideRun(KgnbError, RuntimeError):
     """``ask()`` was called where no run is."""
 
@@ -193,6 +201,12 @@ class ApprovalTimeout(KgnbError, TimeoutError):
 
 class ApprovalCancelled(KgnbError):
     """An ``ask()`` was closed without an answer."""
+
+    code = "conflict"
+
+
+class Undecided(ApprovalCancelled):
+    """A vote that no option can win any more; ``votes`` says who voted for what."""
 
     code = "conflict"
 

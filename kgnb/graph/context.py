@@ -75,10 +75,12 @@ class Context(Protocol):
         schema: Any,
         payload: Any,
         kind: str | None,
+        accept: str | Sequence[str] | None = None,
         timeout: float | None,
         on_timeout: Any,
         need: int,
         approvers: Sequence[str] | None,
+        veto: Any,
         name: str | None,
     ) -> Pending[Any]:
         """Open an approval at once; the value is an ``Answer``."""

@@ -7,13 +7,14 @@ import threading
 from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kgnb.errors import InvalidValue, Unavailable
+from kgnb.errors import InvalidValue
 from kgnb.protocol import codec
 from kgnb.protocol import events as e
 from kgnb.runtime.showing import ShownStream
 from kgnb.runtime.streaming import Stream
 from kgnb.runtime.texts import Part
 from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
+from kgnb.runtime.voting import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
@@ -60,18 +61,15 @@ class RunContext:
         schema: Any,
         payload: Any,
         kind: str | None,
+        accept: str | Sequence[str] | None = None,
         timeout: float | None,
         on_timeout: Any,
         need: int,
         approvers: Sequence[str] | None,
+        veto: Any,
         name: str | None,
     ) -> Asked:
         """See ``Context.ask``."""
-        if need != 1 or approvers is not None:
-            raise Unavailable(
-                f"ask({message!r}): need= and approvers= want people who can be told "
-                f"apart, which this version cannot do yet"
-            )
         self.execution.control.check()
         with self._lock:
             self._questions += 1
@@ -84,9 +82,11 @@ class RunContext:
             schema=schema,
             payload=payload,
             kind=kind,
+            accept=accept,
             timeout=timeout,
             on_timeout=on_timeout,
             name=name,
+            rules=Rules(need=need, approvers=approvers, veto=veto),
         )
 
     def stream(self, source: Source, *, name: str | None) -> Stream:

@@ -186,6 +186,8 @@ class Conversation:
         self.is_up = False
         """Whether the other end has said welcome."""
         self.log_id: str | None = None
+        self.knows_people = False
+        """Whether votes can be counted there, as its last welcome said."""
         self.mail = Mail(self.send)
         self.on_up: Callable[[], None] = lambda: None
 
@@ -259,6 +261,7 @@ class Conversation:
     def _welcome(self, frame: link.Welcome) -> None:
         self.is_up = True
         self.log_id = frame.log_id
+        self.knows_people = frame.knows_people
         self._owner_token = frame.owner_token
         known = {run.run_id: run for run in frame.runs}
         for outgoing in list(self._outgoing.values()):

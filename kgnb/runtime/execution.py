@@ -32,7 +32,7 @@ from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import codec, commands, ids
 from kgnb.protocol import events as e
-from kgnb.runtime import hooks, process, prompting
+from kgnb.runtime import hooks, process, prompting, voting
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from kgnb.engines.base import Engine
+    from kgnb.errors import Unanswerable
     from kgnb.graph.context import NodeVisit
-    from kgnb.protocol.view import ApprovalView
+    from kgnb.protocol.approval_view import ApprovalView
     from kgnb.runtime.answering import Script
     from kgnb.runtime.conversation import Outgoing
     from kgnb.runtime.home import Home
@@ -198,6 +199,12 @@ class Execution:
     def fail(self, error: BaseException) -> None:
         """End the run by ``error``, whatever its node makes of it."""
         self.control.cancel(fatal=error)
+
+    def nobody_counts(self, data: e.ApprovalData) -> Unanswerable | None:
+        """Why a question for several or named people cannot be asked, if so."""
+        if self.port.conversation.knows_people:
+            return None
+        return voting.nobody_counts(data, log_host=self.port.log_host)
 
     def send_scripted(
         self, command: commands.AnyCommand

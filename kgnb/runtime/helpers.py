@@ -43,10 +43,12 @@ def ask(
     schema: Any = None,
     payload: Any = None,
     kind: str | None = None,
+    accept: str | Sequence[str] | None = None,
     timeout: float | None = None,
     on_timeout: Any = UNSET,
     need: int = 1,
     approvers: Sequence[str] | None = None,
+    veto: Any = None,
     name: str | None = None,
 ) -> Pending[Answer]:
     """Ask a person; wait by ``await`` or, in sync code, by ``.result()``.
@@ -57,21 +59,35 @@ def ask(
     Args:
         message: The question.
         options: Buttons; the answer is one of them. Without them it is text.
-        schema: A JSON Schema, shown as a form; the answer fits it.
+        schema: Shown as a form: a JSON Schema as a dict, or a type (pydantic model,
+            dataclass, msgspec Struct, TypedDict), whose instance the answer is. Where
+            the type's own validators refuse it, the person is asked again with what
+            they say; ``answers=`` and ``Run.answer`` raise instead.
         payload: What the question is about, shown in full.
-        kind: ``choice``, ``text``, ``form``, ``confirm`` (yes or no), or ``edit``:
-            the payload may be changed, and the answer is what became of it.
+        kind: ``choice``, ``text``, ``form``, ``confirm`` (yes or no), ``file`` (the
+            answer is a ``File``, at most 700 kB), or ``edit``: the payload may be
+            changed, and the answer is what became of it. With ``options`` as well,
+            the answer is the option, and ``Answer.payload`` what became of it.
+        accept: Of a file: endings and media types, such as ``".csv"``, ``"image/*"``.
         timeout: Seconds; None waits for ever.
         on_timeout: The value at the deadline; without it ``ApprovalTimeout`` is
             raised: a time-out never looks like a person's no.
-        need: How many people must agree.
-        approvers: Who may answer.
+        need: How many people must choose the same option. Each has one vote and
+            cannot take it back; ``Answer.votes`` tells them. A script (``answers=``)
+            decides alone.
+        approvers: The user names that may answer; None: whoever may answer at all.
+        veto: An option, or a list of them, that one voter alone decides for.
         name: Names the approval for ``answers=``, and for a resumed run.
 
     Raises:
         OutsideRun: No run is around this code.
-        Unanswerable: In CI mode, no script answers it.
+        Unanswerable: In CI mode, no script answers it; or ``need`` or ``approvers``
+            count people where nobody can be told apart.
         InvalidValue: It cannot be asked so.
+
+    Awaiting it raises ``ApprovalTimeout`` at the deadline, ``Undecided`` where all
+    ``approvers`` have voted and no option can win any more, and ``ApprovalCancelled``
+    where it was closed otherwise.
     """
     context = current_context.get()
     if context is None:
@@ -85,10 +101,12 @@ def ask(
         schema=schema,
         payload=payload,
         kind=kind,
+        accept=accept,
         timeout=timeout,
         on_timeout=on_timeout,
         need=need,
         approvers=approvers,
+        veto=veto,
         name=name,
     )
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from kgnb.errors import (
-    ApprovalCancelled,
     ApprovalTimeout,
     InvalidValue,
     KgnbError,
@@ -24,24 +23,25 @@ from kgnb.errors import (
     Unavailable,
     WrongThread,
 )
-from kgnb.protocol import codec, commands, ids
+from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
+from kgnb.runtime import voting
 from kgnb.runtime.answering import SKIP, Script
+from kgnb.runtime.asking import Given, Terms, Wanted, terms_of
 from kgnb.runtime.reader import settle
 from kgnb.runtime.result import Answer, Approval
+from kgnb.runtime.shapes import Misfit
 from kgnb.runtime.waiting import wait_async, wait_blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from kgnb.graph.context import NodeVisit
+    from kgnb.runtime.voting import Rules
 
 AWAY = 10.0
 """Seconds past a deadline after which an unreachable log fails the question."""
 _TICK = 0.5
-_KINDS = frozenset({"choice", "text", "edit", "form", "confirm", "input"})
-_LARGEST = 1024 * 1024
-"""Bytes of JSON that may be shown with one question."""
 
 
 class Asker(Protocol):
@@ -67,6 +67,10 @@ class Asker(Protocol):
     def fail(self, error: BaseException) -> None:
         """End the run by ``error``, whatever its node makes of it."""
 
+    def nobody_counts(self, data: e.ApprovalData) -> Unanswerable | None:
+        """Why a question for several or named people cannot be asked, if so."""
+        ...
+
     def send_scripted(
         self, command: commands.AnyCommand
     ) -> concurrent.futures.Future[Any]:
@@ -84,36 +88,80 @@ class Asked:
     """
 
     def __init__(
-        self, asker: Asker, visit: NodeVisit, data: e.ApprovalData, until: float | None
+        self,
+        questions: Questions,
+        visit: NodeVisit,
+        terms: Terms,
+        key: str | int,
+        until: float | None,
     ) -> None:
         self.visit = visit
-        self.data = data
+        self.terms = terms
+        self.data = terms.data
+        self.key = key
+        """What tells it from the other questions of its visit."""
         self.until = until
         """Seconds since the epoch, or None for ever."""
         self.asked_at = time.monotonic()
-        self.scripted: Any = SKIP
+        self.scripted: Given | None = None
         self.is_asked = False
         self.is_read = False
         self.is_attended = False
         """Whether somebody was called to it; see ``prompting``."""
-        self.future: concurrent.futures.Future[Answer] = concurrent.futures.Future()
-        self._asker = asker
+        self.future: concurrent.futures.Future[e.ResolvedData] = (
+            concurrent.futures.Future()
+        )
+        self._questions = questions
+        self._asker = questions.asker
+        self._concluding = threading.Lock()
+        self._conclusion: Answer | Asked | None = None
 
     @property
     def approval_id(self) -> ids.ApprovalId:
         """Its id."""
         return self.data.approval_id
 
+    @property
+    def latest(self) -> Asked:
+        """This question, or the one that was asked in its place."""
+        asked = self
+        while isinstance(asked._conclusion, Asked):
+            asked = asked._conclusion
+        return asked
+
+    def command(self, given: Given) -> commands.AnswerApproval:
+        """The command that answers it."""
+        return commands.AnswerApproval(
+            approval_id=self.approval_id,
+            value=given.value,
+            edited_payload=given.edited_payload,
+            args_hash=self.data.args_hash,
+            reason=given.reason,
+        )
+
     def result(self) -> Answer:
         """Block until it is decided. From any thread but the run's loop.
+
+        An answer that the type in ``schema=`` does not take opens the question again,
+        with what is wrong with it; this waits for that one, then.
 
         Raises:
             ApprovalTimeout: The deadline passed, and no ``on_timeout`` was given.
             ApprovalCancelled: It was closed with no answer.
+            InvalidValue: A script's answer does not fit.
             Unavailable: The log was away past the deadline.
             WrongThread: This is the loop that must do the work.
         """
-        self.is_read = True
+        asked = self
+        while True:
+            asked.is_read = True
+            asked._block()
+            concluded = asked._conclude()
+            if isinstance(concluded, Answer):
+                return concluded
+            asked = concluded
+
+    def _block(self) -> None:
         if not self.future.done() and _is_on(self._asker.working_loop):
             raise WrongThread(
                 f"ask({self.data.message!r}).result() would block the loop on which "
@@ -121,19 +169,28 @@ class Asked:
             )
         while not self.future.done():
             try:
-                return wait_blocking(self.future, _TICK)
+                wait_blocking(self.future, _TICK)
             except ApprovalTimeout:
                 raise
             except TimeoutError:
                 self._check_reach()
                 self._asker.attend(self)
-        return self.future.result()
 
     def __await__(self) -> Generator[Any, None, Answer]:
         self.is_read = True
         return self._wait().__await__()
 
     async def _wait(self) -> Answer:
+        asked = self
+        while True:
+            asked.is_read = True
+            await asked._wait_decided()
+            concluded = asked._conclude()
+            if isinstance(concluded, Answer):
+                return concluded
+            asked = concluded
+
+    async def _wait_decided(self) -> None:
         waiting = asyncio.ensure_future(wait_async(self.future))
         try:
             while not waiting.done():
@@ -141,9 +198,23 @@ class Asked:
                 if not waiting.done():
                     self._check_reach()
                     self._asker.attend(self)
-            return waiting.result()
+            waiting.result()
         finally:
             waiting.cancel()
+
+    def _conclude(self) -> Answer | Asked:
+        """The answer, or the question that is asked in this one's place.
+
+        Where it is read, never on the link's thread: the user's validators run here.
+        """
+        decided = self.future.result()
+        with self._concluding:
+            if self._conclusion is None:
+                try:
+                    self._conclusion = self.terms.take(decided)
+                except Misfit as misfit:
+                    self._conclusion = self._questions.ask_again(self, decided, misfit)
+            return self._conclusion
 
     def _check_reach(self) -> None:
         is_late = self.until is not None and time.time() > self.until + AWAY
@@ -168,11 +239,11 @@ class Questions:
     """All questions of one run."""
 
     def __init__(self, asker: Asker) -> None:
-        self._asker = asker
+        self.asker = asker
         self._lock = threading.Lock()
         self._by_id: dict[str, Asked] = {}
         self._open: dict[str, set[str]] = {}
-        """Ids of open questions, by task."""
+        """Ids of open questions, by the tasks that asked and have not ended."""
         self._is_cancelled = False
 
     def ask(self, visit: NodeVisit, ordinal: int, **shown: Any) -> Asked:
@@ -186,41 +257,80 @@ class Questions:
         visit: NodeVisit,
         ordinal: int,
         *,
-        message: str,
-        options: Sequence[Any] | None,
-        schema: Any,
-        payload: Any,
-        kind: str | None,
-        timeout: float | None,
-        on_timeout: Any,
         name: str | None,
+        rules: Rules = voting.ANYBODY,
+        **wanted: Any,
     ) -> Asked:
         """Make a question, or find again the one that an earlier attempt asked.
+
+        ``wanted`` are the fields of ``asking.Wanted``.
 
         Raises:
             Unanswerable: Nobody can answer it in this mode.
             InvalidValue: It cannot be asked so.
         """
         now = time.time()
-        data = _describe(message, options, schema, payload, kind)
+        terms = terms_of(Wanted(**wanted))
+        data, timeout = terms.data, wanted.get("timeout")
         data.name = name
-        data.on_timeout = on_timeout
+        rules.apply(data)
         until = None if timeout is None else now + timeout
         data.expires_at = None if until is None else ids.timestamp(until)
-        asked = Asked(self._asker, visit, data, until)
+        key: str | int = name or ordinal
+        if visit.item is not None:
+            key = f"{visit.item}:{key}"
+        asked = Asked(self, visit, terms, key, until)
         with self._lock:
-            earlier = self._identify(asked, name or ordinal)
-            if earlier is not None:
-                return earlier
+            earlier = self._identify(asked)
+        if earlier is not None:
+            return earlier.latest
         asked.scripted = self._pick(asked)
+        if asked.scripted is None and rules.count_people:
+            refusal = self.asker.nobody_counts(data)
+            if refusal is not None:
+                settle(asked.future, error=refusal)
+                raise refusal
         return asked
 
-    def _identify(self, asked: Asked, key: str | int) -> Asked | None:
+    def ask_again(self, asked: Asked, decided: e.ResolvedData, misfit: Misfit) -> Asked:
+        """Ask anew what was answered by what its asker cannot take.
+
+        A decision stands for ever, so this is a question of its own; it holds what was
+        typed and what is wrong with it, and the deadline of the first.
+
+        Raises:
+            InvalidValue: A script answered, or the node that asked has ended.
+        """
+        data = asked.data
+        is_scripted = decided.by is not None and decided.by.kind == "script"
+        if is_scripted or asked.visit.task_id not in self._open:
+            raise InvalidValue(
+                f"ask({data.message!r}): the answer does not fit: {misfit}"
+            )
+        is_payload = data.kind == "edit" and data.options is not None
+        value = decided.edited_payload if is_payload else decided.value
+        correction = e.Correction(value=value, problems=misfit.problems)
+        terms = asked.terms.with_data(
+            msgspec.structs.replace(data, correction=correction)
+        )
+        again = Asked(self, asked.visit, terms, f"{asked.key}'", asked.until)
+        with self._lock:
+            # In a later attempt it is there already.
+            earlier = self._identify(again)
+        if earlier is not None:
+            return earlier
+        self.open(again)
+        return again
+
+    def find(self, approval_id: str) -> Asked | None:
+        """The question of that id, if this process asked it."""
+        return self._by_id.get(approval_id)
+
+    def _identify(self, asked: Asked) -> Asked | None:
         """Give it its id; an equal question that is not closed is the same one."""
-        visit, run_id = asked.visit, self._asker.id
-        name: str | int = key if visit.item is None else f"{visit.item}:{key}"
+        visit, run_id = asked.visit, self.asker.id
         while True:
-            found_id = ids.approval_id(run_id, ids.TaskId(visit.task_id), name)
+            found_id = ids.approval_id(run_id, ids.TaskId(visit.task_id), asked.key)
             earlier = self._by_id.get(found_id)
             if earlier is None:
                 asked.data.approval_id = found_id
@@ -229,10 +339,11 @@ class Questions:
             is_same = earlier.data.args_hash == asked.data.args_hash
             if is_same and (not earlier.future.done() or _has_answer(earlier)):
                 return earlier
-            name = f"{name}'"
+            asked.key = f"{asked.key}'"
 
-    def _pick(self, asked: Asked) -> Any:
-        data, asker = asked.data, self._asker
+    def _pick(self, asked: Asked) -> Given | None:
+        """What a script answers; None leaves it to people."""
+        data, asker = asked.data, self.asker
         value: Any = SKIP
         if asker.script is not None:
             names = Approval.__struct_fields__
@@ -247,11 +358,18 @@ class Questions:
             )
             asker.fail(error)
             raise error
-        return value
+        if value is SKIP:
+            return None
+        try:
+            return asked.terms.encode(value)
+        except (InvalidValue, Misfit) as error:
+            raise InvalidValue(
+                f"answers=: {value!r:.80} for approval {data.message!r}: {error}"
+            ) from None
 
     def open(self, asked: Asked) -> None:
         """Ask a prepared question, unless it has been asked."""
-        visit, asker = asked.visit, self._asker
+        visit, asker = asked.visit, self.asker
         with self._lock:
             if self._is_cancelled:
                 raise asyncio.CancelledError
@@ -268,17 +386,16 @@ class Questions:
         """Give a question a deadline that it has not had: ``seconds`` from now."""
         with self._lock:
             asked.until = time.time() + seconds
-            asked.data.expires_at = ids.timestamp(asked.until)
-            asked.data.on_timeout = on_timeout
+            asked.terms.expire(ids.timestamp(asked.until), on_timeout)
             if asked.is_asked and not asked.future.done():
                 # The same question again; the log takes over the deadline.
                 self._put(asked)
 
     def _put(self, asked: Asked) -> None:
         visit = asked.visit
-        self._asker.put(
+        self.asker.put(
             e.ApprovalRequest(
-                run_id=self._asker.id,
+                run_id=self.asker.id,
                 node_id=ids.NodeId(visit.node_id),
                 task_id=ids.TaskId(visit.task_id),
                 attempt=visit.attempt,
@@ -292,12 +409,9 @@ class Questions:
     def opened(self, event: e.ApprovalRequest) -> None:
         """The log has the question: a script may answer it."""
         asked = self._by_id.get(event.data.approval_id)
-        if asked is None or asked.scripted is SKIP or asked.future.done():
+        if asked is None or asked.scripted is None or asked.future.done():
             return
-        value, _ = codec.json_safe(asked.scripted, limit=_LARGEST)
-        answer = commands.AnswerApproval(
-            approval_id=asked.approval_id, value=value, args_hash=asked.data.args_hash
-        )
+        answer = asked.command(asked.scripted)
 
         def replied(future: concurrent.futures.Future[Any]) -> None:
             error = future.exception()
@@ -305,7 +419,7 @@ class Questions:
             if isinstance(error, KgnbError) and error.code == "invalid":
                 settle(asked.future, error=InvalidValue(f"answers=: {error}"))
 
-        self._asker.send_scripted(answer).add_done_callback(replied)
+        self.asker.send_scripted(answer).add_done_callback(replied)
 
     def resolved(self, event: e.ApprovalResolved) -> None:
         """The log has the decision."""
@@ -316,15 +430,12 @@ class Questions:
             self._close(asked)
         data = event.data
         if data.outcome == "cancelled":
-            text = f"ask({asked.data.message!r}) was cancelled"
-            reason = f": {data.reason}" if data.reason else ""
-            settle(asked.future, error=ApprovalCancelled(text + reason))
+            settle(asked.future, error=voting.cancelled_error(asked.data, data))
         elif data.outcome == "timed_out" and asked.data.on_timeout is msgspec.UNSET:
             text = f"ask({asked.data.message!r}): nobody answered in time"
             settle(asked.future, error=ApprovalTimeout(text))
         else:
-            answer = Answer(data.value, data.outcome, data.by, data.reason)
-            settle(asked.future, value=answer)
+            settle(asked.future, value=data)
 
     def _close(self, asked: Asked) -> None:
         waiting = self._open.get(asked.visit.task_id)
@@ -332,7 +443,7 @@ class Questions:
             return  # its node has ended, or it was closed before
         waiting.discard(asked.approval_id)
         if not waiting and not self._is_cancelled:
-            self._asker.status(asked.visit, "running")
+            self.asker.status(asked.visit, "running")
 
     # What the run does.
 
@@ -343,9 +454,9 @@ class Questions:
         for key in sorted(left):
             asked = self._by_id[key]
             reason = "its node ended" if asked.is_read else "its node ended unread"
-            self._asker.put(
+            self.asker.put(
                 e.ApprovalResolved(
-                    run_id=self._asker.id,
+                    run_id=self.asker.id,
                     node_id=ids.NodeId(asked.visit.node_id),
                     task_id=ids.TaskId(task_id),
                     attempt=asked.visit.attempt,
@@ -369,52 +480,3 @@ class Questions:
 
 def _has_answer(asked: Asked) -> bool:
     return asked.future.exception() is None
-
-
-def _describe(
-    message: str,
-    options: Sequence[Any] | None,
-    schema: Any,
-    payload: Any,
-    kind: str | None,
-) -> e.ApprovalData:
-    """All that is shown, and its hash; the id comes later."""
-    if isinstance(options, str):
-        raise InvalidValue(f"ask({message!r}): options={options!r} is one str; a list?")
-    if options is not None and not options:
-        raise InvalidValue(f"ask({message!r}): options is empty; nobody could answer")
-    if schema is not None and not isinstance(schema, dict):
-        shown = getattr(schema, "__name__", schema)
-        raise InvalidValue(
-            f"ask({message!r}): schema={shown!r}: expected a JSON Schema as a dict"
-        )
-    if kind is not None and kind not in _KINDS:
-        known = ", ".join(sorted(_KINDS))
-        raise InvalidValue(f"ask({message!r}): kind={kind!r}: expected one of {known}")
-    shown_options = None if options is None else _plain(list(options), message)
-    shown_payload = _plain(payload, message)
-    if kind is None:
-        kind = "form" if schema else "choice" if options else "text"
-    return e.ApprovalData(
-        approval_id=ids.ApprovalId(""),
-        args_hash=ids.args_hash(message, shown_options, schema, shown_payload),
-        message=message,
-        options=shown_options,
-        payload=shown_payload,
-        schema=schema,
-        kind=kind,  # type: ignore[arg-type]  # checked above
-    )
-
-
-def _plain(value: Any, message: str) -> Any:
-    """What JSON makes of it: the reader must see what the hash is of."""
-    shown, was_replaced = codec.json_safe(value, limit=_LARGEST)
-    if was_replaced:
-        try:
-            size = len(msgspec.json.encode(value))
-        except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):
-            return shown
-        raise InvalidValue(
-            f"ask({message!r}): {size} bytes are too much to show; at most {_LARGEST}"
-        )
-    return shown

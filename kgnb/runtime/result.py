@@ -9,25 +9,34 @@ import msgspec
 
 from kgnb.errors import Unavailable
 from kgnb.runtime import hooks
+from kgnb.runtime.files import File
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from kgnb.protocol.events import By, Usage
-    from kgnb.protocol.view import ApprovalView, RunView
+    from kgnb.protocol.approval_view import ApprovalView
+    from kgnb.protocol.events import By, CastVote, Usage
+    from kgnb.protocol.view import RunView
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What an ``ask`` came to."""
+    """What an ``ask`` came to; also what ``answers=`` may hold, for its reason."""
 
     value: Any
-    """The option, the text, or whatever the form gave."""
+    """The option, the text, the edited payload, the ``File``, or what a form gave: an
+    instance of the type in ``schema=``."""
     outcome: Literal["answered", "timed_out"] = "answered"
     """``timed_out``: the value is ``on_timeout``'s, and no person's."""
     by: By | None = None
-    """Who decided, by which way, when."""
+    """Who decided, by which way, when; of a vote: whose vote it was that decided."""
     reason: str | None = None
+    votes: tuple[CastVote, ...] = ()
+    """Who voted for what, in that order, where several people were needed."""
+    payload: Any = None
+    """With ``kind="edit"``: the payload as the person left it."""
+    edited: bool = False
+    """Whether it was changed."""
 
 
 def answered_values(result: Any, *, levels: int = 8) -> Any:
@@ -37,7 +46,9 @@ def answered_values(result: Any, *, levels: int = 8) -> Any:
     execution's record another. Looks ``levels`` deep: a result may contain itself.
     """
     if isinstance(result, Answer):
-        return result.value
+        return answered_values(result.value, levels=levels)
+    if isinstance(result, File):
+        return result.describe()
     if levels and isinstance(result, list | tuple):
         return [answered_values(item, levels=levels - 1) for item in result]
     if levels and isinstance(result, dict):
@@ -56,11 +67,18 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any] | None = None
     kind: str = "choice"
     name: str | None = None
+    need: int = 1
+    approvers: list[str] | None = None
+    veto: list[Any] | None = None
+    votes: list[CastVote] = []
     expires_at: str | None = None
     args_hash: str = ""
     """Of what was shown; an answer carries it, so that nobody answers another text."""
     state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
     value: Any = None
+    """Of a file, what it is without its content."""
+    edited_payload: Any = None
+    """Of an edit with options: what became of the payload, if it was changed."""
     by: By | None = None
     reason: str | None = None
 

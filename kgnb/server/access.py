@@ -159,6 +159,11 @@ def derive_link_secret(cookie_secret: bytes) -> str:
     return hmac.new(cookie_secret, b"kgnb link v1", hashlib.sha256).hexdigest()
 
 
+def derive_voter_key(cookie_secret: bytes) -> bytes:
+    """The key of the marks that tell voters apart; the same after a restart."""
+    return hmac.new(cookie_secret, b"kgnb voters v1", hashlib.sha256).digest()
+
+
 def is_link_secret(header: str, secret: str) -> bool:
     """Whether an Authorization header carries the link secret."""
     scheme, _, given = header.partition(" ")

@@ -14,12 +14,14 @@ from traitlets import Enum, Float, Int, List, Unicode
 
 from kgnb.broker.driver import BrokerDriver
 from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.peer import Voters
 from kgnb.errors import Unavailable
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
 from kgnb.server.api import Approvals, Health, NotFound, Runs
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
 from kgnb.server.host import Host, Settings
+from kgnb.server.identities import names_people
 from kgnb.server.kernels import KernelWatcher
 from kgnb.server.pages import RunPage, WebFile
 from kgnb.storage import open_log
@@ -214,7 +216,13 @@ class KgnbApp(ExtensionApp):
             rate_limit_messages=self.rate_limit_messages,
             rate_limit_window=self.rate_limit_window,
         )
-        return BrokerDriver(open_log(url), limits=limits, server="jupyter")
+        voters = Voters(
+            are_known=names_people(self._serverapp.identity_provider),
+            key=access.derive_voter_key(self._serverapp.cookie_secret),
+        )
+        return BrokerDriver(
+            open_log(url), limits=limits, server="jupyter", voters=voters
+        )
 
     # ---- stop
 

@@ -16,7 +16,6 @@ from kgnb.errors import (
     OutsideRun,
     RunCancelled,
     Unanswerable,
-    Unavailable,
 )
 from kgnb.runtime import SKIP, ask, run
 
@@ -268,8 +267,6 @@ def test_ask_outside_a_run_raises():
         ({"options": "yes"}, InvalidValue, "one str"),
         ({"kind": "shout"}, InvalidValue, "kind='shout'"),
         ({"schema": dict}, InvalidValue, "JSON Schema"),
-        ({"need": 2}, Unavailable, "need="),
-        ({"approvers": ["a"]}, Unavailable, "approvers="),
         ({"payload": "x" * 2_000_000}, InvalidValue, "too much to show"),
     ],
 )
