@@ -1,6 +1,7 @@
 """Sub-graphs in the picture, and their nodes as a watched run reports them."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -72,7 +73,7 @@ def observe(graph):
 
 def chain(step, *names, name=None):
     nodes = [step(each) for each in names]
-    for node, following in zip(nodes, nodes[1:], strict=False):
+    for node, following in itertools.pairwise(nodes):
         node >> following
     return Graph(nodes[0], name=name)
 
