@@ -263,7 +263,7 @@ class Approvals:
             self._time_out(row.approval_id, now)
             raise Expired(f"approval {row.data.message!r}: its deadline has passed")
         voting.check_voter(row, conn.peer, self._voters)
-        check_value(row.data, command.value)
+        check_value(row.data, command.value, command.edited_payload)
         return held
 
     def _propose(

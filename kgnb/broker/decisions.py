@@ -173,6 +173,7 @@ def answered(
         args_hash=row.data.args_hash,
         outcome="answered",
         value=command.value,
+        edited_payload=command.edited_payload,
         by=events.By(
             user=peer.identity.shown,
             via=peer.via,
