@@ -78,7 +78,7 @@ def _told(error: ValidationError) -> Iterator[FieldProblem]:
     path = list(error.absolute_path)
     if error.validator == "required":
         # One error for each missing field, whose name is in its text alone.
-        names = error.validator_value
+        names: Any = error.validator_value
         missing = [name for name in names if error.message.startswith(repr(name))]
         yield FieldProblem(path=[*path, *missing[:1]], message="is required")
         return
@@ -111,12 +111,12 @@ _NAMES = {
 
 
 def _message(error: ValidationError) -> str:
-    wanted = error.validator_value
+    wanted: Any = error.validator_value
     shown = repr(error.instance)[:80]
     match error.validator:
         case "type":
             kinds = wanted if isinstance(wanted, list) else [wanted]
-            names = " or ".join(_NAMES.get(each, each) for each in kinds)
+            names = " or ".join(_NAMES.get(str(each), str(each)) for each in kinds)
             return f"expected {names}, got {shown}"
         case "enum":
             listed = ", ".join(repr(each) for each in wanted)
