@@ -9,7 +9,12 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines.native import NativeEngine, framed, function_graph
+from kgnb.engines.native import (
+    NativeEngine,
+    framed,
+    function_graph,
+    graph_of_method,
+)
 from kgnb.errors import NotAGraph
 from kgnb.graph import BaseNode, BatchGraph, Graph
 from kgnb.graph.spec import label_of
@@ -26,8 +31,9 @@ def engine_for(thing: Any) -> Engine:
     """The engine that runs ``thing``.
 
     Args:
-        thing: A kgnb graph, a single node of it, or a function or coroutine
-            function that takes ``shared`` or nothing.
+        thing: A kgnb graph, a method of one that takes ``shared`` (such as
+            ``graph.run_interactive``, or a partial of it), a single node, or a
+            function or coroutine function that takes ``shared`` or nothing.
 
     Raises:
         NotAGraph: It is none of these; says what it is and what would do.
@@ -38,6 +44,8 @@ def engine_for(thing: Any) -> Engine:
         return NativeEngine(thing)
     if isinstance(thing, BaseNode):
         return NativeEngine(_graph_of_one(thing))
+    if (graph := graph_of_method(thing)) is not None:
+        return NativeEngine(graph, thing)
     if inspect.isroutine(thing) or isinstance(thing, functools.partial):
         return NativeEngine(function_graph(thing))
     raise NotAGraph(_refusal(thing))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import NotAGraph
 from kgnb.graph import AsyncNode, BatchGraph, Graph, Node
-from kgnb.graph.graphs import run_on_loop
 from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel
 
@@ -27,10 +26,15 @@ class NativeEngine:
     in the calling task, and the sync nodes between two of them in one go in a
     thread. The graph's own ``run`` is called (or ``run_async``, or the loop behind
     it), so that whatever a user overrode there is honoured.
+
+    Args:
+        graph: The graph.
+        method: A method of it, to be called with ``shared`` in place of ``run``.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, method: Callable[..., Any] | None = None) -> None:
         self.graph = graph
+        self._method = method
         self._scope = Scope()
         self._spec = describe(graph, self._scope)
 
@@ -45,7 +49,28 @@ class NativeEngine:
         graph = self.graph
         watch = Watch(observer, worker)
         with RootStep(graph, WatchedLevel(watch, self._scope, is_last=True)):
-            return await run_on_loop(graph, shared, watch)
+            if self._method is None:
+                return await graph._run_whole(shared, watch)  # noqa: SLF001 - for engines
+            value = await _called(self._method, shared, worker)
+        # Methods that are more than one pass give back what they worked on.
+        return None if value is shared else value
+
+
+async def _called(method: Callable[..., Any], shared: Any, worker: Worker) -> Any:
+    if inspect.iscoroutinefunction(method):
+        return await method(shared=shared)
+    return await worker.call(lambda: method(shared=shared))
+
+
+def graph_of_method(thing: Any) -> Graph | None:
+    """The graph that ``thing`` is a method of, if it takes ``shared``."""
+    method = thing
+    while isinstance(method, functools.partial):
+        method = method.func
+    owner = getattr(method, "__self__", None)
+    if not (isinstance(owner, Graph) and inspect.ismethod(method)):
+        return None
+    return owner if "shared" in inspect.signature(thing).parameters else None
 
 
 def framed(graph: BatchGraph) -> Graph:

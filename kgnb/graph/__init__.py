@@ -18,6 +18,12 @@ from kgnb.graph.composition import (
 )
 from kgnb.graph.config import Config
 from kgnb.graph.graphs import AsyncGraph, Graph
+from kgnb.graph.interactive import (
+    AsyncInteractiveGraph,
+    InteractiveGraph,
+    InteractiveNode,
+    UserInputNode,
+)
 from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
 from kgnb.graph.types import T_Action, T_ExecRes, T_Params, T_PrepRes, T_Shared
@@ -27,6 +33,7 @@ __all__ = [
     "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
+    "AsyncInteractiveGraph",
     "AsyncNode",
     "AsyncParallelBatchGraph",
     "AsyncParallelBatchNode",
@@ -36,6 +43,8 @@ __all__ = [
     "ConditionalSubGraphNode",
     "Config",
     "Graph",
+    "InteractiveGraph",
+    "InteractiveNode",
     "MetricsNode",
     "Node",
     "ParallelBatchNode",
@@ -46,6 +55,7 @@ __all__ = [
     "T_Params",
     "T_PrepRes",
     "T_Shared",
+    "UserInputNode",
     "ValidatedNode",
     "compose_graphs",
 ]

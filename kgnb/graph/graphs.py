@@ -101,6 +101,10 @@ class Graph(BaseNode):
         """A sync graph that holds async nodes, on a loop; for watched runs only."""
         return await visit_on_loop(self, shared)
 
+    async def _run_whole(self, shared: Any, watch: Watch) -> Any:
+        """What ``kgnb.run`` runs: one pass, unless a kind of graph has more."""
+        return await run_on_loop(self, shared, watch)
+
     async def _work_async(self, shared: Any, prep_res: Any) -> Any:  # noqa: ARG002
         return await self._orch_async(shared)
 
