@@ -47,7 +47,12 @@ ENDED = frozenset({"completed", "failed", "cancelled", "lost"})
 
 
 class NodeView(msgspec.Struct, kw_only=True):
-    """One box: its latest visit, and how many there were."""
+    """One box: a visit of it, and how many there were.
+
+    The visit is the one that began last; where several overlap (passes of a graph at
+    the same time) and it has ended, one of those still under way. One that failed
+    stays until another begins.
+    """
 
     status: Literal[
         "idle",
@@ -60,6 +65,8 @@ class NodeView(msgspec.Struct, kw_only=True):
         "cancelled",
     ] = "idle"
     visits: int = 0
+    active: int = 0
+    """Visits under way."""
     task_id: str | None = None
     attempt: int = 0
     progress: ProgressView | None = None
@@ -114,7 +121,7 @@ class VisitView(msgspec.Struct, kw_only=True):
 
     node_id: str
     task_id: str | None
-    status: str
+    status: e.NodeStatus
     started_at: str
     ended_at: str | None = None
     attempts: int = 1
@@ -235,29 +242,65 @@ def _node_update(view: RunView, event: e.NodeUpdate) -> None:
     if event.progress is not None:
         node.message = event.message
         return
+    visit = _visit(view, event.task_id)
+    has_ended = event.status in _NODE_ENDED
+    if event.task_id != node.task_id and visit is None:
+        if has_ended and view.timeline_dropped:
+            node.active = max(0, node.active - 1)  # it began too long ago
+            return
+        visit = _visit_began(view, node, event)
+    if visit is not None:
+        _tell_visit(visit, event)
+    if has_ended:
+        node.active = max(0, node.active - 1)
     if event.task_id != node.task_id:
-        _visit_began(view, node, event)
+        # Beside the visit that is shown. It is shown in its turn if that one is over.
+        if node.status == "failed" or node.status not in _NODE_ENDED:
+            return
+        node.task_id = event.task_id
+        node.attempt = 0
+    _show_visit(node, event)
+    if has_ended and node.active and event.status != "failed":
+        _show_another(view, node, event.node_id)
+
+
+def _tell_visit(visit: VisitView, event: e.NodeUpdate) -> None:
+    visit.attempts = max(visit.attempts, event.attempt or 1)
+    visit.status = event.status
+    if event.status in _NODE_ENDED:
+        visit.ended_at = event.timestamp
+        visit.duration = event.duration
+
+
+def _show_visit(node: NodeView, event: e.NodeUpdate) -> None:
     node.status = event.status
     # The end of a visit names its first attempt; how far it came is not unsaid.
     node.attempt = max(node.attempt, event.attempt or 0)
     node.message = event.message
     node.error = event.error
-    visit = _visit(view, event.task_id)
-    if visit is not None:
-        visit.attempts = max(visit.attempts, node.attempt)
-        visit.status = event.status
     if event.status in _NODE_ENDED:
         drop_inner(node.tracks)
         node.duration = event.duration
         node.action = event.action
-        if visit is not None:
-            visit.ended_at = event.timestamp
-            visit.duration = event.duration
 
 
-def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> None:
+def _show_another(view: RunView, node: NodeView, node_id: str) -> None:
+    """The shown visit is over, but another of the node is under way."""
+    for visit in reversed(view.timeline):
+        if visit.node_id == node_id and visit.ended_at is None:
+            node.task_id = visit.task_id
+            node.status = visit.status
+            node.attempt = visit.attempts
+            node.message = node.error = None
+            node.duration = None
+            node.action = None
+            return
+
+
+def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitView:
     node.task_id = event.task_id
     node.visits += 1
+    node.active += 1
     node.attempt = event.attempt or 1
     node.progress = None
     node.items = {}
@@ -273,6 +316,7 @@ def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> None:
     view.timeline_dropped += _bounded(view.timeline, entry, MAX_TIMELINE)
     if event.via is not None:
         _traverse(view, event.via, event.node_id)
+    return entry
 
 
 def _visit(view: RunView, task_id: str | None) -> VisitView | None:
@@ -350,6 +394,7 @@ def _ended(view: RunView, status: RunStatus, at: str) -> None:
     view.paused = None
     view.active_edge = None
     for node in view.nodes.values():
+        node.active = 0
         if node.status in ("running", "waiting", "retrying"):
             node.status = "cancelled"
     for visit in view.timeline:

@@ -166,6 +166,7 @@ export function emptyNode() {
   return {
     status: "idle",
     visits: 0,
+    active: 0,
     task_id: null,
     attempt: 0,
     progress: null,
@@ -187,32 +188,79 @@ function nodeUpdate(view, event) {
     return;
   }
   const task = event.task_id ?? null;
-  if (task !== node.task_id) visitBegan(view, node, event);
+  const hasEnded = NODE_ENDED.has(event.status);
+  let visit = view.timeline.findLast((entry) => entry.task_id === task);
+  if (task !== node.task_id && !visit) {
+    if (hasEnded && view.timeline_dropped) {
+      node.active = Math.max(0, node.active - 1); // it began too long ago
+      return;
+    }
+    visit = visitBegan(view, node, event);
+  }
+  if (visit) tellVisit(visit, event);
+  if (hasEnded) node.active = Math.max(0, node.active - 1);
+  if (task !== node.task_id) {
+    // Beside the visit that is shown. It is shown in its turn if that one is over.
+    if (node.status === "failed" || !NODE_ENDED.has(node.status)) return;
+    node.task_id = task;
+    node.attempt = 0;
+  }
+  showVisit(node, event);
+  if (hasEnded && node.active && event.status !== "failed") {
+    showAnother(view, node, event.node_id);
+  }
+}
+
+/** @param {wire.VisitView} visit @param {wire.NodeUpdate} event */
+function tellVisit(visit, event) {
+  visit.attempts = Math.max(visit.attempts, event.attempt || 1);
+  visit.status = event.status;
+  if (NODE_ENDED.has(event.status)) {
+    visit.ended_at = event.timestamp ?? "";
+    visit.duration = event.duration ?? null;
+  }
+}
+
+/** @param {wire.NodeView} node @param {wire.NodeUpdate} event */
+function showVisit(node, event) {
   node.status = event.status;
   // The end of a visit names its first attempt; how far it came is not unsaid.
   node.attempt = Math.max(node.attempt, event.attempt ?? 0);
   node.message = event.message ?? null;
   node.error = problem(event.error);
-  const visit = view.timeline.findLast((entry) => entry.task_id === task);
-  if (visit) {
-    visit.attempts = Math.max(visit.attempts, node.attempt);
-    visit.status = event.status;
-  }
   if (NODE_ENDED.has(event.status)) {
     dropInner(node.tracks);
     node.duration = event.duration ?? null;
     node.action = event.action ?? null;
-    if (visit) {
-      visit.ended_at = event.timestamp ?? "";
-      visit.duration = event.duration ?? null;
-    }
   }
+}
+
+/**
+ * The shown visit is over, but another of the node is under way.
+ *
+ * @param {wire.RunView} view
+ * @param {wire.NodeView} node
+ * @param {string} id
+ */
+function showAnother(view, node, id) {
+  const visit = view.timeline.findLast(
+    (entry) => entry.node_id === id && entry.ended_at === null,
+  );
+  if (!visit) return;
+  node.task_id = visit.task_id;
+  node.status = visit.status;
+  node.attempt = visit.attempts;
+  node.message = null;
+  node.error = null;
+  node.duration = null;
+  node.action = null;
 }
 
 /** @param {wire.RunView} view @param {wire.NodeView} node @param {wire.NodeUpdate} event */
 function visitBegan(view, node, event) {
   node.task_id = event.task_id ?? null;
   node.visits += 1;
+  node.active += 1;
   node.attempt = event.attempt || 1;
   node.progress = null;
   node.items = {};
@@ -232,6 +280,7 @@ function visitBegan(view, node, event) {
   if (event.via) {
     traverse(view, event.via.node_id, event.via.action ?? "default", event.node_id);
   }
+  return entry;
 }
 
 /**
@@ -315,6 +364,7 @@ function ended(view, status, at) {
   view.paused = null;
   view.active_edge = null;
   for (const node of Object.values(view.nodes)) {
+    node.active = 0;
     if (["running", "waiting", "retrying"].includes(node.status)) {
       node.status = "cancelled";
     }

@@ -341,6 +341,7 @@ export interface NodeUpdate {
 export interface NodeView {
   status: "cancelled" | "completed" | "failed" | "idle" | "retrying" | "running" | "skipped" | "waiting";
   visits: number;
+  active: number;
   task_id: string | null;
   attempt: number;
   progress: ProgressView | null;
@@ -632,7 +633,7 @@ export interface Via {
 export interface VisitView {
   node_id: string;
   task_id: string | null;
-  status: string;
+  status: "cancelled" | "completed" | "failed" | "retrying" | "running" | "skipped" | "waiting";
   started_at: string;
   ended_at: string | null;
   attempts: number;

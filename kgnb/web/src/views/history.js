@@ -121,6 +121,7 @@ class Visit {
     setAttribute(this.element, "data-status", visit.status);
     this.#fill.style.left = `${(start * 100).toFixed(2)}%`;
     this.#fill.style.width = `${(length * 100).toFixed(2)}%`;
+    /** @type {string[]} */
     const parts = [visit.status];
     if (visit.attempts > 1) parts.push(`${visit.attempts} attempts`);
     if (visit.duration !== null) parts.push(duration(visit.duration));
