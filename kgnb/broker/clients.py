@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kgnb.broker.connections import Channel
+from kgnb.broker.connections import OF_THE_KERNEL, Channel
 from kgnb.broker.limits import RATE_LIMIT_MESSAGE, RateLimiter
-from kgnb.broker.subscriptions import check_name
 from kgnb.errors import (
     Forbidden,
     KgnbError,
@@ -22,18 +21,14 @@ if TYPE_CHECKING:
     from kgnb.broker.approvals import Approvals
     from kgnb.broker.connections import Connection
     from kgnb.broker.inputs import Inputs
+    from kgnb.broker.joining import Joining
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.orders import Orders
     from kgnb.broker.peer import Role
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
-    from kgnb.broker.subscriptions import Subscriptions
 
 RATE_LIMIT_IGNORED = 4029
-
-OF_THE_KERNEL = ("kernel", "script")
-"""Values of ``via`` that are the kernel itself, not a view behind it: these
-channels may do anything to its runs, and are not rate limited."""
 
 _LIGHT = (commands.Ping, commands.Subscribe, commands.Unsubscribe)
 
@@ -46,21 +41,20 @@ class Clients:
         limits: BrokerLimits,
         runs: Runs,
         approvals: Approvals,
-        subscriptions: Subscriptions,
         *,
+        joining: Joining,
         orders: Orders,
         inputs: Inputs,
     ) -> None:
         self._limits = limits
         self._runs = runs
-        self._subscriptions = subscriptions
         self._orders = orders
         self._rates = RateLimiter(limits)
         # Any: each handler takes its own command.
         self._handlers: dict[type, Callable[[Connection, Any, float], None]] = {
             commands.Ping: self._ping,
-            commands.Subscribe: subscriptions.subscribe,
-            commands.Unsubscribe: self._unsubscribe,
+            commands.Subscribe: joining.subscribe,
+            commands.Unsubscribe: joining.unsubscribe,
             commands.AnswerApproval: approvals.answer,
             commands.NodeInput: inputs.give,
             commands.Cancel: self._order,
@@ -69,8 +63,8 @@ class Clients:
             commands.StartWorkflow: self._start,
             commands.SendMessage: inputs.say,
             commands.EndChat: inputs.say,
-            commands.JoinGroup: self._join,
-            commands.LeaveGroup: self._leave,
+            commands.JoinGroup: joining.join,
+            commands.LeaveGroup: joining.leave,
         }
 
     def receive(self, conn: Connection, frame: bytes | str, now: float) -> None:
@@ -124,11 +118,6 @@ class Clients:
     def _ping(self, conn: Connection, command: commands.Ping, _now: float) -> None:
         conn.reply(replies.Pong(id=command.id))
 
-    def _unsubscribe(
-        self, conn: Connection, command: commands.Unsubscribe, _now: float
-    ) -> None:
-        self._subscriptions.unsubscribe(conn, command)
-
     def _order(
         self,
         conn: Connection,
@@ -144,19 +133,6 @@ class Clients:
     ) -> None:
         _need(conn, "start")
         raise NoSuchWorkflow(f"no workflow {command.workflow!r} is published")
-
-    def _join(self, conn: Connection, command: commands.JoinGroup, _now: float) -> None:
-        check_name(command.group, self._limits.max_name)
-        if command.group not in self._limits.groups_open:
-            raise Forbidden(f"group {command.group!r} is not open to you")
-        conn.groups.add(command.group)
-        conn.reply(replies.JoinedGroup(group=command.group, id=command.id))
-
-    def _leave(
-        self, conn: Connection, command: commands.LeaveGroup, _now: float
-    ) -> None:
-        conn.groups.discard(command.group)
-        conn.reply(replies.LeftGroup(group=command.group, id=command.id))
 
 
 def _need(conn: Connection, role: Role) -> None:

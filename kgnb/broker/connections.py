@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,17 @@ from kgnb.broker.peer import OutFrame
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
+    from kgnb.broker.audience import Client
     from kgnb.broker.effects import Effects
     from kgnb.broker.frames import StoredEvent
     from kgnb.broker.peer import ConnectionId, Peer
     from kgnb.broker.subscriptions import Reader, Scope
     from kgnb.errors import KgnbError
     from kgnb.protocol.commands import CommandId
+
+OF_THE_KERNEL = ("kernel", "script")
+"""Values of ``via`` that are the kernel itself, not a view behind it: these
+channels may do anything to its runs, and are not rate limited."""
 
 _SILENT_IN_DOCUMENTS = (
     replies.Ack
@@ -42,17 +48,16 @@ class Connection:
         self.catching_up: deque[Reader] = deque()
         """Readers that need pages of the log; one page is under way at a time."""
         self.is_reading = False
-        self.groups: set[str] = set()
+        self.client = peer.client_id or f"socket {secrets.token_hex(8)}"
+        """Its client's name among those of its identity. A made-up one cannot be
+        chosen, having a space, and is no other's after a restart."""
+        self.member: Client | None = None
+        """Whom messages of applications are for, once it is greeted."""
 
     @property
     def is_document(self) -> bool:
         """Whether it speaks as the documents do."""
         return self.peer.protocol == "document"
-
-    @property
-    def client(self) -> str:
-        """Its client's name among those of its identity."""
-        return self.peer.client_id or f"socket {self.id}"
 
     def send(self, frame: OutFrame) -> None:
         """Send a frame, unless it is closed."""

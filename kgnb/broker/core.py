@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kgnb.broker import rows
 from kgnb.broker.approvals import Approvals
-from kgnb.broker.clients import OF_THE_KERNEL, Clients
-from kgnb.broker.connections import Channel, Connection, Link
+from kgnb.broker.audience import Audience
+from kgnb.broker.clients import Clients
+from kgnb.broker.connections import OF_THE_KERNEL, Channel, Connection, Link
 from kgnb.broker.effects import Effects
 from kgnb.broker.inputs import Inputs
+from kgnb.broker.joining import Joining
 from kgnb.broker.kernels import FORBIDDEN, Kernels
+from kgnb.broker.letters import mark_of
 from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.mail import Mail
+from kgnb.broker.managers import Managers
 from kgnb.broker.orders import Orders
 from kgnb.broker.peer import ConnectionId, Peer, Voters
 from kgnb.broker.runs import Runs
@@ -26,7 +32,7 @@ from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
-    from kgnb.storage.base import Row, StreamState
+    from kgnb.storage.base import Record, Row, StreamState
 
 AT_CAPACITY = 4013
 POLICY_VIOLATION = 1008
@@ -79,22 +85,33 @@ class Broker:
         self._last_id = 0
         self._connections: dict[ConnectionId, Connection] = {}
         self.kernels = Kernels(
-            log_id, self.effects, self.limits, knows_people=self.voters.are_known
+            log_id,
+            self.effects,
+            self.limits,
+            started_at=now,
+            knows_people=self.voters.are_known,
         )
         self.runs = Runs(self.effects, self.limits, self.kernels.link_of)
         self.approvals = Approvals(self.effects, self.limits, self.runs, self.voters)
         self.subscriptions = Subscriptions(log_id, self.effects, self.limits, self.runs)
+        self.audience = Audience(self.effects, self.limits, self.kernels.links)
+        self.mail = Mail(self.effects, self.limits, self.runs, self.audience)
+        self.managers = Managers(
+            self.effects, self.limits, self.audience, self.mail, self.kernels.link_of
+        )
         self.orders = Orders(self.limits, self.kernels.link_of)
         self.inputs = Inputs(self.limits, self.runs, self.approvals)
         self.clients = Clients(
             self.limits,
             self.runs,
             self.approvals,
-            self.subscriptions,
+            joining=Joining(self.limits, self.audience, self.subscriptions),
             orders=self.orders,
             inputs=self.inputs,
         )
         self.kernels.runs = self.runs
+        self.kernels.audience = self.audience
+        self.kernels.managers = self.managers
         self.runs.approvals = self.approvals
         self.runs.inputs = self.inputs
         self.runs.subscriptions = self.subscriptions
@@ -112,6 +129,18 @@ class Broker:
         self.approvals.load(approvals)
         self.kernels.load(kernels, now)
 
+    def load_mail(self, clients: list[Row], managers: list[Row], now: float) -> None:
+        """Take in who may come back for messages; after ``load``."""
+        self.audience.load(clients, now)
+        self.managers.load(managers, self.kernels.known)
+
+    def load_stream(self, state: StreamState, newest: list[Record]) -> None:
+        """Take in a stream of messages, as far as anybody can have missed it."""
+        marks = [mark_of(record.payload) for record in newest]
+        self.mail.loaded(marks)
+        name = state.stream.removeprefix(rows.MAIL)
+        self.audience.load_stream(name, state.seq, marks)
+
     # Connections
 
     def _new_id(self) -> ConnectionId:
@@ -125,7 +154,7 @@ class Broker:
             if not isinstance(conn, Link | Channel)
         ]
 
-    def connect(self, peer: Peer) -> ConnectionId:
+    def connect(self, peer: Peer, now: float) -> ConnectionId:
         """Greet a client, or close at once with 4013."""
         conn = Connection(self._new_id(), peer, self.effects)
         sockets = self._sockets()
@@ -137,8 +166,14 @@ class Broker:
             conn.close(AT_CAPACITY, "too many connections of one identity")
         else:
             self._connections[conn.id] = conn
-            self._greet(conn)
+            self._welcome(conn, now)
         return conn.id
+
+    def _welcome(self, conn: Connection, now: float) -> None:
+        self._greet(conn)
+        client = self.audience.connected(conn, now)
+        if client is not None and client.is_named:
+            self.mail.returned(conn, client, now)
 
     def _greet(self, conn: Connection) -> None:
         if conn.is_document:
@@ -160,6 +195,7 @@ class Broker:
                     "name": identity.shown,
                     "kind": identity.kind,
                     "role": conn.peer.role,
+                    "client_id": conn.client,
                     "voter": self.voters.mark(identity),
                 },
                 features=["approvals", "orders", "replay"],
@@ -179,6 +215,8 @@ class Broker:
             return
         conn.is_open = False
         self.subscriptions.drop(conn)
+        self.mail.drop(conn)
+        self.audience.disconnected(conn, now)
         if isinstance(conn, Channel):
             conn.carrier.channels.pop(conn.name, None)
         elif isinstance(conn, Link):
@@ -242,6 +280,8 @@ class Broker:
                 self.runs.append(source, frame, now)
             case link.OrderReply():
                 self.orders.answered(source, frame)
+            case link.Post() | link.Enrol():
+                self.managers.receive(source, frame, now)
             case link.OpenChannel():
                 self._open_channel(source, frame, now)
             case link.ChannelFrame() | link.CloseChannel():
@@ -283,6 +323,7 @@ class Broker:
             role="owner" if frame.via in OF_THE_KERNEL else "control",
             via=frame.via,
             client_id=f"{source.kernel_id}/{frame.channel}",
+            may_join=True,
             kernel_id=source.kernel_id,
         )
         channel = Channel(
@@ -290,7 +331,7 @@ class Broker:
         )
         source.channels[frame.channel] = channel
         self._connections[channel.id] = channel
-        self._greet(channel)
+        self._welcome(channel, now)
 
     # Time
 
@@ -300,6 +341,8 @@ class Broker:
         self.kernels.tick(now)
         self.orders.tick(now)
         self.runs.retry(now)
+        self.audience.tick(now)
+        self.mail.tick(now)
         self.subscriptions.tick(now, list(self._connections.values()))
         self.clients.tick(now)
 

@@ -34,6 +34,7 @@ logger = logging.getLogger("kgnb.broker")
 TICK = 0.2
 """Seconds between two looks at deadlines."""
 CLOSE_TIMEOUT = 5.0
+SAVE_TIMEOUT = 1.0
 GONE_TIMEOUT = 10.0
 PROBE_TIMEOUT = 5.0
 PROBE_INTERVAL = 1.0
@@ -133,12 +134,22 @@ class BrokerDriver:
                 await self._log.scan(rows.KERNEL),
                 now,
             )
+            await self._load_mail(broker, now)
         except BaseException:
             await self._log.aclose()
             raise
         self._broker = broker
         self._all_stored.set()
         self._main = asyncio.create_task(self._run(), name="kgnb-broker")
+
+    async def _load_mail(self, broker: Broker, now: float) -> None:
+        clients = await self._log.scan(rows.CLIENT)
+        broker.load_mail(clients, await self._log.scan(rows.MANAGER), now)
+        kept = self._limits.offline_queue
+        for state in await self._log.streams(rows.MAIL):
+            after = max(0, state.seq - kept)
+            newest = await self._log.read(state.stream, after, kept)
+            broker.load_stream(state, newest)
 
     async def aclose(self) -> None:
         """Finish what is queued, at most 5 s, close every connection and the log."""
@@ -152,6 +163,11 @@ class BrokerDriver:
                     await self.wait_stored()
         broker.close_all(SERVICE_RESTART, "the server stops")
         self._perform()
+        if not main.done():
+            # How far each client has read is written when it has gone.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_TIMEOUT):
+                    await self.wait_stored()
         self._broker = None
         main.cancel()
         await asyncio.wait([main])
@@ -178,7 +194,7 @@ class BrokerDriver:
         Raises:
             Unavailable: The driver is not started, or closed.
         """
-        conn_id = self._core.connect(peer)
+        conn_id = self._core.connect(peer, self._clock())
         return Attachment(self, self._attach(conn_id, sink))
 
     def connect_link(self, peer: Peer, sink: Sink) -> LinkAttachment:

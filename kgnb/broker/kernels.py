@@ -22,9 +22,11 @@ from kgnb.storage.base import Committed, Put, Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from kgnb.broker.audience import Audience
     from kgnb.broker.connections import Link
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.managers import Managers
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
     from kgnb.storage.base import Outcome, Row
@@ -57,13 +59,17 @@ class Kernels:
         effects: Effects,
         limits: BrokerLimits,
         *,
+        started_at: float = 0.0,
         knows_people: bool = False,
         new_token: Callable[[], str] = _new_token,
     ) -> None:
         self.runs: Runs
+        self.audience: Audience
+        self.managers: Managers
         self._log_id = log_id
         self._effects = effects
         self._limits = limits
+        self._started_at = started_at
         self._knows_people = knows_people
         self._new_token = new_token
         self._by_id: dict[str, Kernel] = {}
@@ -88,6 +94,16 @@ class Kernels:
         kernel = self._by_process.get(process_id)
         found = kernel.link if kernel is not None else None
         return found if found is not None and found.is_open else None
+
+    def links(self) -> list[Link]:
+        """Every open link of a kernel that has said hello."""
+        found = [kernel.link for kernel in self._by_process.values()]
+        return [one for one in found if one is not None and one.is_open]
+
+    @property
+    def known(self) -> set[str]:
+        """The ids of kernels that were not forgotten."""
+        return set(self._by_id)
 
     def runs_of(self, kernel_id: str) -> list[Run]:
         """Unfinished runs of a kernel, whichever process has them."""
@@ -150,7 +166,6 @@ class Kernels:
             self.runs.declare(run, Declaration("back"), now)
 
         def done(outcome: Outcome | None, at: float) -> None:
-            del at
             if not isinstance(outcome, Committed):
                 source.close(TRY_AGAIN_LATER, "the log is unavailable")
                 return
@@ -160,6 +175,9 @@ class Kernels:
                     owner_token=owner_token,
                     runs=self._known_runs(frame.process_id),
                     knows_people=self._knows_people,
+                    clients=self.audience.infos(frame.kernel_id),
+                    uptime=at - self._started_at,
+                    max_message_size=self._limits.frame.max_size,
                 )
             )
 
@@ -208,6 +226,8 @@ class Kernels:
         for kernel in list(self._by_process.values()):
             if kernel.row.kernel_id == kernel_id and is_dead(kernel.row.process_id):
                 self._forget(kernel)
+        if kernel_id not in self._by_id:
+            self.managers.forget(kernel_id)
         for run in self.runs_of(kernel_id):
             if is_dead(run.row.process_id):
                 self.runs.declare(run, Declaration("lost", reason), now)

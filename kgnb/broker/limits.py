@@ -23,12 +23,17 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_light: int = 1200
     """Pings and subscriptions in one window."""
     max_subscriptions: int = 128
-    """Per connection; groups are counted alike."""
+    """Per connection; of groups and an application's topics, per client."""
     max_name: int = 128
     """Bytes of a topic's or group's name, and of an approval's id."""
     max_channels: int = 256
     """Virtual connections over one kernel's link."""
     groups_open: tuple[str, ...] = ()
+    """Groups that anybody may join."""
+    offline_queue: int = 1000
+    """Messages that a named client gets when it is back."""
+    offline_ttl: float = 86_400.0
+    """How old they may be."""
     read_page: int = 256
     """Events read from the log at a time, and stored in one transaction."""
     read_bytes: int = 262_144

@@ -70,6 +70,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """``panel``, ``page``, ``python``, ``kernel``, ``script``, ``control``, ``comm``:
     stands under a decision."""
     client_id: str | None = None
+    position: int | None = None
+    """Of the last message that this named client has; None: it does not say."""
+    may_join: bool = False
+    """Whether any group is open to it, not only those that are to everybody."""
     protocol: Literal["kgnb.v1", "document"] = "kgnb.v1"
     run_scope: str | None = None
     """The only run it may know of (a share link's)."""
@@ -82,6 +86,11 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     def is_script(self) -> bool:
         """Whether it is the kernel's own ``answers=``, not a client that says so."""
         return self.via == "script" and self.identity.kind == "kernel"
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether it came by a share link, for one run or one workflow."""
+        return self.run_scope is not None or self.workflow_scope is not None
 
     def may(self, role: Role) -> bool:
         """Whether its role includes ``role``."""

@@ -1,4 +1,4 @@
-"""What the broker keeps in rows of the log: runs, approvals, kernels."""
+"""What the broker keeps in rows of the log: runs, approvals, kernels, clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ RUN = "run/"
 APPROVAL = "approval/"
 KERNEL = "kernel/"
 STREAM = "run/"
-"""Prefixes of keys, and of the streams that hold runs' events."""
+CLIENT = "client/"
+MANAGER = "manager/"
+MAIL = "mail/"
+"""Prefixes of keys, and of the streams that hold runs' events and messages."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -105,6 +108,33 @@ class KernelRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     pid: int = 0
     token_hash: str = ""
     """SHA-256 of the owner token."""
+
+
+class Place(msgspec.Struct, kw_only=True):
+    """How far a client is in one stream of messages."""
+
+    joined: int
+    """The stream's last seq when it became a member: what came before is not its."""
+    had: int
+    """The seq of the last message that it was sent."""
+
+
+class ClientRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A named client: what it is a member of, also while it is away."""
+
+    user: str
+    client_id: str
+    places: dict[str, Place] = {}
+    left_at: float | None = None
+    """Seconds since the epoch; None while it is connected."""
+
+
+class ManagerRow(msgspec.Struct, kw_only=True):
+    """How far the orders of a kernel's connection manager were carried out."""
+
+    kernel_id: str
+    process_id: str
+    n: int
 
 
 def hash_token(token: str) -> str:

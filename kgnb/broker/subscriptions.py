@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from kgnb.broker import rows
+from kgnb.broker.audience import TOPIC
 from kgnb.broker.frames import StoredEvent
 from kgnb.broker.run import may_see
 from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
 from kgnb.protocol import codec, replies
+from kgnb.protocol.commands import Subscribe, Unsubscribe
+from kgnb.protocol.mail import check_name
 from kgnb.protocol.topics import wants
 from kgnb.protocol.view import RunView, fold
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
-    from kgnb.protocol.commands import Since, Subscribe, Unsubscribe
+    from kgnb.protocol.commands import Since
     from kgnb.storage.base import Record
 
 
@@ -139,7 +142,7 @@ class Subscriptions:
         run = self._runs.by_id.get(scope.run_id or "")
         conn.reply(
             replies.Subscribed(
-                topics=sorted(topics),
+                topics=_held(conn, scope, topics),
                 run_id=run.id if run else None,
                 seq=run.seq if run else None,
                 id=command.id,
@@ -170,9 +173,22 @@ class Subscriptions:
         run = self._runs.visible(conn.peer, command.run_id)
         conn.reply(
             replies.Unsubscribed(
-                topics=sorted(left), run_id=run.id if run else None, id=command.id
+                topics=_held(conn, scope, left),
+                run_id=run.id if run else None,
+                id=command.id,
             )
         )
+
+    def tell_held(self, conn: Connection, command: Subscribe | Unsubscribe) -> None:
+        """Reply to a command that was about an application's topics alone."""
+        scope = Scope()
+        kind = (
+            replies.Subscribed
+            if isinstance(command, Subscribe)
+            else replies.Unsubscribed
+        )
+        topics = conn.subscriptions.get(scope, frozenset())
+        conn.reply(kind(topics=_held(conn, scope, topics), id=command.id))
 
     def _narrow(self, reader: Reader) -> None:
         reader.topics = self._topics(reader.conn, reader.run)
@@ -344,20 +360,14 @@ class Subscriptions:
                     _tell_cursors(conn)
 
 
+def _held(conn: Connection, scope: Scope, topics: frozenset[str]) -> list[str]:
+    """All topics under a scope; without one, the application's too."""
+    own = conn.member.names(TOPIC) if conn.member and scope == Scope() else []
+    return sorted({*topics, *own})
+
+
 def _tell_cursors(conn: Connection) -> None:
     for reader in conn.readers.values():
         if reader.is_live and reader.told < reader.seq:
             reader.told = reader.seq
             conn.reply(replies.Cursor(run_id=reader.run.id, seq=reader.seq))
-
-
-def check_name(name: str, limit: int) -> None:
-    """Refuse a topic's or group's name that is too long or hides something.
-
-    Raises:
-        InvalidValue: It does.
-    """
-    if not name.isprintable() or len(name.encode(errors="replace")) > limit:
-        raise InvalidValue(
-            f"name: expected at most {limit} bytes of printable text, got {name[:40]!r}"
-        )

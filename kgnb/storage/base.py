@@ -1,9 +1,10 @@
 """The log: streams of records and revisioned rows, changed by transactions.
 
 The storage sees bytes and keys, not meanings. A *stream* is a sequence of
-records numbered 1, 2, 3 … without a hole, of which the oldest may be dropped; a *row* is a value under a key with
-a revision that no other write of this log ever had. One transaction may check
-rows, write rows and append to streams, and either all of it happens or none.
+records numbered 1, 2, 3 … without a hole, of which the oldest may be dropped; a
+*row* is a value under a key with a revision that no other write of this log ever
+had. One transaction may check rows, write rows and append to streams, and either
+all of it happens or none.
 """
 
 from __future__ import annotations

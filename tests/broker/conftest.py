@@ -30,12 +30,25 @@ class Host:
             [r for k, r in sorted(self.tables.rows.items()) if k.startswith("kern")],
             now,
         )
+        self._load_mail()
         self.frames = {}
         self.out_frames = {}
         self.closed = {}
         self.is_held = False
         self.is_failing = False
         self.work = []
+
+    def _load_mail(self):
+        def found(prefix):
+            return [r for k, r in self.tables.rows.items() if k.startswith(prefix)]
+
+        self.broker.load_mail(found("client/"), found("manager/"), self.now)
+        kept = self.broker.limits.offline_queue
+        for state in self.tables.states.values():
+            if state.stream.startswith("mail/"):
+                after = max(0, state.seq - kept)
+                newest = self.tables.read(state.stream, after, kept)
+                self.broker.load_stream(state, newest)
 
     def perform(self):
         while effects := self.broker.effects.take():
@@ -90,10 +103,7 @@ class Host:
         self.perform()
 
     def read(self, stream, after, limit):
-        from kgnb.storage import Record
-
-        payloads = self.tables.records.get(stream, [])[after : after + limit]
-        return [Record(n, p) for n, p in enumerate(payloads, after + 1)]
+        return self.tables.read(stream, after, limit)
 
     def tick(self, seconds=0.0):
         self.now += seconds
@@ -101,7 +111,7 @@ class Host:
         self.perform()
 
     def client(self, peer=ALICE):
-        client = Client(self, self.broker.connect(peer))
+        client = Client(self, self.broker.connect(peer, self.now))
         self.perform()
         return client
 
@@ -163,7 +173,11 @@ class Client:
 
 
 class Kernel(Client):
-    """A link, and the frames of its runs."""
+    """A link, and the frames of its runs; who comes and goes only if asked for."""
+
+    def take(self, *types):
+        frames = super().take(*types)
+        return [f for f in frames if f["type"] in (types or {f["type"]} - {"client"})]
 
     def append(self, run_id, n, *events, epoch=1):
         self.send(

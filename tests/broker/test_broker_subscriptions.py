@@ -22,6 +22,7 @@ def test_hello_comes_first_and_names_the_log(host):
     (hello,) = host.client().take()
     assert (hello["type"], hello["log_id"]) == ("hello", "log-1")
     voter = hello["identity"].pop("voter")
+    assert hello["identity"].pop("client_id").startswith("socket ")
     assert hello["identity"] == {
         "user": "alice",
         "name": "Alice",
