@@ -1,9 +1,14 @@
 """The names that a program finds, what they inherit, and what is not there."""
 
+import inspect
+import subprocess
+import sys
+
 import pytest
 
 import kgnb
 import kgnb.graph as kaygraph
+from kgnb.runtime import run
 
 NAMES = [
     "Config",
@@ -80,6 +85,10 @@ def test_graph_is_no_node_but_a_base_node():
     assert issubclass(kaygraph.Graph, kaygraph.BaseNode)
 
 
+def test_star_import_brings_every_name():
+    assert set(NAMES) <= set(kaygraph.__all__)
+
+
 @pytest.mark.parametrize("name", NAMES[:15])
 def test_core_name_is_the_same_in_the_package_itself(name):
     assert getattr(kgnb, name) is getattr(kaygraph, name)
@@ -115,3 +124,17 @@ def test_name_that_only_documents_know_is_not_there(name):
 @pytest.mark.parametrize("name", ["add", "set_start"])
 def test_graph_method_that_only_documents_know_is_not_there(name):
     assert not hasattr(kaygraph.Graph, name)
+
+
+def test_import_of_kgnb_does_not_import_kaygraph():
+    code = "import sys, kgnb.graph, kgnb.runtime; print('kaygraph' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_run_takes_its_extras_by_keyword_only():
+    assert list(inspect.signature(kaygraph.Graph.run).parameters) == ["self", "shared"]
+    first, second, *extras = inspect.signature(run).parameters.values()
+    assert (first.name, second.name) == ("graph", "shared")
+    assert {extra.kind for extra in extras} == {inspect.Parameter.KEYWORD_ONLY}
