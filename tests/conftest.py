@@ -28,6 +28,7 @@ STAYING = (
     "pytest_timeout",
     "Dummy-",
     "IPythonHistory",
+    "litellm-logging",
     "GarbageCollectorThread",  # pyzmq's, at the first message that it need not copy
 )
 PATIENCE = 5.0

@@ -65,12 +65,14 @@ def _by_shape(chunk: Any) -> Piece | None:
     kind = get(chunk, "type")
     if has(chunk, "choices"):
         return _chat(chunk)
+    if isinstance(kind, str) and "." in kind:
+        return _responses(kind, chunk)
     if has(chunk, "content") and not has(chunk, "delta"):
         return _langchain(chunk)
     if isinstance(kind, str):
         if kind == "error":
             raise _broken(get(chunk, "error") or chunk)
-        return _responses(kind, chunk) if "." in kind else _messages(kind, chunk)
+        return _messages(kind, chunk)
     message = get(chunk, "message")
     return _langchain(message) if isinstance(message, Mapping) else None
 

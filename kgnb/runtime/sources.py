@@ -102,12 +102,12 @@ def closer(source: Any, *names: str) -> Any:
 def let_go(source: Any) -> None:
     """End the connection of a sync source that another thread is reading.
 
-    The clients keep their response as ``response``. Closing a socket wakes nobody who
-    waits in it, shutting it down does. What has no such connection is let go at its
-    next chunk.
+    The clients keep their response as ``response``; LiteLLM's wrapper and OpenAI's
+    helpers keep the client's stream. Closing a socket wakes nobody who waits in it,
+    shutting it down does. What has no such connection is let go at its next chunk.
     """
-    if (inner := get(source, "completion_stream")) is not None:
-        source = inner
+    for name in ("completion_stream", "_raw_stream"):
+        source = get(source, name) or source
     stream = get(get(get(source, "response"), "extensions"), "network_stream")
     inform = get(stream, "get_extra_info")
     connection = inform("socket") if callable(inform) else None

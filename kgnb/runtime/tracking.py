@@ -98,10 +98,16 @@ class Bar:
             self._ask()
         self.bars.check()
 
-    def close(self) -> None:
-        """The loop is left. May be called again, and from a finalizer."""
+    def close(self, *, is_done: bool = False) -> None:
+        """The loop is left. May be called again, and from a finalizer.
+
+        Args:
+            is_done: It came to its end: then that is how many there were.
+        """
         if self.is_closed:
             return
+        if is_done and self._total is None:
+            self._total = self.count
         self.is_closed = True
         self._ask()
         if _innermost.get() is self:
@@ -121,7 +127,7 @@ class Bar:
             remaining = round(max(0, total - count) / rate, 1)
         track = None if self.place == (1,) else ".".join(map(str, self.place))
         return ProgressData(
-            percent=round(min(100.0, 100.0 * count / total), 2) if total else 0.0,
+            percent=_percent(count, total),
             current=count,
             total=total,
             item=item,
@@ -132,6 +138,12 @@ class Bar:
             elapsed=round(now - self._began, 2),
             closed=self.is_closed,
         )
+
+
+def _percent(count: int, total: int | None) -> float:
+    if total is None:
+        return 0.0
+    return round(min(100.0, 100.0 * count / total), 2) if total > 0 else 100.0
 
 
 class Bars:
@@ -212,8 +224,8 @@ class Tracked(Iterator[T]):
                 self._bar.step()
             self._is_begun = True
             return next(self._steps)
-        except BaseException:
-            self._bar.close()
+        except BaseException as error:
+            self._bar.close(is_done=isinstance(error, StopIteration))
             raise
 
     def close(self) -> None:
@@ -245,8 +257,8 @@ class TrackedAsync(AsyncIterator[T]):
                 self._bar.step()
             self._is_begun = True
             return await anext(self._steps)
-        except BaseException:
-            self._bar.close()
+        except BaseException as error:
+            self._bar.close(is_done=isinstance(error, StopAsyncIteration))
             raise
 
     async def aclose(self) -> None:

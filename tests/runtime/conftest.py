@@ -1,11 +1,16 @@
 """Every test here starts without threads of ours and leaves none behind."""
 
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from kgnb.runtime import home, hooks
+
+
+sys.path.insert(0, str(Path(__file__).parent))  # for model_server
 
 
 def ours():
