@@ -50,9 +50,10 @@ class NativeEngine:
         watch = Watch(observer, worker)
         with RootStep(graph, WatchedLevel(watch, self._scope, is_last=True)):
             if self._method is None:
-                return await graph._run_whole(shared, watch)  # noqa: SLF001 - for engines
-            value = await _called(self._method, shared, worker)
-        # Methods that are more than one pass give back what they worked on.
+                value = await graph._run_whole(shared, watch)  # noqa: SLF001 - for engines
+            else:
+                value = await _called(self._method, shared, worker)
+        # What is more than one pass gives back what it worked on, which is no action.
         return None if value is shared else value
 
 

@@ -26,6 +26,7 @@ from kgnb.graph.interactive import (
 )
 from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
+from kgnb.graph.persistence import PersistentGraph
 from kgnb.graph.types import T_Action, T_ExecRes, T_Params, T_PrepRes, T_Shared
 from kgnb.graph.validated import ValidatedNode
 
@@ -49,6 +50,7 @@ __all__ = [
     "Node",
     "ParallelBatchNode",
     "ParallelSubGraphNode",
+    "PersistentGraph",
     "SubGraphNode",
     "T_Action",
     "T_ExecRes",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kgnb.graph.config import Config
+    from kgnb.graph.steps import Level
 
 
 class Graph(BaseNode):
@@ -95,7 +96,7 @@ class Graph(BaseNode):
 
     def _orch(self, shared: Any, params: dict[Any, Any] | None = None) -> Any:
         """Run the nodes on this thread; returns the last action."""
-        return Walk(self, shared, params, step_of(self).inside()).run()
+        return self._walk(shared, params, step_of(self).inside()).run()
 
     async def _run_async(self, shared: Any) -> Any:
         """A sync graph that holds async nodes, on a loop; for watched runs only."""
@@ -114,7 +115,11 @@ class Graph(BaseNode):
         """Run the nodes on the loop and in threads; returns the last action."""
         with watched(self):
             level = cast("WatchedLevel", step_of(self).inside())
-            return await Walk(self, shared, params, level).run_async(level)
+            return await self._walk(shared, params, level).run_async(level)
+
+    def _walk(self, shared: Any, params: dict[Any, Any] | None, level: Level) -> Walk:
+        """One pass through the nodes, ready to run."""
+        return Walk(self, shared, params, level)
 
     def _note_error(self, started: float, error: Exception) -> None:  # noqa: ARG002
         # No error line: the node that failed has written it.
