@@ -103,11 +103,8 @@ def verdict(
 
 def split_reason(data: ApprovalData, votes: Sequence[Vote]) -> str:
     """Why a vote was closed with no winner."""
-    tally: list[tuple[Any, int]] = []
-    for vote in votes:
-        if not _contains([value for value, _ in tally], vote.value):
-            tally.append((vote.value, _count(votes, vote.value)))
-    counted = ", ".join(f"{value!r}: {count}" for value, count in tally)
+    options = [True, False] if data.options is None else data.options
+    counted = ", ".join(f"{each!r}: {_count(votes, each)}" for each in options)
     return f"no majority is possible: it needs {data.need} for one option ({counted})"
 
 

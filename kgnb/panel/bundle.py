@@ -12,7 +12,7 @@ import msgspec
 
 from kgnb.drawing.text import label
 from kgnb.panel.static import record_html, record_svg, record_text
-from kgnb.protocol.record import answered_by, static_record
+from kgnb.protocol.record import answered_by, static_record, votes_by
 from kgnb.protocol.view import RunView
 from kgnb.runtime.process import allowed_transports
 
@@ -129,6 +129,7 @@ def final_metadata(
             if node["duration"] is not None
         },
         "answered_by": answered_by(plain),
+        **({"votes": votes} if (votes := votes_by(plain)) else {}),
     }
 
 

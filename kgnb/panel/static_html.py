@@ -49,8 +49,8 @@ def record_html(
         record: What :func:`kgnb.protocol.record.static_record` gives.
         signature: With it the page names the run, its times and who answered:
             the output's metadata (``run_id``, ``started_at``, ``ended_at``,
-            ``durations``, ``answered_by``). Without it the page is the same in
-            every execution.
+            ``durations``, ``answered_by``, ``votes``). Without it the page is the
+            same in every execution.
     """
     return "".join(_page(record, Names.of(record), signature or {}))
 
@@ -80,7 +80,7 @@ def _page(
         )
     yield from _error(record, names)
     yield from _streams(record, names)
-    yield from _questions(record, names, signature.get("answered_by") or {})
+    yield from _questions(record, names, signature)
     yield from _results(record, names)
     yield from _messages(record)
     yield from _logs(record, names)
@@ -133,12 +133,17 @@ def _streams(record: Mapping[str, Any], names: Names) -> Iterator[str]:
 
 
 def _questions(
-    record: Mapping[str, Any], names: Names, answered_by: Mapping[str, Any]
+    record: Mapping[str, Any], names: Names, signature: Mapping[str, Any]
 ) -> Iterator[str]:
     if record["approvals"]:
         yield _section("Approvals")
+    answered_by = signature.get("answered_by") or {}
+    votes = signature.get("votes") or {}
     for index, approval in enumerate(record["approvals"]):
-        yield from _question(question(approval, names, answered_by.get(str(index))))
+        key = str(index)
+        yield from _question(
+            question(approval, names, answered_by.get(key), votes.get(key) or ())
+        )
 
 
 def _question(told: Question) -> Iterator[str]:
@@ -148,6 +153,8 @@ def _question(told: Question) -> Iterator[str]:
         is_open = " open" if len(told.payload) <= _SHORT else ""
         yield f"<details{is_open}><summary>What was shown</summary>"
         yield f"{_text(told.payload)}</details>"
+    if told.rules:
+        yield f'<p class="kgnb-outcome">{escape(told.rules)}</p>'
     if told.options:
         yield f'<p class="kgnb-options">{" ".join(_options(told))}</p>'
     outcome = escape(told.outcome)
@@ -158,6 +165,8 @@ def _question(told: Question) -> Iterator[str]:
     yield f'<p class="kgnb-outcome">{outcome}</p>'
     if told.reason:
         yield f'<p class="kgnb-outcome">Reason: {escape(told.reason)}</p>'
+    for vote in told.votes:
+        yield f'<p class="kgnb-outcome">{escape(vote)}</p>'
     yield "</div>"
 
 

@@ -85,6 +85,8 @@ def _question(approval: Mapping[str, Any], names: Names) -> Iterator[str]:
     if told.payload:
         yield ""
         yield from _indented(told.payload)
+    if told.rules:
+        yield f"  {told.rules}"
     if told.options:
         yield ""
         yield "  " + " ".join(

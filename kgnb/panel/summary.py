@@ -9,7 +9,7 @@ from kgnb.drawing.text import label, reveal
 from kgnb.panel.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RUN_WORDS = {
     "running": "● running",
@@ -39,6 +39,10 @@ class Question:
     value: str
     reason: str
     by: str
+    rules: str
+    """How it is decided, where not by anybody's first answer."""
+    votes: tuple[str, ...]
+    """Who voted for what, where the record is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,10 @@ _OUTCOMES = {
 
 
 def question(
-    approval: Mapping[str, Any], names: Names, by: Mapping[str, Any] | None = None
+    approval: Mapping[str, Any],
+    names: Names,
+    by: Mapping[str, Any] | None = None,
+    votes: Sequence[Mapping[str, Any]] = (),
 ) -> Question:
     """Tell one approval of a record.
 
@@ -90,6 +97,7 @@ def question(
         approval: An entry of the record's ``approvals``.
         names: The record's names.
         by: Who answered, where the record is signed.
+        votes: Who voted, where it is signed.
     """
     options = tuple(reveal(shown(each)) for each in approval["options"] or ())
     state, value = approval["state"], approval["value"]
@@ -107,7 +115,30 @@ def question(
         value=text,
         reason=reveal(approval["reason"] or ""),
         by=who(by),
+        rules=_rules(approval),
+        votes=tuple(_vote_words(vote) for vote in votes),
     )
+
+
+def _rules(approval: Mapping[str, Any]) -> str:
+    """How it is decided, where not by the first answer of anybody."""
+    need, approvers = approval.get("need", 1), approval.get("approvers")
+    names = ", ".join(label(name) for name in approvers or ())
+    parts = []
+    if need > 1:
+        parts.append(f"Needs {need} votes" + (f" of {names}" if names else ""))
+    elif names:
+        parts.append(f"For {names}")
+    if approval.get("veto"):
+        options = ", ".join(reveal(shown(each)) for each in approval["veto"])
+        parts.append(f"veto: {options}")
+    return "; ".join(parts)
+
+
+def _vote_words(vote: Mapping[str, Any]) -> str:
+    """``Ada: publish (tested)``."""
+    words = f"{label(vote.get('user') or '')}: {reveal(shown(vote.get('value')))}"
+    return f"{words} ({reveal(vote['reason'])})" if vote.get("reason") else words
 
 
 def who(by: Mapping[str, Any] | None) -> str:

@@ -68,6 +68,22 @@ def answered_by(view: RunView | Mapping[str, Any]) -> dict[str, Plain]:
     }
 
 
+def votes_by(view: RunView | Mapping[str, Any]) -> dict[str, list[Plain]]:
+    """Who voted for what, by index as in :func:`answered_by`; the marks are left out.
+
+    Not in the record: a script decides a vote alone, and its record is to be the same.
+    """
+    plain = _plain(view)
+    return {
+        str(index): [
+            {name: vote[name] for name in _VOTE if name in vote}
+            for vote in approval["votes"]
+        ]
+        for index, approval in enumerate(_approvals(plain, _Order(plain)))
+        if approval.get("votes")
+    }
+
+
 def visit_of(task_id: str | None) -> int:
     """The visit, from 1, that a task id such as ``"Draft:2"`` names; else 0."""
     visit = (task_id or "").rpartition(":")[2]
@@ -86,6 +102,10 @@ _APPROVAL = (
     "value",
     "reason",
 )
+
+_RULES = {"need": 1, "approvers": None, "veto": None}
+"""How votes are counted; left out where it is as always."""
+_VOTE = ("user", "value", "at", "reason", "approver")
 
 
 def _plain(view: RunView | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -208,6 +228,9 @@ def _edges(plain: Mapping[str, Any], order: _Order) -> list[Plain]:
 
 def _approval(approval: Mapping[str, Any]) -> Plain:
     kept = {name: approval[name] for name in _APPROVAL}
+    for name, default in _RULES.items():
+        if approval.get(name, default) != default:
+            kept[name] = approval[name]
     if approval.get("edited_payload") is not None:
         kept["edited_payload"] = approval["edited_payload"]
     return kept

@@ -1,15 +1,18 @@
 import html
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from kgnb.panel.bundle import final_bundle
+from kgnb.panel.bundle import MIME, final_bundle
 from kgnb.panel.static import record_html, record_svg, record_text
 from kgnb.protocol.record import static_record
 
+WIRE = Path(__file__).parent.parent / "wire"
 TAGS = {
     "div",
     "style",
@@ -340,3 +343,23 @@ def test_notebook_with_a_final_bundle_exports_its_texts(view):
     ):
         assert words in told
     assert 'class="kgnb-record"' in page
+
+
+def votes_view():
+    return json.loads((WIRE / "record-votes.json").read_text())["view"]
+
+
+def test_record_of_a_vote_tells_its_rules_and_unsigned_no_people():
+    data, metadata = final_bundle(votes_view())
+    for text in (data["text/html"], data["text/plain"]):
+        assert "Needs 2 votes of ada, grace, linus; veto: hold" in text
+        assert "no majority is possible" in text
+        assert "Grace:" not in text
+    assert [v["value"] for v in metadata[MIME]["votes"]["1"]] == ["sea", "tide"]
+
+
+def test_record_of_a_vote_signed_tells_who_voted_for_what():
+    data, _ = final_bundle(votes_view(), sign=True)
+    assert "Ada: ship (tested)" in data["text/html"]
+    assert "Linus: tide" in data["text/html"]
+    assert "1f0c" not in data["text/html"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgnb.protocol.record import answered_by, static_record, visit_of
+from kgnb.protocol.record import answered_by, static_record, visit_of, votes_by
 from kgnb.protocol.view import RunView
 
 WIRE = Path(__file__).parents[1] / "wire"
@@ -78,3 +78,17 @@ def test_static_record_of_any_arrival_of_streams_is_the_same(order):
     expected = static_record(plain)["streams"]
     plain["streams"] = [plain["streams"][i] for i in order]
     assert static_record(plain)["streams"] == expected
+
+
+def test_votes_by_names_people_beside_the_record_without_their_marks():
+    plain = view_of("record-votes.json")
+    assert [v["user"] for v in votes_by(plain)["0"]] == ["Ada", "Grace"]
+    assert "1f0c" not in json.dumps(votes_by(plain))
+    assert "votes" not in static_record(plain)["approvals"][0]
+
+
+def test_record_of_a_vote_is_that_of_a_script_that_decided_it_alike():
+    voted = view_of("record-votes.json")
+    scripted = view_of("record-votes.json")
+    scripted["approvals"][0] |= {"votes": [], "by": {"kind": "script"}}
+    assert static_record(voted) == static_record(scripted)

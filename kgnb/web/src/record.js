@@ -46,7 +46,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {RecordStream[]} streams
  * @property {(Pick<wire.ApprovalView, "node_id" | "message" | "options" | "payload"
  *   | "kind" | "state" | "value" | "reason">
- *   & Partial<Pick<wire.ApprovalView, "edited_payload">>)[]} approvals
+ *   & Partial<Pick<wire.ApprovalView, "edited_payload" | "need" | "approvers" | "veto">>)[]} approvals
  * @property {Record<string, wire.Json>} results
  * @property {wire.MessageView[]} messages
  * @property {Omit<wire.LogView, "task_id">[]} logs
@@ -67,6 +67,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {string | null} [ended_at]
  * @property {Record<string, number>} [durations]
  * @property {Record<string, wire.By>} [answered_by]
+ * @property {Record<string, Omit<wire.CastVote, "voter">[]>} [votes]
  */
 
 /**
@@ -91,19 +92,7 @@ export function staticRecord(view) {
     streams: order
       .sorted(view.streams, (stream) => order.ofStream(stream))
       .map(recordStream),
-    approvals: orderedApprovals(view, order).map(
-      ({ node_id, message, options, payload, kind, state, value, reason, edited_payload }) => ({
-        node_id,
-        message,
-        options,
-        payload,
-        kind,
-        state,
-        value,
-        reason,
-        ...(edited_payload == null ? {} : { edited_payload }),
-      }),
-    ),
+    approvals: orderedApprovals(view, order).map(recordApproval),
     results: Object.fromEntries(
       order.sorted(Object.entries(view.results), ([id]) => order.ofNode(id)),
     ),
@@ -114,6 +103,26 @@ export function staticRecord(view) {
     result: view.result,
     error: recordProblem(view, view.error),
     ...told(view, "usage"),
+  };
+}
+
+/** @param {wire.ApprovalView} approval @returns {RunRecord["approvals"][number]} */
+function recordApproval(approval) {
+  const { node_id, message, options, payload, kind, state, value, reason } = approval;
+  const { edited_payload, need, approvers, veto } = approval;
+  return {
+    node_id,
+    message,
+    options,
+    payload,
+    kind,
+    state,
+    value,
+    reason,
+    ...(need === 1 ? {} : { need }),
+    ...(approvers == null ? {} : { approvers }),
+    ...(veto == null ? {} : { veto }),
+    ...(edited_payload == null ? {} : { edited_payload }),
   };
 }
 
@@ -130,14 +139,20 @@ export function recordMetadata(view) {
   }
   /** @type {Record<string, wire.By>} */
   const answeredBy = {};
-  orderedApprovals(view, new Order(view)).forEach(({ by }, index) => {
+  /** @type {NonNullable<RunMetadata["votes"]>} */
+  const votesBy = {};
+  orderedApprovals(view, new Order(view)).forEach(({ by, votes }, index) => {
     if (by && Object.keys(by).length) answeredBy[String(index)] = by;
+    // A voter's mark is for telling votes apart while they are cast.
+    const cast = votes.map(({ voter, ...vote }) => vote);
+    if (cast.length) votesBy[String(index)] = cast;
   });
   return {
     started_at: view.started_at,
     ended_at: view.ended_at,
     durations,
     answered_by: answeredBy,
+    ...(Object.keys(votesBy).length ? { votes: votesBy } : {}),
   };
 }
 
@@ -166,6 +181,9 @@ export function recordView(record, metadata = {}) {
   view.usage = record.usage ?? null;
   view.approvals = record.approvals.map((approval, index) => ({
     edited_payload: null,
+    need: 1,
+    approvers: null,
+    veto: null,
     ...approval,
     correction: null,
     approval_id: `recorded-${index}`,
@@ -175,9 +193,8 @@ export function recordView(record, metadata = {}) {
     name: null,
     expires_at: null,
     on_timeout: null,
-    need: 1,
-    approvers: null,
     opened_at: "",
+    votes: (metadata.votes?.[String(index)] ?? []).map((vote) => ({ ...vote, voter: "" })),
     by: metadata.answered_by?.[String(index)] ?? null,
   }));
   view.results = record.results;
