@@ -71,6 +71,7 @@ def test_rules_are_all_different():
         "wiring",
         "graphs",
         "fixed-faults",
+        "watching",
         "interactive",
         "composition",
         "persistence",
