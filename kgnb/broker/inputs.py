@@ -149,13 +149,14 @@ class Inputs:
     def _question(
         self, conn: Connection, command: commands.NodeInput, run: Run
     ) -> ApprovalRow | None:
-        """The only open question of a node, or what this very input answered."""
+        """The open question of a node, or what this very input answered."""
         rows = self._approvals.asked_at(run, command.node_id)
         for row in rows:
             if decisions.has_counted(row, conn.peer, _answer_to(row, command)):
                 return row
         asked = [row for row in rows if row.state == "open"]
-        if len(asked) > 1:
+        # Waits for any input are one another's like: the oldest is served first.
+        if len(asked) > 1 and any(row.data.kind != "input" for row in asked):
             raise Conflict(
                 f"node {command.node_id!r} asks {len(asked)} questions: expected "
                 f"an approval_id"

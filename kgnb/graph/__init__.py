@@ -27,8 +27,18 @@ from kgnb.graph.interactive import (
 from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
 from kgnb.graph.persistence import PersistentGraph
+from kgnb.graph.shared_nodes import (
+    BroadcastWebSocketNode,
+    CollaborativeWebSocketNode,
+)
 from kgnb.graph.types import T_Action, T_ExecRes, T_Params, T_PrepRes, T_Shared
 from kgnb.graph.validated import ValidatedNode
+from kgnb.graph.websocket import WebSocketNode
+from kgnb.graph.websocket_nodes import (
+    ChatWebSocketNode,
+    InteractiveWebSocketNode,
+    ProgressWebSocketNode,
+)
 
 __all__ = [
     "AsyncBatchGraph",
@@ -41,16 +51,21 @@ __all__ = [
     "BaseNode",
     "BatchGraph",
     "BatchNode",
+    "BroadcastWebSocketNode",
+    "ChatWebSocketNode",
+    "CollaborativeWebSocketNode",
     "ConditionalSubGraphNode",
     "Config",
     "Graph",
     "InteractiveGraph",
     "InteractiveNode",
+    "InteractiveWebSocketNode",
     "MetricsNode",
     "Node",
     "ParallelBatchNode",
     "ParallelSubGraphNode",
     "PersistentGraph",
+    "ProgressWebSocketNode",
     "SubGraphNode",
     "T_Action",
     "T_ExecRes",
@@ -59,5 +74,6 @@ __all__ = [
     "T_Shared",
     "UserInputNode",
     "ValidatedNode",
+    "WebSocketNode",
     "compose_graphs",
 ]

@@ -86,6 +86,33 @@ class Context(Protocol):
         """Open an approval at once; the value is an ``Answer``."""
         ...
 
+    async def send_update(self, kind: str, data: Any, *, client_id: str | None) -> None:
+        """Send an event to whoever watches, or to one client alone.
+
+        ``token``, ``progress``, ``message``, ``result`` and ``approval_request`` make
+        the real events; ``wait_for_input`` gives the answer to the last of them.
+        """
+
+    async def wait_for_input(
+        self, seconds: float | None, *, default: Any, prompt: str | None
+    ) -> Any:
+        """Wait for the oldest announced approval's answer, else for the next input.
+
+        Returns:
+            An ``Answer``; after so many seconds its outcome is ``timed_out`` and
+            its value ``default``.
+        """
+
+    async def announce(
+        self, message: Mapping[str, Any], *, group: str | None, topic: str | None
+    ) -> int:
+        """Send a message to a group, to a topic's subscribers, or to all clients.
+
+        Returns:
+            How many clients got it, or get it when they are back.
+        """
+        ...
+
     def stream(self, source: Any, *, name: str | None) -> Pending[Any]:
         """Show the chunks of a source as they come; the value is the whole text."""
         ...

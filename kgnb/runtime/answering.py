@@ -35,7 +35,7 @@ SKIP: Final = Skip.SKIP
 """What a callable gives that leaves an approval to people."""
 
 Answers = Mapping[str, Any] | Sequence[Any] | Callable[["Approval"], Any]
-"""By name or message; in order of opening; or asked each time."""
+"""By name, message or node; in order of opening; or asked each time."""
 
 default_answers: ContextVar[Answers | None] = ContextVar(
     "kgnb_default_answers", default=None
@@ -60,7 +60,7 @@ class Script:
         """The answer, or ``SKIP``. Runs the user's callable, if it is one."""
         answers = self._answers
         if isinstance(answers, Mapping):
-            for key in (approval.name, approval.message):
+            for key in (approval.name, approval.message, approval.node_id):
                 if key is not None and key in answers:
                     return answers[key]
             return SKIP

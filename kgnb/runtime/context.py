@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kgnb.errors import InvalidValue
 from kgnb.protocol import codec
 from kgnb.protocol import events as e
+from kgnb.runtime.inputs import NodeInputs, announce
 from kgnb.runtime.showing import ShownStream
 from kgnb.runtime.streaming import Stream
 from kgnb.runtime.texts import Part
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kgnb.graph.context import NodeVisit
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.questions import Asked
+    from kgnb.runtime.result import Answer
     from kgnb.runtime.sources import Source
     from kgnb.runtime.texts import StreamText
     from kgnb.runtime.tracking import Bar
@@ -32,6 +34,8 @@ _LARGEST = 256 * 1024
 """Bytes of JSON of one event that a node sends under a name of its own."""
 _NAMED = 200
 """Characters of such a name."""
+_MADE = frozenset({"message", "progress", "result", "token"})
+"""Reserved names that a node may send: they make the real event."""
 
 
 class RunContext:
@@ -46,6 +50,9 @@ class RunContext:
         self._lock = threading.Lock()
         self._questions = 0
         self._streams: set[str] = set()
+        self._inputs: NodeInputs | None = None
+        self._told: ShownStream | None = None
+        """The stream of tokens that the node sends itself, while it goes on."""
         self._bars = Bars(execution.control.check, self._report_bar)
 
     @property
@@ -70,13 +77,7 @@ class RunContext:
         name: str | None,
     ) -> Asked:
         """See ``Context.ask``."""
-        self.execution.control.check()
-        with self._lock:
-            self._questions += 1
-            ordinal = self._questions
-        return self.execution.questions.ask(
-            self._visit,
-            ordinal,
+        asked = self.prepare(
             message=message,
             options=options,
             schema=schema,
@@ -88,6 +89,55 @@ class RunContext:
             name=name,
             rules=Rules(need=need, approvers=approvers, veto=veto),
         )
+        self.execution.questions.open(asked)
+        return asked
+
+    def prepare(self, **wanted: Any) -> Asked:
+        """Make a question that is not asked yet; see ``Questions.prepare``."""
+        self.execution.control.check()
+        with self._lock:
+            self._questions += 1
+            ordinal = self._questions
+        return self.execution.questions.prepare(self._visit, ordinal, **wanted)
+
+    # What a ``WebSocketNode`` calls.
+
+    @property
+    def _node_inputs(self) -> NodeInputs:
+        # Few attempts have any: not made with the attempt, which is to cost little.
+        if self._inputs is None:
+            self._inputs = NodeInputs(self)
+        return self._inputs
+
+    async def send_update(self, kind: str, data: Any, *, client_id: str | None) -> None:
+        """See ``Context.send_update``."""
+        if self._inputs is not None:
+            self._inputs.open_announced()
+        if client_id is not None and kind == "approval_request":
+            raise InvalidValue(
+                f"send_update({kind!r}, client_id={client_id!r}): an approval is open "
+                f"to everybody who may answer; leave client_id out, and name "
+                f"'approvers' in its data"
+            )
+        if client_id is not None:
+            check_type(f"send_update({kind!r})", kind)
+            await self._node_inputs.send_to(client_id, kind, data)
+        elif kind == "approval_request":
+            self._node_inputs.announce(data)
+        else:
+            self._send(f"send_update({kind!r})", kind, data)
+
+    async def wait_for_input(
+        self, seconds: float | None, *, default: Any, prompt: str | None
+    ) -> Answer:
+        """See ``Context.wait_for_input``."""
+        return await self._node_inputs.wait(seconds, default, prompt)
+
+    async def announce(
+        self, message: Mapping[str, Any], *, group: str | None, topic: str | None
+    ) -> int:
+        """See ``Context.announce``."""
+        return await announce(message, group=group, topic=topic)
 
     def stream(self, source: Source, *, name: str | None) -> Stream:
         """See ``Context.stream``."""
@@ -95,11 +145,14 @@ class RunContext:
 
     def _name_stream(self, name: str | None) -> str:
         with self._lock:
-            number = len(self._streams) + 1
-            local = name or str(number)
-            if local in self._streams:
-                local = f"{local}-{number}"
-            self._streams.add(local)
+            return self._free_name(name)
+
+    def _free_name(self, name: str | None) -> str:
+        number = len(self._streams) + 1
+        local = name or str(number)
+        if local in self._streams:
+            local = f"{local}-{number}"
+        self._streams.add(local)
         return local if self._visit.item is None else f"{self._visit.item}.{local}"
 
     def track(
@@ -135,8 +188,11 @@ class RunContext:
         return events
 
     def close(self) -> None:
-        """The attempt is over: no bar of it goes on."""
+        """The attempt is over: no bar and no stream of it goes on."""
         self._bars.close()
+        self._end_told()
+        if self._inputs is not None:
+            self._inputs.close()
 
     def progress(
         self,
@@ -173,45 +229,55 @@ class RunContext:
 
     def emit(self, type: str, data: Mapping[str, Any] | Any) -> None:  # noqa: A002 - the wire's word
         """See ``Context.emit``."""
-        if not type or len(type) > _NAMED or not type.isprintable():
-            raise InvalidValue(f"emit({type!r}): expected a printable name")
-        put = self.execution.put
+        self._send(f"emit({type!r})", type, data)
+
+    def _send(self, what: str, kind: str, data: Any) -> None:
+        check_type(what, kind)
+        where = self.execution.place(self._visit)
         plain, was_replaced = codec.json_safe(data, limit=_LARGEST)
-        match type:
+        match kind:
             case "message":
+                self._end_told()  # it holds the tokens before it
                 content = get_field(plain, "content", plain)
                 role = str(get_field(plain, "role", "assistant"))
                 message = e.MessageData(role=role, content=content)
-                put(e.Message(data=message, **self.execution.place(self._visit)))
+                self.execution.put(e.Message(data=message, **where))
             case "result":
-                put(
-                    e.ResultEvent(
-                        data=plain,
-                        truncated=was_replaced,
-                        **self.execution.place(self._visit),
-                    )
-                )
+                result = e.ResultEvent(data=plain, truncated=was_replaced, **where)
+                self.execution.put(result)
             case "progress":
-                self._emit_progress(plain)
+                self._send_progress(what, plain)
             case "token":
-                shown = ShownStream(self, self._name_stream("emit"), None)
-                shown.part(Part("text", str(get_field(plain, "text", plain))))
-                shown.end(None)
-            case _ if type in codec.RESERVED:
-                raise InvalidValue(
-                    f"emit({type!r}): this name is the run's own; choose another one"
-                )
+                text = get_field(plain, "text", get_field(plain, "token", plain))
+                self._tell(str(text))
             case _:
-                put(
-                    e.Custom(type=type, data=plain, **self.execution.place(self._visit))
-                )
+                self.execution.put(e.Custom(type=kind, data=plain, **where))
 
-    def _emit_progress(self, data: Any) -> None:
+    def _tell(self, text: str) -> None:
+        with self._lock:
+            if self._told is None:
+                self._told = ShownStream(self, self._free_name("emit"), None)
+            shown = self._told
+        shown.part(Part("text", text))
+
+    def _end_told(self) -> None:
+        with self._lock:
+            shown, self._told = self._told, None
+        if shown is not None:
+            shown.end(None)
+
+    def _send_progress(self, what: str, data: Any) -> None:
         percent = get_field(data, "percent", get_field(data, "progress", data))
         if isinstance(percent, bool) or not isinstance(percent, int | float):
-            raise InvalidValue(f"emit('progress'): expected a percentage, got {data!r}")
+            raise InvalidValue(f"{what}: expected a percentage, got {data!r:.80}")
         message = get_field(data, "message", None)
-        self.progress(percent, message, current=None, total=None)
+        current, total = (_number(data, name) for name in ("current", "total"))
+        self.progress(
+            percent,
+            None if message is None else str(message),
+            current=current,
+            total=total,
+        )
 
     def log(self, text: str, *, level: str) -> None:
         """See ``Context.log``."""
@@ -241,6 +307,24 @@ class RunContext:
             raise
         finally:
             forget()
+
+
+def check_type(what: str, kind: str) -> None:
+    """Refuse a name that a node's own event cannot have.
+
+    Raises:
+        InvalidValue: It is the run's own, or cannot be shown.
+    """
+    if not kind or len(kind) > _NAMED or not kind.isprintable():
+        raise InvalidValue(f"{what}: expected a printable name")
+    if kind in codec.RESERVED - _MADE:
+        raise InvalidValue(f"{what}: this name is the run's own; choose another one")
+
+
+def _number(data: Any, name: str) -> float | None:
+    value = get_field(data, name, None)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else None
 
 
 def get_field(data: Any, name: str, default: Any) -> Any:

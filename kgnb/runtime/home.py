@@ -197,10 +197,6 @@ class Home:
                     execution.pause(msgspec.convert(order.by, e.By))
                 case commands.Resume():
                     execution.resume(msgspec.convert(order.by, e.By))
-                case commands.NodeInput():
-                    text = f"node {command.node_id!r} waits for no input"
-                    done("conflict", text)
-                    return
                 case _:
                     done("unknown_type", "a kernel cannot carry that out")
                     return

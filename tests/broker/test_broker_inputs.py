@@ -120,6 +120,24 @@ def test_input_that_meets_a_wait_on_its_way_to_the_log_is_taken(host, kernel):
     assert [d["value"] for d in resolved(host)] == ["hello"]
 
 
+def test_input_goes_to_the_oldest_of_several_waits(host, kernel):
+    wait(host, kernel)
+    wait(host, kernel, "w2", n=3)
+    client = host.client()
+    for data in "ab":
+        client.ask(**GIVE, data=data)
+    assert [(d["approval_id"], d["value"]) for d in resolved(host)] == [
+        ("w1", "a"),
+        ("w2", "b"),
+    ]
+
+
+def test_input_where_a_wait_and_an_approval_are_open_is_a_conflict(host, kernel):
+    wait(host, kernel)
+    kernel.append("r1", 3, kernel.request(host))
+    assert host.client().ask(**GIVE, data="yes")["code"] == "conflict"
+
+
 def test_input_of_an_unknown_node_names_those_there_are(host, kernel):
     reply = host.client().ask(**{**GIVE, "node_id": "Aa"}, data=1)
     assert reply["code"] == "invalid"

@@ -204,14 +204,14 @@ def test_orders_of_a_browser_reach_the_run(linked, eventually):
         handle.result(10)
 
 
-def test_node_input_where_nothing_waits_is_a_conflict(linked, eventually):
+def test_node_input_where_nothing_waits_is_kept(linked, eventually):
     go = threading.Event()
     handle = run(lambda: go.wait(10))
     client = linked.client()
     reply = client.ask(
         type="node_input", run_id=handle.id, node_id="function", data="x"
     )
-    assert (reply["type"], reply["code"]) == ("error", "conflict")
+    assert (reply["type"], reply["data"]) == ("ack", {"kept": True})
     go.set()
     handle.result(10)
 

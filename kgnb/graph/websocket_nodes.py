@@ -1,0 +1,237 @@
+"""Ready nodes for one person: a chat, a batch with its progress, a review in steps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any
+
+from kgnb.errors import InvalidValue
+from kgnb.graph.async_nodes import settle
+from kgnb.graph.context import current_context
+from kgnb.graph.spec import label_of
+from kgnb.graph.websocket import WebSocketNode
+
+
+class ChatWebSocketNode(WebSocketNode):
+    """A conversation: waits for a message, streams a reply, waits for the next one.
+
+    Subclasses override ``reply(messages)``. The conversation is
+    ``shared["messages"]``; one whose last message is a user's is answered first. It
+    ends when a client sends ``end_chat``, or when nobody has said anything for
+    ``idle_timeout``.
+
+    Sends ``chat_ready``; for each reply ``typing``, the tokens, ``message`` and
+    ``typing``; ``timeout`` at the end of the patience. The result is
+    ``{messages_exchanged, conversation}``.
+    """
+
+    greeting: str = "Connected to chat. Send a message to begin."
+    idle_timeout: float | None = 300.0
+    """Seconds; None waits for ever."""
+
+    def reply(self, messages: list[dict[str, Any]]) -> Any:
+        """Answer the conversation, whose last message is the user's.
+
+        Override it as an async generator of texts or of a model client's chunks, or
+        as a coroutine that returns a text, or such a stream.
+        """
+        del messages
+        msg = (
+            f"{label_of(self)}: override reply(self, messages) to say who answers: an "
+            "async generator of texts, or a coroutine that returns a text or a "
+            "model's stream"
+        )
+        raise NotImplementedError(msg)
+
+    async def prep_async(self, shared: Any) -> Any:
+        """The conversation so far; there is one afterwards."""
+        return shared.setdefault("messages", [])
+
+    async def exec_async(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """Talk until somebody ends it."""
+        start = len(messages)
+        await self.send_update("chat_ready", {"message": self.greeting, "system": True})
+        try:
+            if messages and messages[-1].get("role") == "user":
+                await self._answer(messages)
+            while (text := await self._next_message()) is not None:
+                messages.append({"role": "user", "content": text})
+                await self._answer(messages)
+        except Exception:
+            del messages[start:]  # the next attempt hears it all again
+            raise
+        return {
+            "messages_exchanged": len(messages) - start,
+            "conversation": list(messages),
+        }
+
+    async def _next_message(self) -> Any:
+        """What the user says; None at the end."""
+        while True:
+            answer = await self._receive(self.idle_timeout, prompt="Your message")
+            if answer.outcome == "timed_out":
+                text = f"nobody has said anything for {self.idle_timeout:g} s"
+                await self.send_update("timeout", {"message": text})
+                return None
+            match answer.value:
+                case {"type": "end_chat"}:
+                    return None
+                case {"content": text} | {"message": text} | str(text):
+                    return text
+                # Whatever else clients send is no message.
+
+    async def _answer(self, messages: list[dict[str, Any]]) -> None:
+        await self.send_update("typing", {"status": True})
+        try:
+            source = self.reply(messages)
+            if inspect.isawaitable(source):
+                source = await source
+            text = source if isinstance(source, str) else await self._show(source)
+            # A str of its own class, as a stream's, is a plain one on the way out.
+            said = {"role": "assistant", "content": str(text)}
+            messages.append(said)
+            await self.send_update("message", said)
+        finally:
+            await self.send_update("typing", {"status": False})
+
+    async def _show(self, source: Any) -> str:
+        """Stream a reply as it is made."""
+        context = current_context.get()
+        if context is not None and self.client_id is None:
+            return str(await context.stream(source, name=None))
+        pieces: list[str] = []
+        if not isinstance(source, AsyncIterable):
+            source = _each(source)
+        async for piece in source:
+            pieces.append(str(piece))
+            await self.send_update("token", pieces[-1])
+        return "".join(pieces)
+
+
+async def _each(source: Iterable[Any]) -> Any:
+    for piece in source:
+        yield piece
+
+
+class ProgressWebSocketNode(WebSocketNode):
+    """Works through ``shared["items"]`` one by one and says how far it is.
+
+    Subclasses override ``process(item)``, sync or async. For each item it sends
+    ``progress`` and ``item_completed``. The result is ``{items_processed, results}``.
+    """
+
+    async def process(self, item: Any) -> Any:
+        """Do the work of one item; its value is the item's result."""
+        return item
+
+    async def prep_async(self, shared: Any) -> Any:
+        """The items.
+
+        Raises:
+            InvalidValue: There are none.
+        """
+        return _entry(self, shared, "items", "what to work through")
+
+    async def exec_async(self, items: Iterable[Any]) -> dict[str, Any]:
+        """Process each item and tell of it."""
+        listed = list(items)
+        results = []
+        for number, item in enumerate(listed, 1):
+            result = await settle(self.process(item))
+            results.append(result)
+            done = {
+                "percent": number / len(listed) * 100,
+                "current": number,
+                "total": len(listed),
+                "message": f"Processed {number} of {len(listed)}",
+            }
+            await self.send_update("progress", done)
+            await self.send_update("item_completed", {"item": item, "result": result})
+        return {"items_processed": len(results), "results": results}
+
+
+class InteractiveWebSocketNode(WebSocketNode):
+    """Shows ``shared["data"]``, asks to approve, modify or reject it, then works on it.
+
+    Subclasses override ``process(data)``, and where they want ``fields(data)``. Sends
+    ``interactive_step`` for each of its steps and an ``approval_request`` for each
+    question. The result has a ``status``: ``completed`` (with ``data`` and
+    ``result``), ``rejected`` or ``timeout``; the last two are its action as well, so
+    that what follows by ``default`` works on nothing that nobody approved.
+    """
+
+    question: str = "Go on with this data?"
+    confirm_timeout: float | None = 60.0
+    """Seconds for the decision; None waits for ever."""
+    form_timeout: float | None = 120.0
+    """Seconds for the form."""
+
+    def fields(self, data: Any) -> list[dict[str, Any]]:
+        """The fields of the form that modifies the data: one for each plain entry."""
+        types = {bool: "boolean", int: "integer", float: "number", str: "text"}
+        return [
+            {"name": key, "type": types[type(value)], "label": key, "default": value}
+            for key, value in (data.items() if isinstance(data, Mapping) else ())
+            if type(value) in types
+        ]
+
+    async def process(self, data: Any) -> Any:
+        """Work on the approved data; sync or async."""
+        return data
+
+    async def prep_async(self, shared: Any) -> Any:
+        """The data.
+
+        Raises:
+            InvalidValue: There are none.
+        """
+        return _entry(self, shared, "data", "what to review")
+
+    async def exec_async(self, data: Any) -> dict[str, Any]:
+        """Review, work, show."""
+        await self._step(1, "Review", "Review the data before it is used", data)
+        decision, data = await self._review(data)
+        if decision != "approve":
+            status = "rejected" if decision == "reject" else "timeout"
+            return {"status": status, "step": 1}
+        await self._step(2, "Process", "Working on the data", None)
+        result = await settle(self.process(data))
+        await self._step(3, "Results", "What came out", result)
+        return {"status": "completed", "data": data, "result": result}
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> str | None:
+        """Take another way where nothing was approved."""
+        del shared, prep_res
+        status: str = exec_res["status"]
+        return None if status == "completed" else status
+
+    async def _review(self, data: Any) -> tuple[str | None, Any]:
+        """The decision, None where nobody took one in time; and the data after it."""
+        fields = self.fields(data)
+        options = ["approve", "modify", "reject"] if fields else ["approve", "reject"]
+        asked = {"message": self.question, "options": options, "payload": data}
+        await self.send_update("approval_request", asked)
+        decision = await self.wait_for_input(timeout=self.confirm_timeout)
+        if decision != "modify":
+            return decision, data
+        form = {"type": "form", "message": "Modify the data", "fields": fields}
+        await self.send_update("approval_request", form)
+        changes = await self.wait_for_input(timeout=self.form_timeout)
+        if changes is None:
+            return None, data
+        is_dict = isinstance(data, Mapping)
+        return "approve", {**data, **changes} if is_dict else changes
+
+    async def _step(self, number: int, title: str, text: str, data: Any) -> None:
+        step = {"number": number, "title": title, "description": text, "data": data}
+        await self.send_update("interactive_step", step)
+
+
+def _entry(node: WebSocketNode, shared: Any, key: str, meaning: str) -> Any:
+    if not isinstance(shared, Mapping) or key not in shared:
+        raise InvalidValue(
+            f"{label_of(node)}: expected shared[{key!r}], {meaning}; put it there, or "
+            f"override prep_async"
+        )
+    return shared[key]
