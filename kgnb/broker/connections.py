@@ -12,9 +12,9 @@ from kgnb.broker.peer import OutFrame
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
-    from kgnb.broker.audience import Client
     from kgnb.broker.effects import Effects
     from kgnb.broker.frames import StoredEvent
+    from kgnb.broker.members import Client
     from kgnb.broker.peer import ConnectionId, Peer
     from kgnb.broker.subscriptions import Reader, Scope
     from kgnb.errors import KgnbError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker.audience import GROUP, TOPIC
+from kgnb.broker.members import GROUP, TOPIC
 from kgnb.errors import Forbidden, InvalidValue, Unavailable
 from kgnb.protocol import replies
 from kgnb.protocol.mail import check_name
@@ -15,9 +15,10 @@ from kgnb.protocol.topics import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgnb.broker.audience import Audience, Client
+    from kgnb.broker.audience import Audience
     from kgnb.broker.connections import Connection
     from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.members import Client
     from kgnb.broker.subscriptions import Subscriptions
     from kgnb.protocol.commands import (
         Command,

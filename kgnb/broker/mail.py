@@ -14,18 +14,19 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from kgnb.broker import rows
-from kgnb.broker.audience import is_visible
 from kgnb.broker.letters import Letter
+from kgnb.broker.members import is_visible
 from kgnb.errors import Gap
 from kgnb.storage.base import Append, Transaction, Trim
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from kgnb.broker.audience import Audience, Client, Stream
+    from kgnb.broker.audience import Audience
     from kgnb.broker.connections import Connection
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.members import Client, Stream
     from kgnb.broker.peer import Peer
     from kgnb.broker.runs import Runs
     from kgnb.storage.base import Put, Record

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from kgnb.broker import rows
-from kgnb.broker.audience import GROUP, TOPIC
 from kgnb.broker.letters import Letter
 from kgnb.broker.mail import Reached
+from kgnb.broker.members import GROUP, TOPIC
 from kgnb.errors import KgnbError, Unavailable
 from kgnb.protocol import link
 from kgnb.protocol.mail import check_message, check_name, check_size, check_topic
@@ -24,11 +24,12 @@ from kgnb.storage.base import Committed, Put, Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from kgnb.broker.audience import Audience, Client
+    from kgnb.broker.audience import Audience
     from kgnb.broker.connections import Link
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.mail import Mail
+    from kgnb.broker.members import Client
     from kgnb.broker.runs import LinkOf
     from kgnb.storage.base import Outcome, Row
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from kgnb.broker import rows
-from kgnb.broker.audience import TOPIC
 from kgnb.broker.frames import StoredEvent
+from kgnb.broker.members import TOPIC
 from kgnb.broker.run import may_see
 from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
 from kgnb.protocol import codec, replies

@@ -106,7 +106,7 @@ class Order(Generic[T]):
         Raises:
             WrongThread: This is the thread of async nodes; use await there.
         """
-        if self._loop.is_current and not self.future.done():
+        if self._loop.is_current and not self._is_read:
             raise WrongThread(
                 f"manager.{self._what}().result() would block the loop of all async "
                 f"nodes: use await"

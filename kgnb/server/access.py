@@ -26,6 +26,7 @@ _ORIGIN = re.compile(
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_POSITION = re.compile(r"\d{1,18}", re.ASCII)
 _MADE_UP_NAME = re.compile(r"Anonymous \w+")
 _MADE_UP_USER = re.compile(r"[0-9a-f]{32}")
 
@@ -77,6 +78,10 @@ _LADDER: tuple[tuple[Role, str, str], ...] = (
     ("start", "execute", "kgnb:workflows"),
 )
 """Role, and the action and resource of Jupyter's authorizer that grant it."""
+
+
+JOIN = ("write", "kgnb:groups")
+"""Action and resource that let a user into any group."""
 
 
 async def role_of(may: Callable[[str, str], Awaitable[bool]]) -> Role | None:
@@ -132,6 +137,11 @@ def client_id(given: str | None) -> str | None:
     if given and _CLIENT_ID.fullmatch(given):
         return given
     return None
+
+
+def position(given: str | None) -> int | None:
+    """The ``position`` of the query, if it is one; see ``broker.peer.Peer``."""
+    return int(given) if given and _POSITION.fullmatch(given) else None
 
 
 _VIA = frozenset({"panel", "page", "python", "script"})

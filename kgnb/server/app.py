@@ -87,6 +87,21 @@ class KgnbApp(ExtensionApp):
         100, min=1, help="Messages that one client may send in rate_limit_window."
     ).tag(config=True)
     rate_limit_window = Float(60, min=0.001, help="Seconds.").tag(config=True)
+    groups_open = List(
+        Unicode(),
+        help="Groups of clients that anybody who may connect may join. Others are"
+        " joined by whoever Jupyter's authorizer lets write 'kgnb:groups', and by"
+        " those that a notebook's kgnb.manager lets in.",
+    ).tag(config=True)
+    offline_queue = Int(
+        1000,
+        min=1,
+        help="Messages of its groups and topics that a client with a client_id gets"
+        " when it comes back; older ones are dropped, and it is told how many.",
+    ).tag(config=True)
+    offline_ttl = Float(
+        86_400, min=0, help="Seconds after which such a message is dropped."
+    ).tag(config=True)
     log_url = Unicode(
         "",
         help="Where runs are kept: 'sqlite:///absolute/path.sqlite' or 'memory://'."
@@ -215,6 +230,9 @@ class KgnbApp(ExtensionApp):
             frame=Limits(max_size=self.max_message_size),
             rate_limit_messages=self.rate_limit_messages,
             rate_limit_window=self.rate_limit_window,
+            groups_open=tuple(self.groups_open),
+            offline_queue=self.offline_queue,
+            offline_ttl=self.offline_ttl,
         )
         voters = Voters(
             are_known=names_people(self._serverapp.identity_provider),

@@ -30,6 +30,7 @@ class ClientSocket(GatedSocket):
 
     _role: Role | None = None
     _identity: Identity | None = None
+    _may_join = False
 
     @allow_unauthenticated  # the gate answers with 4001, which a browser can read
     async def get(self, *args: str) -> None:
@@ -44,6 +45,7 @@ class ClientSocket(GatedSocket):
         if self._role is None:
             return closecodes.FORBIDDEN
         self._identity = await self._identify()
+        self._may_join = await self._may(*access.JOIN)
         return None
 
     def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
@@ -59,6 +61,8 @@ class ClientSocket(GatedSocket):
                 is_page="Origin" in self.request.headers,
             ),
             client_id=access.client_id(self.get_query_argument("client_id", None)),
+            position=access.position(self.get_query_argument("position", None)),
+            may_join=self._may_join,
             protocol="kgnb.v1" if is_ours else "document",
         )
         return driver.connect(peer, sink)

@@ -1,6 +1,8 @@
 """A broker under a passed-in clock, its log in memory, and clients that remember."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from kgnb.protocol import ids
 from kgnb.protocol.ids import timestamp
 from kgnb.storage.memory import _Tables
 from kgnb.storage.transact import apply
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ALICE = Peer(identity=Identity(user="alice", name="Alice"), role="start", via="panel")
 VOTERS = Voters(are_known=True, key=b"secret")

@@ -1,0 +1,238 @@
+"""Clients of the connection manager on real sockets; the kernel is made of frames."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import urllib.request
+
+import pytest
+from server_harness import TOKEN
+from websockets.exceptions import ConnectionClosed
+
+HELLO = {"type": "hello", "kernel_id": "k1", "process_id": "p1", "pid": 4711}
+
+
+@pytest.fixture(autouse=True)
+def no_watch(monkeypatch):
+    """The kernels of these tests are unknown to Jupyter: nobody must look."""
+    from kgnb.server.kernels import KernelWatcher
+
+    async def look(self):
+        pass
+
+    monkeypatch.setattr(KernelWatcher, "look", look)
+
+
+class Talk:
+    def __init__(self, socket):
+        self.socket = socket
+
+    async def say(self, **message):
+        await self.socket.send(json.dumps(message))
+
+    async def hear(self, *kinds):
+        """The next message of one of these types; others are skipped."""
+        async with asyncio.timeout(5):
+            while True:
+                message = json.loads(await self.socket.recv())
+                if message["type"] in kinds:
+                    return message
+
+    async def hear_all(self, kind):
+        """All messages of this type up to a pong that is asked for now."""
+        await self.say(type="ping")
+        heard = []
+        while (message := await self.hear(kind, "pong"))["type"] == kind:
+            heard.append(message)
+        return heard
+
+    async def join(self, group):
+        await self.say(type="join_group", group=group, id=1)
+        await self.hear("joined_group")
+
+
+class Kernel(Talk):
+    numbers = itertools.count(1)
+
+    async def order(self, **frame):
+        await self.say(n=next(self.numbers), **frame)
+        return await self.hear("handled")
+
+    async def group(self, name, text):
+        message = {"type": "note", "text": text}
+        return await self.order(type="post", to="group", name=name, message=message)
+
+
+async def greet(link, **fields):
+    kernel = Kernel(link)
+    await kernel.say(**HELLO | fields)
+    await kernel.hear("welcome")
+    return kernel
+
+
+PHONE = "kgnb/ws?client_id=phone"
+
+
+async def texts(talk, count):
+    """Of the notes that come: so many, and any that come before a pong after them."""
+    heard = [await talk.hear("note") for _ in range(count)]
+    return [note["text"] for note in heard + await talk.hear_all("note")]
+
+
+async def test_client_that_was_away_gets_what_it_missed_once(started, site):
+    async with site.link() as link:
+        kernel = await greet(link)
+        async with site.connect(PHONE) as socket:
+            await Talk(socket).join("admins")
+        for n in range(5):
+            assert (await kernel.group("admins", n)).get("queued") == 1
+        async with site.connect(PHONE) as socket:
+            phone = Talk(socket)
+            assert await texts(phone, 5) == list(range(5))
+            assert (await kernel.group("admins", 5))["count"] == 1
+            assert await texts(phone, 1) == [5]
+        async with site.connect(PHONE) as socket:
+            assert await texts(Talk(socket), 0) == []
+
+
+async def test_restart_of_the_server_keeps_groups_and_queue(
+    started, site, jp_serverapp
+):
+    async with site.link() as link:
+        kernel = await greet(link)
+        async with site.connect(PHONE) as socket:
+            phone = Talk(socket)
+            await phone.join("admins")
+            await kernel.group("admins", "had")
+            assert await texts(phone, 1) == ["had"]
+            # Still connected when the server stops: what it had is written then.
+            await started.stop_extension()
+            await socket.wait_closed()
+    await started._start_jupyter_server_extension(jp_serverapp)
+    async with site.link() as link:
+        kernel = await greet(link, process_id="p2")
+        await kernel.group("admins", "missed")
+        async with site.connect(PHONE) as socket:
+            assert await texts(Talk(socket), 1) == ["missed"]
+
+
+async def test_reader_that_names_its_position_is_told_the_rest(started, site):
+    async with site.link() as link, site.connect(PHONE) as dead:
+        kernel = await greet(link)
+        half_open = Talk(dead)
+        await half_open.join("admins")
+        for n in range(4):
+            await kernel.group("admins", n)
+        position = (await half_open.hear_all("note"))[1]["position"]
+        async with site.connect(f"{PHONE}&position={position}") as socket:
+            assert await texts(Talk(socket), 2) == [2, 3]
+        async with site.connect(f"{PHONE}&position=nonsense") as socket:
+            assert await texts(Talk(socket), 0) == []
+
+
+async def test_reader_that_stopped_reading_is_closed_and_gets_the_rest(started, site):
+    async with site.link() as link:
+        kernel = await greet(link)
+        slow = await site.connect(PHONE, max_queue=1, max_size=None, compression=None)
+        await Talk(slow).join("admins")
+        slow.transport.pause_reading()
+        counts = []
+        for n in range(400):
+            counts.append(await kernel.group("admins", f"{n} " + "x" * 50_000))
+            if counts[-1].get("queued"):
+                break
+        else:
+            pytest.fail("the slow reader was never closed")
+        slow.transport.resume_reading()
+        had = await rest_of(slow)
+        assert slow.close_code == 4009
+        path = f"{PHONE}&position={had[-1]['position']}"
+        async with site.connect(path, max_size=None) as socket:
+            got = [note["text"].split()[0] for note in had]
+            left = await texts(Talk(socket), len(counts) - len(had))
+            got += [text.split()[0] for text in left]
+        assert got == [str(n) for n in range(len(counts))]
+
+
+async def rest_of(socket):
+    """The frames that still come before the socket is closed."""
+    frames = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            frames.append(json.loads(await socket.recv()))
+    return frames
+
+
+async def test_foreign_identity_with_the_same_client_id_gets_its_own(started, site):
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    url = site.url(f"api/status?token={TOKEN}", "http")
+    reply = await asyncio.to_thread(opener.open, url)
+    cookies = [
+        value.split(";")[0]
+        for key, value in reply.headers.items()
+        if key.lower() == "set-cookie"
+    ]
+    headers = {"Cookie": "; ".join(cookies), "Origin": site.origin}
+    async with site.link() as link:
+        kernel = await greet(link)
+        async with site.connect(PHONE) as socket:
+            await Talk(socket).join("admins")
+        await kernel.group("admins", "secret")
+        async with site.connect(PHONE, token=None, headers=headers) as socket:
+            other = Talk(socket)
+            hello = await other.hear("hello")
+            assert hello["identity"]["kind"] == "anonymous"
+            assert await texts(other, 0) == []
+            answer = await kernel.order(
+                type="post", to="client", name="phone", message={"type": "note"}
+            )
+            assert answer["code"] == "conflict"
+        async with site.connect(PHONE) as socket:
+            assert await texts(Talk(socket), 1) == ["secret"]
+
+
+async def test_group_is_joined_by_right_or_where_it_is_open(
+    started, site, jp_serverapp
+):
+    class NoGroups:
+        def is_authorized(self, handler, user, action, resource):
+            return resource != "kgnb:groups"
+
+    jp_serverapp.web_app.settings["authorizer"] = NoGroups()
+    async with site.connect() as socket:
+        client = Talk(socket)
+        await client.say(type="join_group", group="admins", id=1)
+        assert (await client.hear("error"))["code"] == "forbidden"
+
+
+async def test_document_client_joins_without_an_ack_and_gets_data(started, site):
+    async with site.link() as link, site.connect(subprotocols=None) as socket:
+        kernel, plain = await greet(link), Talk(socket)
+        await plain.say(type="join_group", group="admins")
+        await plain.say(type="subscribe", topics=["news"])
+        await plain.say(type="ping")
+        assert json.loads(await socket.recv())["type"] == "pong"
+        assert (await kernel.group("admins", "hi"))["count"] == 1
+        frame = json.loads(await socket.recv())
+        assert (frame["group"], frame["data"]) == ("admins", {"text": "hi"})
+
+
+async def test_two_kernels_do_not_disturb_one_another(started, site):
+    async with site.link() as one, site.link() as two, site.connect(PHONE) as socket:
+        first = await greet(one)
+        second = await greet(two, kernel_id="k2", process_id="p2")
+        phone = Talk(socket)
+        await phone.join("admins")
+
+        async def post(kernel, name):
+            return [await kernel.group("admins", f"{name}{n}") for n in range(20)]
+
+        answers = await asyncio.gather(post(first, "a"), post(second, "b"))
+        assert [a["count"] for a in itertools.chain(*answers)] == [1] * 40
+        heard = await texts(phone, 40)
+        for name in "ab":
+            mine = [text for text in heard if text.startswith(name)]
+            assert mine == [f"{name}{n}" for n in range(20)]
+        await one.close()
+        assert (await second.group("admins", "still there"))["count"] == 1
