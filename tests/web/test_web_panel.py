@@ -230,7 +230,7 @@ def test_answers_of_each_kind_carry_their_value(harness, page, ask, act, value):
     harness.live()
     how, what = act
     if how == "fill":
-        page.locator(".kgnb-card textarea").fill(what)
+        page.locator(".kgnb-card .kgnb-form-row textarea").fill(what)
         page.locator(".kgnb-card .kgnb-primary").click()
     else:
         page.get_by_role("button", name=what, exact=True).click()

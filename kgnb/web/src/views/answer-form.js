@@ -1,218 +1,211 @@
 /**
- * The ways to answer a question: its options, a free text, an edit, a form, a file.
+ * The ways to answer a question: its options, a text, an edit, a form, a file.
+ *
+ * What is typed is kept until it is sent, and what is wrong with it stands at its field.
  *
  * @import * as wire from "../wire.d.ts"
+ * @import { Env, Field } from "../form/field.js"
  */
 
-import { h } from "./elements.js";
-import { inline, readable } from "./format.js";
+import { Draft } from "../form/drafts.js";
+import { EditField } from "../form/edit.js";
+import { Reading } from "../form/field.js";
+import { FileField } from "../form/file.js";
+import { makeField } from "../form/make.js";
+import { resolve } from "../form/schema.js";
+import { h, setText } from "./elements.js";
+import { inline } from "./format.js";
 import { visible } from "./visible.js";
+
+/**
+ * What an answer has besides its value.
+ * @typedef {{reason?: string, edited_payload?: wire.Json}} Besides
+ */
 
 /**
  * @callback Send
  * @param {wire.Json} value
- * @param {string} [reason]
+ * @param {Besides} besides
  * @returns {void}
  */
 
+/** @typedef {{path: (string | number)[], message: string}} Problem */
+
+export class AnswerForm {
+  #approval;
+  #send;
+  #signal;
+  #draft;
+  /** @type {Field | null} */
+  #field;
+  #reason = h("textarea", { class: "kgnb-input", rows: 2, maxlength: 2000, "aria-label": "Reason" });
+  #summary = h("p", { class: "kgnb-form-summary", role: "alert" });
+  /** @type {HTMLButtonElement[]} those that send */
+  #buttons = [];
+
+  /**
+   * @param {wire.ApprovalView} approval
+   * @param {Send} send
+   * @param {AbortSignal} signal
+   */
+  constructor(approval, send, signal) {
+    this.#approval = approval;
+    this.#send = send;
+    this.#signal = signal;
+    this.#draft = new Draft(approval);
+    this.#field = fieldOf(approval, { signal, changed: () => this.#save() });
+    const form = h("form", { class: "kgnb-answer-form" });
+    // Enter in a field must not send what only a button may send.
+    form.addEventListener("submit", (event) => event.preventDefault(), { signal });
+    const foldedReason = h("details", { class: "kgnb-reason" }, h("summary", null, "Add a reason"), this.#reason);
+    this.#reason.addEventListener("input", () => this.#save(), { signal });
+    form.append(
+      ...(this.#field ? [this.#field.element] : []),
+      this.#summary,
+      this.#buttonRow(),
+      foldedReason,
+    );
+    this.element = h("fieldset", { class: "kgnb-answer" }, form);
+    this.#restore();
+    if (this.#reason.value) foldedReason.open = true;
+  }
+
+  /**
+   * @param {boolean} isArmed whether a click counts now
+   * @param {boolean} isOpen whether anything may be typed: a break of the connection
+   *   takes the focus from nobody
+   */
+  update(isArmed, isOpen) {
+    this.element.disabled = !isOpen;
+    for (const button of this.#buttons) button.disabled = !isArmed;
+  }
+
+  /** Show what the judge found wrong. @param {Problem[]} problems */
+  refuse(problems) {
+    const placed = problems.map(({ path, message }) => ({ field: this.#field?.find(path), message }));
+    this.#complain(placed);
+  }
+
+  /** The question is over: nothing of it is kept. */
+  forget() {
+    this.#draft.forget();
+  }
+
+  #buttonRow() {
+    const row = h("div", { class: "kgnb-options" });
+    for (const [index, { label, value, isAnswer }] of buttonsOf(this.#approval).entries()) {
+      const act = () => this.#act(isAnswer ? value : undefined);
+      const button = optionButton(label, index === 0, act, this.#signal);
+      this.#buttons.push(button);
+      row.append(button);
+    }
+    return row;
+  }
+
+  /** @param {wire.Json | undefined} option undefined sends the field's value */
+  #act(option) {
+    const field = this.#field;
+    field?.clear();
+    this.#complain([]);
+    const reading = new Reading();
+    const value = field?.read(reading);
+    if (reading.problems.length) return this.#complain(reading.problems, true);
+    const reason = this.#reason.value.trim();
+    /** @type {Besides} */
+    const besides = reason ? { reason } : {};
+    if (option === undefined) return this.#send(value ?? null, besides);
+    const isEdited = field instanceof EditField && field.isEdited;
+    this.#send(option, isEdited ? { ...besides, edited_payload: value ?? null } : besides);
+  }
+
+  /**
+   * @param {{field: Field | undefined, message: string}[]} problems
+   * @param {boolean} [moves] the focus, to the first of them
+   */
+  #complain(problems, moves = false) {
+    for (const { field, message } of problems) field?.complain(message);
+    setText(this.#summary, summaryOf(problems, this.#field));
+    if (moves) problems[0]?.field?.focus();
+  }
+
+  #save() {
+    this.#draft.save({ field: this.#field?.keep() ?? null, reason: this.#reason.value });
+  }
+
+  /** What was typed before a reload; else what was answered and could not be taken. */
+  #restore() {
+    const { correction } = this.#approval;
+    const kept = this.#draft.load();
+    if (correction) {
+      this.#field?.fill(correction.value ?? null);
+      const problems = /** @type {Problem[]} */ (correction.problems);
+      // A live region speaks of what changes in it, not of what it is born with.
+      setTimeout(() => this.refuse(problems));
+    }
+    if (!kept || typeof kept !== "object" || Array.isArray(kept)) return;
+    if (kept.field != null) this.#field?.restore(kept.field);
+    if (typeof kept.reason === "string") this.#reason.value = kept.reason;
+  }
+}
+
 /**
- * @param {wire.ApprovalView} approval
- * @param {Send} send
- * @param {AbortSignal} signal
- * @returns {HTMLFieldSetElement} disabled as a whole while no click may count
+ * @param {{field: Field | undefined, message: string}[]} problems
+ * @param {Field | null} top
  */
-export function answerForm(approval, send, signal) {
-  const field = h("fieldset", { class: "kgnb-answer" });
-  const form = h("form", { class: "kgnb-answer-form" });
-  // Enter in a field must not send what only a button may send.
-  form.addEventListener("submit", (event) => event.preventDefault(), { signal });
-  form.append(...inputs(approval, send, signal));
-  field.append(form);
+function summaryOf(problems, top) {
+  if (problems.length === 0) return "";
+  const general = problems.filter(({ field }) => !field || field === top);
+  const named = problems.filter(({ field }) => field && field !== top);
+  if (!named.length) return general.map(({ message }) => message).join(" ");
+  const names = [...new Set(named.map(({ field }) => field?.label))].join(", ");
+  return `Please look again at: ${names}.`;
+}
+
+/** @param {wire.ApprovalView} approval @param {Env} env @returns {Field | null} */
+function fieldOf(approval, env) {
+  const { kind, schema, payload, options } = approval;
+  if (kind === "edit") return new EditField(payload, schema, env);
+  if (kind === "confirm" || (kind !== "file" && options?.length)) return null;
+  const root = schema ?? { type: "string", format: "textarea" };
+  const spec = { schema: resolve(root, root), root, label: "Your answer", isRequired: true, env };
+  if (kind === "file") return new FileField({ ...spec, isNullable: false });
+  const field = makeField(spec);
+  field.element.classList.add("kgnb-form-top");
   return field;
 }
 
-/** @param {wire.ApprovalView} approval @param {Send} send @param {AbortSignal} signal */
-function inputs(approval, send, signal) {
-  if (approval.kind === "edit") return editor(approval, send, signal);
-  if (approval.kind === "file") return filePicker(send, signal);
-  if (approval.options?.length) return [optionRow(approval.options, send, signal)];
-  if (approval.kind === "confirm") {
-    const row = h("div", { class: "kgnb-options" });
-    row.append(
-      button("Yes", "primary", () => send(true), signal),
-      button("No", "", () => send(false), signal),
-    );
-    return [row];
-  }
-  if (approval.schema && isFlatObject(approval.schema)) {
-    return schemaForm(approval.schema, send, signal);
-  }
-  if (approval.schema) return jsonEditor("", send, signal);
-  return freeText(send, signal);
-}
+/**
+ * @typedef {object} Choice
+ * @property {string} label
+ * @property {wire.Json} value
+ * @property {boolean} isAnswer the value is the answer, and not what stands in the field
+ */
 
-/** @param {wire.Json[]} options @param {Send} send @param {AbortSignal} signal */
-function optionRow(options, send, signal) {
-  const row = h("div", { class: "kgnb-options" });
-  options.forEach((option, index) => {
-    const rank = index === 0 ? "primary" : "";
-    row.append(button(inline(option), rank, () => send(option), signal));
-  });
-  return row;
+/** @param {wire.ApprovalView} approval @returns {Choice[]} */
+function buttonsOf({ kind, options }) {
+  if (options?.length && kind !== "file") {
+    return options.map((option) => ({ label: inline(option), value: option, isAnswer: true }));
+  }
+  if (kind === "confirm") {
+    return [
+      { label: "Yes", value: true, isAnswer: true },
+      { label: "No", value: false, isAnswer: true },
+    ];
+  }
+  return [{ label: kind === "edit" ? "Approve" : "Send", value: null, isAnswer: false }];
 }
 
 /**
  * @param {string} label its own words are its accessible name
- * @param {string} rank
+ * @param {boolean} isPrimary
  * @param {() => void} act
  * @param {AbortSignal} signal
  */
-function button(label, rank, act, signal) {
-  const element = h(
-    "button",
-    { type: "button", class: `kgnb-button ${rank && `kgnb-${rank}`}`.trim() },
-    visible(label),
-  );
+function optionButton(label, isPrimary, act, signal) {
+  const rank = isPrimary ? "kgnb-button kgnb-primary" : "kgnb-button";
+  const element = h("button", { type: "button", class: rank }, visible(label));
   element.dataset.option = label;
   // Only a person's click counts, not one that a script of the page makes up.
   element.addEventListener("click", (event) => event.isTrusted && act(), { signal });
   return element;
-}
-
-/** @param {Send} send @param {AbortSignal} signal */
-function freeText(send, signal) {
-  const input = h("textarea", {
-    class: "kgnb-input",
-    rows: 2,
-    "aria-label": "Your answer",
-    placeholder: "Your answer",
-  });
-  const row = h("div", { class: "kgnb-options" });
-  row.append(button("Send", "primary", () => send(input.value), signal));
-  return [input, row];
-}
-
-/** @param {wire.ApprovalView} approval @param {Send} send @param {AbortSignal} signal */
-function editor(approval, send, signal) {
-  if (typeof approval.payload !== "string") {
-    return jsonEditor(readable(approval.payload), send, signal);
-  }
-  const input = h("textarea", { class: "kgnb-input", rows: 8, "aria-label": "Edit" });
-  input.value = approval.payload;
-  const row = h("div", { class: "kgnb-options" });
-  row.append(button("Approve", "primary", () => send(input.value), signal));
-  return [input, row];
-}
-
-/** @param {string} text @param {Send} send @param {AbortSignal} signal */
-function jsonEditor(text, send, signal) {
-  const label = "Your answer as JSON";
-  const input = h("textarea", {
-    class: "kgnb-input kgnb-input-json",
-    rows: 6,
-    spellcheck: "false",
-    "aria-label": label,
-  });
-  input.value = text;
-  const complaint = h("p", { class: "kgnb-input-error", role: "alert" });
-  const row = h("div", { class: "kgnb-options" });
-  const act = () => {
-    try {
-      const value = JSON.parse(input.value);
-      complaint.textContent = "";
-      send(value);
-    } catch (error) {
-      complaint.textContent = `This is not JSON: ${/** @type {Error} */ (error).message}`;
-    }
-  };
-  row.append(button("Approve", "primary", act, signal));
-  return [input, complaint, row];
-}
-
-/** @param {Record<string, any>} schema */
-function isFlatObject(schema) {
-  const simple = ["string", "number", "integer", "boolean"];
-  return (
-    schema.type === "object" &&
-    Object.values(schema.properties ?? {}).every(
-      (property) => simple.includes(property?.type) || Array.isArray(property?.enum),
-    )
-  );
-}
-
-/** @param {Record<string, any>} schema @param {Send} send @param {AbortSignal} signal */
-function schemaForm(schema, send, signal) {
-  const required = new Set(schema.required ?? []);
-  /** @type {[string, () => wire.Json | undefined][]} */
-  const readers = [];
-  const rows = Object.entries(schema.properties ?? {}).map(([name, property]) => {
-    const { element, read } = schemaInput(name, /** @type {any} */ (property));
-    if (required.has(name)) element.setAttribute("aria-required", "true");
-    readers.push([name, read]);
-    const label = h("span", { class: "kgnb-form-name" }, property.title ?? name);
-    const about =
-      property.description && h("span", { class: "kgnb-form-about" }, property.description);
-    return h("label", { class: "kgnb-form-row" }, label, element, about);
-  });
-  const row = h("div", { class: "kgnb-options" });
-  const act = () => {
-    const values = readers.map(([name, read]) => [name, read()]);
-    send(Object.fromEntries(values.filter(([, value]) => value !== undefined)));
-  };
-  row.append(button("Send", "primary", act, signal));
-  return [...rows, row];
-}
-
-/**
- * @param {string} name
- * @param {{type?: string, enum?: wire.Json[], default?: wire.Json}} property
- * @returns {{element: HTMLElement, read: () => wire.Json | undefined}}
- */
-function schemaInput(name, property) {
-  if (property.enum) {
-    const options = property.enum;
-    const select = h("select", { class: "kgnb-input", name });
-    select.append(...options.map((option, index) => h("option", { value: index }, inline(option))));
-    const chosen = options.indexOf(property.default ?? null);
-    if (chosen >= 0) select.value = String(chosen);
-    return { element: select, read: () => options[Number(select.value)] };
-  }
-  if (property.type === "boolean") {
-    const box = h("input", { type: "checkbox", name });
-    box.checked = property.default === true;
-    return { element: box, read: () => box.checked };
-  }
-  const isNumber = property.type === "number" || property.type === "integer";
-  const input = h("input", {
-    class: "kgnb-input",
-    type: isNumber ? "number" : "text",
-    step: property.type === "number" ? "any" : null,
-    name,
-  });
-  if (property.default !== undefined) input.value = inline(property.default);
-  if (!isNumber) return { element: input, read: () => input.value };
-  const read = () => (input.value === "" ? undefined : Number(input.value));
-  return { element: input, read };
-}
-
-const LARGEST_FILE = 700_000; // as base64 it must fit into one frame
-
-/** @param {Send} send @param {AbortSignal} signal */
-function filePicker(send, signal) {
-  const input = h("input", { type: "file", class: "kgnb-input", "aria-label": "File" });
-  const complaint = h("p", { class: "kgnb-input-error", role: "alert" });
-  const row = h("div", { class: "kgnb-options" });
-  const act = async () => {
-    const file = input.files?.[0];
-    if (!file) return void (complaint.textContent = "Choose a file first.");
-    if (file.size > LARGEST_FILE) {
-      return void (complaint.textContent = `${file.name} is larger than 700 kB.`);
-    }
-    complaint.textContent = "";
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    send({ name: file.name, type: file.type, size: file.size, content: btoa(text) });
-  };
-  row.append(button("Send", "primary", () => void act(), signal));
-  return [input, complaint, row];
 }

@@ -6,16 +6,19 @@
  * finger.
  *
  * @import * as wire from "../wire.d.ts"
+ * @import { Besides } from "./answer-form.js"
  * @import { Context } from "./context.js"
  */
 
 import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
-import { answerForm } from "./answer-form.js";
+import { AnswerForm } from "./answer-form.js";
 import { labelOf } from "./context.js";
+import { shortAnswer, wholeAnswer } from "./decided.js";
 import { fold, h, icon, setText } from "./elements.js";
 import { decidedBy, duration, inline, moment, plural } from "./format.js";
 import { hidesSomething, visible } from "./visible.js";
 import { valueBox } from "./value.js";
+import { Votes, barred, latestVote, voteRow } from "./votes.js";
 
 const ARMING = 500;
 
@@ -50,7 +53,7 @@ export class Approvals {
   #show(approval, label) {
     const key = keyOf(approval);
     const known = this.#cards.get(key);
-    if (known) return known.update();
+    if (known) return known.update(approval);
     const card = new Card(approval, label, this.#context);
     this.#cards.set(key, card);
     this.element.append(card.element);
@@ -85,7 +88,7 @@ function decision(approval, label) {
   const value = h(
     "span",
     { class: "kgnb-decision-value" },
-    outcomes[approval.state] ?? visible(inline(approval.value)),
+    outcomes[approval.state] ?? visible(shortAnswer(approval)),
   );
   const isTakenAnyway = approval.state === "timed_out" && approval.value !== null;
   const taken = isTakenAnyway && `: ${inline(approval.value)}`;
@@ -99,7 +102,14 @@ function decision(approval, label) {
       { class: "kgnb-decision-body" },
       h("div", { class: "kgnb-decision-question" }, `${label}: `, visible(approval.message)),
       h("div", null, value, taken, who.length > 0 && ` · ${who.join(" · ")}`),
-      approval.reason && h("div", { class: "kgnb-decision-reason" }, approval.reason),
+      approval.reason && h("div", { class: "kgnb-decision-reason" }, visible(approval.reason)),
+      approval.votes.length > 0 &&
+        h(
+          "ul",
+          { class: "kgnb-votes-list", "aria-label": "Votes" },
+          ...approval.votes.map((vote) => voteRow(vote, approval.kind)),
+        ),
+      approval.state === "answered" && wholeAnswer(approval),
       approval.payload !== null &&
         h("details", null, h("summary", null, "what was shown"), valueBox(approval.payload)),
     ),
@@ -111,6 +121,8 @@ export class Card {
   #context;
   #note = h("p", { class: "kgnb-card-note", role: "status" });
   #deadline = h("p", { class: "kgnb-card-deadline" });
+  #votes;
+  #barred = h("p", { class: "kgnb-card-barred", role: "note", hidden: true });
   #form;
   #isOld = false;
   #isSent = false;
@@ -125,7 +137,8 @@ export class Card {
     this.#approval = approval;
     this.#context = context;
     const signal = AbortSignal.any([context.signal, this.#done.signal]);
-    this.#form = answerForm(approval, (value, reason) => this.#send(value, reason), signal);
+    this.#form = new AnswerForm(approval, (value, besides) => this.#send(value, besides), signal);
+    this.#votes = new Votes(approval);
     const title = h("p", { class: "kgnb-card-question" }, visible(approval.message));
     this.element = h(
       "section",
@@ -138,7 +151,9 @@ export class Card {
       title,
       approval.payload !== null && approval.kind !== "edit" && payloadBox(approval.payload),
       hidesAnything(approval) && hiddenNote(),
-      this.#form,
+      this.#votes.element,
+      this.#form.element,
+      this.#barred,
       this.#deadline,
       this.#note,
     );
@@ -151,23 +166,34 @@ export class Card {
     signal.addEventListener("abort", () => clearInterval(clock));
   }
 
-  update() {
-    const isArmed = this.#context.isArmed() && this.#isOld && !this.#isSent;
-    this.#form.disabled = !isArmed;
+  /** @param {wire.ApprovalView} [approval] the same question, with more votes */
+  update(approval = this.#approval) {
+    const isVotedOn = approval.votes.length > this.#approval.votes.length;
+    this.#approval = approval;
+    const identity = this.#context.identity();
+    const reason = barred(approval, identity);
+    const isArmed = this.#context.isArmed() && this.#isOld && !this.#isSent && !reason;
+    const isOpen = !this.#context.isFinal && !this.#context.disarmed() && !reason;
+    this.#form.update(isArmed, isOpen);
+    this.#votes.update(approval, identity);
+    setText(this.#barred, reason);
+    this.#barred.hidden = reason === "";
+    if (isVotedOn) this.#context.announce(latestVote(approval));
     this.element.dataset.armed = String(isArmed);
     this.#tick();
   }
 
+  /** The question is over. */
   remove() {
+    this.#form.forget();
     this.#done.abort();
     this.element.remove();
   }
 
   #tick() {
-    const { expires_at, on_timeout, need } = this.#approval;
+    const { expires_at, on_timeout } = this.#approval;
     const left = (Date.parse(expires_at ?? "") - Date.now()) / 1000;
     const parts = [];
-    if (need > 1) parts.push(`Needs ${need} people.`);
     if (!Number.isNaN(left)) {
       const then = on_timeout === null ? "times out" : `becomes “${inline(on_timeout)}”`;
       const when = left > 0 ? `in ${duration(left)}` : "now";
@@ -177,8 +203,8 @@ export class Card {
     this.#deadline.hidden = parts.length === 0;
   }
 
-  /** @param {wire.Json} value @param {string | undefined} reason */
-  async #send(value, reason) {
+  /** @param {wire.Json} value @param {Besides} besides */
+  async #send(value, besides) {
     if (this.#isSent || !this.#isOld || !this.#context.isArmed()) return;
     this.#isSent = true;
     this.update();
@@ -195,7 +221,7 @@ export class Card {
         approval_id,
         value,
         args_hash,
-        ...(reason ? { reason } : {}),
+        ...besides,
       });
       this.#say("Recorded.", "done");
     } catch (error) {
@@ -203,6 +229,7 @@ export class Card {
       const code = /** @type {any} */ (error).code ?? "";
       this.#isSent = ["already_answered", "expired"].includes(code);
       this.#say(refusal(/** @type {any} */ (error)), "error");
+      this.#form.refuse(/** @type {any} */ (error).data?.problems ?? []);
       this.update();
     } finally {
       clearTimeout(late);
@@ -227,6 +254,7 @@ function chosen({ options }, value) {
 
 /** @param {{code?: string, message?: string, data?: any}} error */
 function refusal({ code, message, data }) {
+  if (data?.problems?.length) return "Not accepted.";
   if (code !== "already_answered") return `Not accepted: ${message || code}`;
   const winner = data?.value !== undefined ? ` with “${inline(data.value)}”` : "";
   const who = data?.by ? `: ${decidedBy(data.by)}` : "";
