@@ -90,7 +90,7 @@ class Walk:
         """A copy for one visit, so that the user's object stays as it was wired."""
         graph = self._graph
         node = copy.copy(self.current)
-        if graph.config and not node.config:
+        if graph.config and not getattr(node, "config", None):
             node.config = graph.config
         node.set_params(self._params or graph.params)
         return node

@@ -128,3 +128,38 @@ def test_program_with_repeated_ids_is_told_apart(program):
         "Each": 1,
         "Each/n": 2,
     }
+
+
+class Plain:
+    """A node of some other library, as far as a graph needs one: without a config."""
+
+    def __init__(self):
+        self.node_id = "plain"
+        self.successors = {}
+        self.params = {}
+
+    def set_params(self, params):
+        self.params = dict(params)
+
+    def _run(self, shared):
+        shared["params"] = self.params
+        shared["config"] = self.config
+
+
+def test_node_without_a_config_is_given_the_graphs(runner):
+    config, shared = kaygraph.Config(k=1), {}
+    graph = kaygraph.Graph(Plain(), config)
+    graph.set_params({"p": 1})
+    runner(graph, shared)
+    assert shared["params"] == {"p": 1}
+    assert shared["config"] is config
+
+
+def test_node_without_a_config_runs_where_the_graph_has_none(runner):
+    class Bare(Plain):
+        def _run(self, shared):
+            shared["had"] = hasattr(self, "config")
+
+    shared = {}
+    runner(kaygraph.Graph(Bare()), shared)
+    assert shared == {"had": False}
