@@ -8,6 +8,8 @@ run it is None, so that ``graph.run(shared)`` and a node's unit test need nothin
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -36,7 +38,7 @@ class NodeVisit(msgspec.Struct, frozen=True, gc=False):
     task_id: str
     """One visit of one node: ``"<node_id>:<visit>"``, visits counted from 1."""
     path: tuple[str, ...] = ()
-    """The enclosing graphs' node ids, outermost first; the run's own is left out."""
+    """The enclosing graphs' labels, outermost first; the run's own is left out."""
     attempt: int = 1
     """1 for the first; prep, post and the hooks run under 1 too."""
     item: int | None = None
@@ -142,6 +144,26 @@ class Context(Protocol):
 
     def log(self, text: str, *, level: str) -> None:
         """Add a line to the node's log."""
+
+
+attempt_left: ContextVar[threading.Event | None] = ContextVar(
+    "kgnb_attempt_left", default=None
+)
+"""Set once nobody waits any more for the attempt that this code is part of."""
+
+elsewhere: ContextVar[str | None] = ContextVar("kgnb_elsewhere", default=None)
+"""In a process that only executes a node for another one: the node's name."""
+
+
+def check_attempt() -> None:
+    """End code whose attempt took too long, and was left.
+
+    Raises:
+        asyncio.CancelledError: It was.
+    """
+    left = attempt_left.get()
+    if left is not None and left.is_set():
+        raise asyncio.CancelledError
 
 
 current_context: ContextVar[Context | None] = ContextVar(

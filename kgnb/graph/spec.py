@@ -26,7 +26,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
     label: str
     kind: NodeKind
     path: tuple[str, ...] = ()
-    """The enclosing graphs' node ids, outermost first."""
+    """The enclosing graphs' labels, outermost first; with "/" between them they are
+    the id of the innermost one."""
 
 
 class EdgeSpec(msgspec.Struct, frozen=True):
@@ -127,13 +128,13 @@ class Scope:
         """The scope of a graph that is a node here."""
         known = self._children.get(id(graph))
         if known is None:
-            path = (*self.path, self.name(graph).id)
+            path = (*self.path, self.name(graph).label)
             known = self._children.setdefault(id(graph), Scope(path, self._taken))
         return known
 
     def _new_name(self, node: Any) -> NodeSpec:
         label = label_of(node)
-        prefix = f"{self.path[-1]}/" if self.path else ""
+        prefix = "".join(f"{label}/" for label in self.path)
         number = self._taken.get(prefix + label, 0) + 1
         local = label if number == 1 else f"{label}_{number}"
         while prefix + local in self._taken:

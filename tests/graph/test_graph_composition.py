@@ -123,10 +123,10 @@ def test_parallel_graphs_are_frames_side_by_side(step):
     assert [(n.id, n.kind, n.path) for n in describe(outer).nodes] == [
         ("both", "graph", ()),
         ("both/left", "graph", ("both",)),
-        ("both/left/a", "node", ("both", "both/left")),
-        ("both/left/b", "node", ("both", "both/left")),
+        ("both/left/a", "node", ("both", "left")),
+        ("both/left/b", "node", ("both", "left")),
         ("both/Graph", "graph", ("both",)),
-        ("both/Graph/a", "node", ("both", "both/Graph")),
+        ("both/Graph/a", "node", ("both", "Graph")),
     ]
     witness = observe(outer)
     assert set(witness.visits) == {
@@ -161,7 +161,7 @@ def test_one_graph_as_two_sub_graphs_is_drawn_and_counted_in_both():
 def test_sub_graph_inside_a_sub_graph_is_nested_twice():
     inner = Graph(SubGraphNode(chain(Step, "a"), "inner"))
     witness = observe(Graph(SubGraphNode(inner, "outer")))
-    assert witness.visits["outer/inner/a:1"] == ("outer", "outer/inner")
+    assert witness.visits["outer/inner/a:1"] == ("outer", "inner")
 
 
 def test_sub_graph_of_an_empty_graph_does_nothing():

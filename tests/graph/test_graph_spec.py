@@ -94,7 +94,7 @@ def test_describe_expands_nested_graphs_after_their_node():
 def test_describe_nested_twice_carries_the_whole_path():
     spec = describe(Graph(Graph(Graph(Draft(), name="C"), name="B")))
     assert spec.nodes[-1].id == "B/C/Draft"
-    assert spec.nodes[-1].path == ("B", "B/C")
+    assert spec.nodes[-1].path == ("B", "C")
 
 
 def test_describe_one_graph_used_by_two_has_a_place_in_each():
