@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
-from kgnb.errors import KgnbError, RateLimited
+from kgnb.errors import KgnbError, RateLimited, Unavailable
 from kgnb.graph.context import current_context
 from kgnb.protocol import link, mail
 from kgnb.runtime import home as homes
@@ -299,20 +299,24 @@ class Manager:
         self, read: Callable[[Mail], T], unknown: T
     ) -> tuple[T, Callable[[], Awaitable[T]]]:
         """What is known now, and how to know it for sure."""
-        seen = _seen()
-        is_known = seen is not None and seen.known.done()
-        reached: concurrent.futures.Future[Mail] = concurrent.futures.Future()
+
+        def reach() -> concurrent.futures.Future[Mail]:
+            reached: concurrent.futures.Future[Mail] = concurrent.futures.Future()
+            self._on_link(lambda found: settle(reached, value=found), reached)
+            return reached
 
         async def again() -> T:
-            found = await wait_async(reached)
+            found = await wait_async(reach())
             await wait_async(found.known)
             return read(found)
 
-        self._on_link(lambda found: settle(reached, value=found), reached)
-        if not is_known and not _is_on_a_loop():
-            with contextlib.suppress(TimeoutError, KgnbError):
-                seen = reached.result(FIRST_WAIT)
-                seen.known.result(FIRST_WAIT)
+        seen = _seen()
+        if seen is None or not seen.known.done():
+            reached = reach()
+            if not _is_on_a_loop():
+                with contextlib.suppress(TimeoutError, KgnbError):
+                    seen = reached.result(FIRST_WAIT)
+                    seen.known.result(FIRST_WAIT)
         return unknown if seen is None else read(seen), again
 
     @staticmethod
@@ -323,7 +327,8 @@ class Manager:
         home = homes.current()
         seen = _seen()
         if seen is not None and seen is not home.mail_at_hand:
-            home.link.call_soon(act, seen)
+            if not home.link.call_soon(act, seen):
+                settle(on_failure, error=Unavailable("the link's thread has ended"))
             return
 
         async def reach() -> None:

@@ -59,6 +59,9 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
         "allow_origins": [],
         "rate_limit_messages": 100,
         "rate_limit_window": 60,
+        "groups_open": [],
+        "offline_queue": 1000,
+        "offline_ttl": 86_400,
         "log_url": "",
     }
 
