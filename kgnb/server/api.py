@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, authenticated
 
+from kgnb.broker.voting import shown as shown_votes
 from kgnb.server.discreet import Discreet
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _question(row: ApprovalRow) -> dict[str, Any]:
         "task_id": row.task_id,
         "state": row.state,
         "opened_at": row.opened_at,
+        "votes": msgspec.to_builtins(shown_votes(row.votes) or []),
     }
 
 

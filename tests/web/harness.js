@@ -15,6 +15,8 @@ const harness = {
   isDown: false,
   isDeaf: false,
   logId: "log-1",
+  /** Who the greeting says that we are. */
+  identity: {},
   answers: {},
 
   /** Store an event and deliver it; it gets its seq here. */
@@ -60,7 +62,7 @@ class FakeSocket {
         server: "jupyter",
         log_id: harness.logId,
         limits: {},
-        identity: {},
+        identity: harness.identity,
         features: [],
       });
     });

@@ -66,3 +66,30 @@ test("a list tells an ended run's kernel, which no event tells", () => {
   assert.equal(ledger.runs.get("r1").kernel_id, "k");
   assert.equal(ledger.runs.get("r1").status, "completed");
 });
+
+const vote = (id, ...users) => ({
+  type: "approval_vote",
+  run_id: "r1",
+  node_id: "Review",
+  data: {
+    approval_id: id,
+    args_hash: "h",
+    votes: users.map((user) => ({ voter: user, user, value: "yes" })),
+  },
+});
+const voters = (ledger) => ledger.approval("a h").votes.map(({ user }) => user);
+
+test("votes are shown with their question, whichever comes first", () => {
+  assert.deepEqual(voters(ledgerOf(ask("a"), vote("a", "Ada"))), ["Ada"]);
+  assert.deepEqual(voters(ledgerOf(vote("a", "Ada"), ask("a"))), ["Ada"]);
+});
+
+test("votes that come late or twice take none away", () => {
+  const events = [vote("a", "Ada", "Grace"), vote("a", "Ada"), vote("a", "Ada", "Grace")];
+  assert.deepEqual(voters(ledgerOf(ask("a"), ...events)), ["Ada", "Grace"]);
+});
+
+test("votes for another text of the question do not count", () => {
+  const ledger = ledgerOf(vote("a", "Ada"), ask("a", "r1", "other"));
+  assert.deepEqual(ledger.approval("a other").votes, []);
+});

@@ -50,6 +50,11 @@ export class Connection {
   state = { kind: "connecting" };
   /** The broker's log; a cursor means nothing in another one. */
   logId = "";
+  /**
+   * Who we are to the broker, as its greeting said.
+   * @type {import("./views/context.js").Identity | null}
+   */
+  identity = null;
   #wasLive = false;
   #isUp = false;
   /** Whether the channel greeted already: another greeting is another session. */
@@ -360,6 +365,7 @@ export class Connection {
       case "unsubscribed":
         return;
       default: {
+        if (!frame.run_id) return; // an application's message, for pages of its own
         const event = /** @type {wire.AnyEvent} */ (frame);
         feed?.take(event);
         for (const listener of [...this.#inbox]) listener(event);
@@ -371,6 +377,7 @@ export class Connection {
   #hello(frame) {
     const isOtherLog = this.logId !== "" && this.logId !== frame.log_id;
     this.logId = frame.log_id ?? "";
+    this.identity = frame.identity ?? null;
     if (isOtherLog) for (const feed of this.#feeds.values()) feed.reset();
     const isAnew = !this.#isUp || isOtherLog || this.#isGreeted;
     this.#isGreeted = true;

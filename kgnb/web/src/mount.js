@@ -39,6 +39,7 @@ export function mountRecord(host, record, metadata, signal) {
     isFinal: true,
     disarmed: () => "",
     isArmed: () => false,
+    identity: () => null,
     via: () => "",
     command: () => Promise.reject(new Error("a record takes no commands")),
   };
@@ -81,6 +82,7 @@ export function mountLive(host, options, signal) {
       isFinal: false,
       disarmed,
       isArmed: () => !disarmed() && !!route?.connection,
+      identity: () => route?.connection?.identity ?? null,
       via: () => route?.via ?? "",
       command: (frame) =>
         route?.command(frame) ?? Promise.reject(new Error("not connected")),

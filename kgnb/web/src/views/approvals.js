@@ -122,7 +122,9 @@ export class Card {
   #note = h("p", { class: "kgnb-card-note", role: "status" });
   #deadline = h("p", { class: "kgnb-card-deadline" });
   #votes;
-  #barred = h("p", { class: "kgnb-card-barred", role: "note", hidden: true });
+  /** Votes that were read out, or were there from the start. */
+  #told;
+  #barred = h("p", { class: "kgnb-card-barred", role: "status", hidden: true });
   #form;
   #isOld = false;
   #isSent = false;
@@ -139,6 +141,7 @@ export class Card {
     const signal = AbortSignal.any([context.signal, this.#done.signal]);
     this.#form = new AnswerForm(approval, (value, besides) => this.#send(value, besides), signal);
     this.#votes = new Votes(approval);
+    this.#told = approval.votes.length;
     const title = h("p", { class: "kgnb-card-question" }, visible(approval.message));
     this.element = h(
       "section",
@@ -168,7 +171,6 @@ export class Card {
 
   /** @param {wire.ApprovalView} [approval] the same question, with more votes */
   update(approval = this.#approval) {
-    const isVotedOn = approval.votes.length > this.#approval.votes.length;
     this.#approval = approval;
     const identity = this.#context.identity();
     const reason = barred(approval, identity);
@@ -178,7 +180,10 @@ export class Card {
     this.#votes.update(approval, identity);
     setText(this.#barred, reason);
     this.#barred.hidden = reason === "";
-    if (isVotedOn) this.#context.announce(latestVote(approval));
+    this.element.dataset.barred = String(reason !== "");
+    // A view is changed in place: what was told is remembered apart.
+    if (approval.votes.length > this.#told) this.#context.announce(latestVote(approval));
+    this.#told = approval.votes.length;
     this.element.dataset.armed = String(isArmed);
     this.#tick();
   }

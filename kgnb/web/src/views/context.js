@@ -5,11 +5,22 @@
  */
 
 /**
+ * Who the reader is to the broker, as its greeting said.
+ * @typedef {object} Identity
+ * @property {string | null} [user] the name that `approvers` may list
+ * @property {string | null} [name] what others are shown
+ * @property {string} [kind]
+ * @property {string} [role]
+ * @property {string | null} [voter] marks his votes; null where he cannot be told apart
+ */
+
+/**
  * @typedef {object} Context
  * @property {AbortSignal} signal every listener ends with it
  * @property {boolean} isFinal a record: connects nowhere, sends nothing
  * @property {() => string} disarmed why clicks may never be sent from here, or ""
  * @property {() => boolean} isArmed whether clicks may be sent now
+ * @property {() => Identity | null} identity null before the connection's greeting
  * @property {() => string} via the way that commands take, or ""
  * @property {(frame: Record<string, unknown>) => Promise<wire.Frame>} command
  * @property {(text: string) => void} announce read out, politely

@@ -7,7 +7,7 @@
 
 import { serverConnection } from "../pool.js";
 import { ENDED } from "../reduce.js";
-import { approvalView } from "../reduce-approvals.js";
+import { approvalView, showVotes } from "../reduce-approvals.js";
 import { Card } from "./approvals.js";
 import { Chip, h, section, setText } from "./elements.js";
 import { moment, shortMoment } from "./format.js";
@@ -58,6 +58,8 @@ export class Ledger {
   open = new Map();
   /** @type {Set<string>} */
   #resolved = new Set();
+  /** @type {Map<string, wire.ApprovalVote>} by question; votes are only ever added */
+  #votes = new Map();
 
   /** @param {RunRow[]} rows */
   list(rows) {
@@ -83,13 +85,30 @@ export class Ledger {
       const key = `${request.data.approval_id} ${request.data.args_hash}`;
       const isOver = ENDED.has(this.runs.get(run_id)?.status ?? "");
       if (!this.#resolved.has(key) && !isOver) this.open.set(key, { run_id, request });
+    } else if (event.type === "approval_vote") {
+      const vote = /** @type {wire.ApprovalVote} */ (/** @type {unknown} */ (event));
+      const key = `${vote.data.approval_id} ${vote.data.args_hash}`;
+      const known = this.#votes.get(key)?.data.votes.length ?? 0;
+      const isNews = vote.data.votes.length > known && !this.#resolved.has(key);
+      if (isNews) this.#votes.set(key, vote);
     } else if (event.type === "approval_resolved") {
       for (const [key, { request }] of this.open) {
         if (request.data.approval_id !== event.data.approval_id) continue;
         this.open.delete(key);
+        this.#votes.delete(key);
         this.#resolved.add(key);
       }
     }
+  }
+
+  /** @param {string} key @returns {wire.ApprovalView | null} an open question, as it stands */
+  approval(key) {
+    const entry = this.open.get(key);
+    if (!entry) return null;
+    const approvals = [approvalView(entry.request)];
+    const votes = this.#votes.get(key);
+    if (votes) showVotes(approvals, votes);
+    return approvals[0] ?? null;
   }
 
   /** @param {wire.AnyEvent} event @param {wire.RunStatus} status */
@@ -108,7 +127,9 @@ export class Ledger {
   /** @param {string} runId */
   #close(runId) {
     for (const [key, entry] of this.open) {
-      if (entry.run_id === runId) this.open.delete(key);
+      if (entry.run_id !== runId) continue;
+      this.open.delete(key);
+      this.#votes.delete(key);
     }
   }
 }
@@ -160,7 +181,9 @@ export class Inbox {
     }, signal);
     // What panels of this page have read already is not sent again.
     for (const view of this.#connection.views()) {
-      for (const approval of view.approvals) this.#ledger.take(asEvent(view, approval));
+      for (const approval of view.approvals) {
+        for (const event of asEvents(view, approval)) this.#ledger.take(event);
+      }
     }
     const clock = setInterval(() => this.#poll(), POLL);
     signal.addEventListener("abort", () => clearInterval(clock));
@@ -239,14 +262,16 @@ export class Inbox {
       this.#cards.delete(key);
     }
     for (const [key, { run_id, request }] of this.#ledger.open) {
+      const approval = this.#ledger.approval(key) ?? approvalView(request);
       const known = this.#cards.get(key);
       if (known) {
         setText(known.place, this.#place(run_id));
+        known.card.update(approval);
         continue;
       }
       const workflow = this.#ledger.runs.get(run_id)?.workflow ?? request.workflow ?? "run";
       const label = `${workflow} › ${request.node_id}`;
-      const card = new Card(approvalView(request), label, this.#context());
+      const card = new Card(approval, label, this.#context());
       const place = h("p", { class: "kgnb-card-place" }, this.#place(run_id));
       card.element.append(place);
       this.#cards.set(key, { card, place });
@@ -268,6 +293,7 @@ export class Inbox {
       isFinal: false,
       disarmed: () => "",
       isArmed: () => this.#connection.state.kind === "live",
+      identity: () => this.#connection.identity,
       via: () => "websocket",
       command: (frame) => this.#connection.command(frame),
       announce: (text) => setText(this.#live, text),
@@ -323,13 +349,20 @@ export class Inbox {
 }
 
 /**
- * A question that a view knows, as the event that asked or closed it.
+ * A question that a view knows, as the events that asked and closed it.
  * @param {wire.RunView} view
  * @param {wire.ApprovalView} approval
- * @returns {wire.AnyEvent}
+ * @returns {wire.AnyEvent[]}
  */
-function asEvent(view, approval) {
+function asEvents({ run_id, workflow }, approval) {
   const { state, node_id, opened_at, ...data } = approval;
-  const type = state === "open" ? "approval_request" : "approval_resolved";
-  return { type, run_id: view.run_id, workflow: view.workflow, node_id, data, timestamp: opened_at };
+  const types = state === "open" ? ["approval_request", "approval_vote"] : ["approval_resolved"];
+  return types.map((type) => ({
+    type,
+    run_id,
+    workflow,
+    node_id,
+    data,
+    timestamp: opened_at,
+  }));
 }
