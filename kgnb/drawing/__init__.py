@@ -1,8 +1,9 @@
-"""The picture of a graph: an SVG made of its spec alone, the same on every machine.
+"""The picture of a graph, made of its spec alone: an SVG, or text for Mermaid.
 
-Process: kernel. Loop: none; ``draw`` may be called from any thread.
+Process: kernel. Loop: none; all of it may be called from any thread.
 """
 
+from kgnb.drawing.mermaid import mermaid
 from kgnb.drawing.svg import draw
 
-__all__ = ["draw"]
+__all__ = ["draw", "mermaid"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from kgnb.graph import pictures
 from kgnb.graph.async_nodes import AsyncNode
 from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode
 from kgnb.graph.observe import Unobserved
@@ -18,7 +19,9 @@ from kgnb.graph.workers import ThreadWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from os import PathLike
 
+    from kgnb.drawing.mermaid import Direction
     from kgnb.graph.config import Config
     from kgnb.graph.steps import Level
 
@@ -85,6 +88,18 @@ class Graph(BaseNode):
     def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
         """Return the graph's action: the last node's."""
         return exec_res
+
+    def to_svg(self, path: str | PathLike[str] | None = None) -> str:
+        """The panel's picture of the graph as SVG; ``path`` is where to write it too.
+
+        Raises:
+            GraphError: It cannot be drawn; the text says why.
+        """
+        return pictures.svg(self, path)
+
+    def to_mermaid(self, direction: Direction = "LR") -> str:
+        """The graph as Mermaid text; ``direction`` "LR" lies, "TB" stands."""
+        return pictures.mermaid(self, direction)
 
     def _run(self, shared: Any) -> Any:
         # BaseNode's by name: in an AsyncGraph the next class in line is AsyncNode,
