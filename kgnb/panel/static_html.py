@@ -21,6 +21,9 @@ from kgnb.panel.summary import (
     final_result,
     progress_words,
     question,
+    stream_facts,
+    stream_title,
+    usage_words,
     who,
 )
 from kgnb.panel.text import shown
@@ -68,7 +71,7 @@ def _page(
     yield (
         f'<p class="kgnb-head"><strong>{escape(label(record["workflow"]))}</strong> '
         f'<span class="kgnb-pill" data-state="{escape(status)}">'
-        f"{escape(RUN_WORDS[status])}</span></p>"
+        f"{escape(RUN_WORDS[status])}</span>{_usage(record)}</p>"
     )
     if status not in ENDED:
         yield '<p class="kgnb-note">This run had not ended when this was saved.</p>'
@@ -87,6 +90,11 @@ def _page(
     yield from _nodes(record, names, signature.get("durations") or {})
     yield from _signature(signature)
     yield "</div>"
+
+
+def _usage(record: Mapping[str, Any]) -> str:
+    words = usage_words(record.get("usage"))
+    return f' <span class="kgnb-usage">{escape(words)}</span>' if words else ""
 
 
 def _section(title: str) -> str:
@@ -123,13 +131,18 @@ def _streams(record: Mapping[str, Any], names: Names) -> Iterator[str]:
     if record["streams"]:
         yield _section("Texts")
     for stream in record["streams"]:
-        title = escape(names.visit(stream["node_id"], stream["visit"]))
-        if stream["kind"] == "text":
-            yield f'<p class="kgnb-title">{title}</p>{_text(stream["text"])}'
+        title = escape(stream_title(stream, names))
+        text = stream["text"]
+        if stream.get("superseded"):
+            yield f"<details><summary><s>{title}</s> superseded</summary>"
+            yield f"<s>{_text(text)}</s></details>"
+        elif stream["kind"] == "text":
+            facts = escape(stream_facts(stream))
+            yield f'<p class="kgnb-title">{title}{facts}</p>{_text(text)}'
         else:
-            kind = escape(stream["kind"].replace("_", " "))
-            yield f"<details><summary>{title}: {kind}</summary>"
-            yield f"{_text(stream['text'])}</details>"
+            is_call = stream["kind"] == "tool_call"
+            group = "kgnb-text kgnb-code" if is_call else "kgnb-text"
+            yield f"<details><summary>{title}</summary>{_text(text, group)}</details>"
 
 
 def _questions(
@@ -220,6 +233,8 @@ def _nodes(
         yield f"<li><strong>{escape(names.node(node_id))}</strong> {escape(words)}"
         if progress := progress_words(node.get("progress")):
             yield f", {escape(progress)}"
+        if usage := usage_words(node.get("usage")):
+            yield f", {escape(usage)}"
         if node_id in durations:
             yield f", {durations[node_id]:.2f} s"
         if error := node.get("error"):

@@ -13,6 +13,9 @@ from kgnb.panel.summary import (
     final_result,
     progress_words,
     question,
+    stream_facts,
+    stream_title,
+    usage_words,
 )
 from kgnb.panel.text import columns, shown
 
@@ -30,13 +33,14 @@ def record_text(record: Mapping[str, Any]) -> str:
     """
     names = Names.of(record)
     status = RUN_WORDS[record["status"]]
-    lines = [f"{one_line(record['workflow'])}: {status}", *_nodes(record, names)]
+    usage = usage_words(record.get("usage"))
+    head = f"{one_line(record['workflow'])}: {status}"
+    lines = [f"{head}, {usage}" if usage else head, *_nodes(record, names)]
     lines += _edges(record, names)
     lines += _error(record, names)
     for stream in record["streams"]:
-        title = names.visit(stream["node_id"], stream["visit"])
-        kind = "" if stream["kind"] == "text" else f", {stream['kind']}"
-        lines += _block(f"{title}{kind}", stream["text"])
+        title = stream_title(stream, names) + stream_facts(stream)
+        lines += _block(title, stream["text"])
     for approval in record["approvals"]:
         lines += _question(approval, names)
     for node, value in record["results"].items():
@@ -59,6 +63,7 @@ def _nodes(record: Mapping[str, Any], names: Names) -> Iterator[str]:
         pad = " " * (room - columns(name))
         parts = [f"  {name}{pad}  {WORDS[node['status']]}", times(node["visits"])]
         parts.append(progress_words(node.get("progress")))
+        parts.append(usage_words(node.get("usage")))
         line = " ".join(part for part in parts if part)
         error = node.get("error")
         yield f"{line}: {one_line(error['message'])}" if error else line

@@ -163,9 +163,46 @@ def progress_words(progress: Mapping[str, Any] | None) -> str:
     parts = [f"{progress['percent']:g}%"]
     if progress.get("total") is not None:
         parts.append(f"{progress.get('current') or 0:g} of {progress['total']:g}")
+    if progress.get("label"):
+        parts[-1] += f" {label(progress['label'])}"
     if progress.get("message"):
         parts.append(label(progress["message"]))
     return ", ".join(parts)
+
+
+def usage_words(usage: Mapping[str, Any] | None) -> str:
+    """``412 in · 96 out``: tokens."""
+    if not usage:
+        return ""
+    return f"{usage['input_tokens']:,} in · {usage['output_tokens']:,} out"
+
+
+def stream_title(stream: Mapping[str, Any], names: Names) -> str:
+    """``Draft (visit 2) · item 3 · english · attempt 2 · tool call search``."""
+    parts = [names.visit(stream["node_id"], stream["visit"])]
+    if "item" in stream:
+        parts.append(f"item {label(stream['item'])}")
+    if stream.get("name"):
+        parts.append(label(stream["name"]))
+    if "attempt" in stream:
+        parts.append(f"attempt {stream['attempt']}")
+    if stream["kind"] == "tool_call":
+        parts.append(f"tool call {label(stream.get('tool') or '')}".strip())
+    elif stream["kind"] != "text":
+        parts.append(stream["kind"])
+    return " · ".join(parts)
+
+
+def stream_facts(stream: Mapping[str, Any]) -> str:
+    """``, superseded, 12 characters missing, 412 in · 96 out``: where there are."""
+    facts = []
+    if stream.get("superseded"):
+        facts.append("superseded")
+    if stream.get("missing"):
+        facts.append(f"{stream['missing']:,} characters missing")
+    if stream.get("usage"):
+        facts.append(usage_words(stream["usage"]))
+    return "".join(f", {fact}" for fact in facts)
 
 
 def edge_words(edge: Mapping[str, Any], names: Names) -> str:

@@ -3,6 +3,8 @@
 ``reply(...)`` of each gives the bytes that a server sends.
 """
 
+from typing import ClassVar
+
 from model_server import sse
 
 THOUGHT = ["let me ", "think… "]
@@ -23,7 +25,7 @@ class Chat:
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
         }
 
-    USAGE = {
+    USAGE: ClassVar = {
         "prompt_tokens": 412,
         "completion_tokens": 96,
         "total_tokens": 508,
@@ -59,7 +61,7 @@ class Chat:
 class Responses:
     """OpenAI's responses API."""
 
-    USAGE = {
+    USAGE: ClassVar = {
         "input_tokens": 412,
         "output_tokens": 96,
         "total_tokens": 508,
@@ -189,7 +191,7 @@ class Responses:
 class Messages:
     """Anthropic's messages. What a cache gave is counted beside the input."""
 
-    USAGE = {
+    USAGE: ClassVar = {
         "input_tokens": 312,
         "cache_read_input_tokens": 100,
         "cache_creation_input_tokens": 0,

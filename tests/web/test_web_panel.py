@@ -104,10 +104,10 @@ def test_reasoning_and_tool_calls_are_marked(harness, page):
     harness.push(*scenes.tokens("Draft", 1, "hmm", kind="reasoning", final=False))
     harness.push(*scenes.tokens("Draft", 1, "search()", kind="tool_call", final=False))
     harness.live()
-    expect(page.locator(".kgnb-stream[data-kind=reasoning]")).to_contain_text(
+    expect(page.locator(".kgnb-stream-part[data-kind=reasoning]")).to_contain_text(
         "reasoning"
     )
-    expect(page.locator(".kgnb-stream[data-kind=tool_call]")).to_contain_text(
+    expect(page.locator(".kgnb-stream-part[data-kind=tool_call]")).to_contain_text(
         "tool call"
     )
 

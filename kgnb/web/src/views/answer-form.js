@@ -63,7 +63,8 @@ export class AnswerForm {
       ...(this.#field ? [this.#field.element] : []),
       this.#summary,
       this.#buttonRow(),
-      foldedReason,
+      // An input decides nothing that would want one.
+      ...(approval.kind === "input" ? [] : [foldedReason]),
     );
     this.element = h("fieldset", { class: "kgnb-answer" }, form);
     this.#restore();
@@ -84,6 +85,11 @@ export class AnswerForm {
   refuse(problems) {
     const placed = problems.map(({ path, message }) => ({ field: this.#field?.find(path), message }));
     this.#complain(placed);
+  }
+
+  /** Put the cursor where the answer is typed. */
+  focus() {
+    this.#field?.focus();
   }
 
   /** The question is over: nothing of it is kept. */
@@ -125,6 +131,9 @@ export class AnswerForm {
   #complain(problems, moves = false) {
     for (const { field, message } of problems) field?.complain(message);
     setText(this.#summary, summaryOf(problems, this.#field));
+    // What stands at the only field is read out, and not shown twice.
+    const isSaid = problems.every(({ field }) => field && field === this.#field);
+    this.#summary.classList.toggle("kgnb-unseen", isSaid);
     if (moves) problems[0]?.field?.focus();
   }
 
@@ -167,9 +176,9 @@ function fieldOf(approval, env) {
   if (kind === "edit") return new EditField(payload, schema, env);
   if (kind === "confirm" || (kind !== "file" && options?.length)) return null;
   const root = schema ?? { type: "string", format: "textarea" };
-  const spec = { schema: resolve(root, root), root, label: "Your answer", isRequired: true, env };
-  if (kind === "file") return new FileField({ ...spec, isNullable: false });
-  const field = makeField(spec);
+  const label = kind === "input" ? "Your input" : "Your answer";
+  const spec = { schema: resolve(root, root), root, label, isRequired: true, env };
+  const field = kind === "file" ? new FileField({ ...spec, isNullable: false }) : makeField(spec);
   field.element.classList.add("kgnb-form-top");
   return field;
 }

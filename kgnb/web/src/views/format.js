@@ -43,6 +43,24 @@ export function shortMoment(stamp) {
     : date.toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
+/**
+ * @param {import("../wire.d.ts").Usage | null | undefined} usage
+ * @returns {string} "412 in · 96 out", "1,204 in (1,024 cached) · 96 out"
+ */
+export function usageOf(usage) {
+  if (!usage) return "";
+  const { input_tokens, output_tokens, cached_tokens } = usage;
+  const cached = cached_tokens ? ` (${cached_tokens.toLocaleString("en")} cached)` : "";
+  const read = `${input_tokens.toLocaleString("en")} in${cached}`;
+  return `${read} · ${output_tokens.toLocaleString("en")} out`;
+}
+
+/** @param {number} perSecond @returns {string} "62/s", "2.5/s", "4.0 s each" */
+export function pace(perSecond) {
+  if (perSecond >= 10) return `${Math.round(perSecond).toLocaleString("en")}/s`;
+  return perSecond >= 1 ? `${perSecond.toFixed(1)}/s` : `${duration(1 / perSecond)} each`;
+}
+
 /** @param {number} count @param {string} one @returns {string} "1 line", "1,204 lines" */
 export function plural(count, one) {
   return `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;

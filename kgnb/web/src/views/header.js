@@ -11,7 +11,7 @@ import { NO_WAY } from "../route.js";
 import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
 import { labelOf } from "./context.js";
 import { Chip, h, headingOf, icon, setText } from "./elements.js";
-import { decidedBy, duration, moment } from "./format.js";
+import { decidedBy, duration, moment, usageOf } from "./format.js";
 
 /** @type {Record<ConnectionState["kind"], string>} */
 const CONNECTION = {
@@ -27,6 +27,7 @@ export class Header {
   #chip = new Chip("kgnb-run-chip");
   #title = h("div", { class: "kgnb-title", ...headingOf(2) });
   #elapsed = h("span", { class: "kgnb-elapsed" });
+  #usage = h("span", { class: "kgnb-usage", title: "Tokens of all models", hidden: true });
   #connectionWord = h("span", null);
   #connection = h("span", { class: "kgnb-connection" }, icon("live"), this.#connectionWord);
   #cancel = h(
@@ -68,6 +69,7 @@ export class Header {
         this.#title,
         this.#chip.element,
         this.#elapsed,
+        this.#usage,
         h("span", { class: "kgnb-space" }),
         this.#connection,
         this.#link,
@@ -94,6 +96,8 @@ export class Header {
     const last = isKnown ? `last seen ${view.status}` : "not read yet";
     this.#chip.update(isBlind ? "stalled" : view.status, isBlind ? last : undefined);
     setText(this.#elapsed, elapsed(view, isBlind, isFinal, now));
+    setText(this.#usage, usageOf(view.usage));
+    this.#usage.hidden = !view.usage;
     this.#connection.hidden = isFinal || isEnded;
     this.#connection.dataset.kind = connection.kind;
     setText(this.#connectionWord, CONNECTION[connection.kind]);

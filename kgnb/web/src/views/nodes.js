@@ -5,11 +5,15 @@
  * @import * as wire from "../wire.d.ts"
  */
 
-import { Chip, h, section, setText } from "./elements.js";
-import { duration, told } from "./format.js";
+import { Bar } from "./bar.js";
+import { Chip, h, scrollable, section, setText } from "./elements.js";
+import { duration, told, usageOf } from "./format.js";
 
-/** Items shown under a batch; what runs and what failed comes first. */
-const MOST_ITEMS = 12;
+/** Items of a batch that have a bar each; of more, those that are under way. */
+const MOST_ITEMS = 120;
+
+/** Items from which on they stand in a grid that scrolls. */
+const MANY_ITEMS = 7;
 
 export class Nodes {
   /** @type {Map<string, Row>} */
@@ -54,10 +58,15 @@ class Row {
   #message = h("div", { class: "kgnb-node-message", hidden: true });
   #error = h("div", { class: "kgnb-node-error", hidden: true });
   #bar;
-  /** @type {Map<string, Bar>} */
+  /** @type {Map<string, Bar>} bars beside and below it, by key */
+  #tracks = new Map();
+  #trackList = h("ul", { class: "kgnb-tracks", hidden: true });
+  /** @type {Map<string, {row: HTMLElement, bar: Bar, tracks: HTMLElement}>} */
   #items = new Map();
-  #itemList = h("ul", { class: "kgnb-items", hidden: true });
-  #more = h("li", { class: "kgnb-items-more", hidden: true });
+  #itemList = h("ul", { class: "kgnb-item-list" });
+  #itemBox;
+  #more = h("div", { class: "kgnb-items-more", hidden: true });
+  #label;
 
   /** @param {wire.GraphNode | undefined} node @param {string} id */
   constructor(node, id) {
@@ -70,16 +79,22 @@ class Row {
       where && h("span", { class: "kgnb-node-path" }, where),
       label,
     );
-    this.#itemList.append(this.#more);
+    this.#itemBox = scrollable(
+      h("div", { class: "kgnb-items", hidden: true }, this.#itemList),
+      `Items of ${label}`,
+    );
+    this.#label = label;
     this.element = h(
       "li",
       { class: "kgnb-node-row", "data-node-row": id },
       h("div", { class: "kgnb-node-line" }, name, this.#facts, this.#chip.element),
       this.#leads,
       this.#bar.element,
+      this.#trackList,
       this.#message,
       this.#error,
-      this.#itemList,
+      this.#itemBox,
+      this.#more,
     );
   }
 
@@ -93,40 +108,100 @@ class Row {
     const isOver = ["completed", "skipped", "cancelled"].includes(node.status);
     show(this.#message, node.message ?? (isOver ? "" : node.progress?.message) ?? "");
     show(this.#error, node.error ? told(node.error) : "");
-    this.#bar.update(node.progress);
-    this.#updateItems(node.items);
+    const isLive = !isFinal && ["running", "waiting"].includes(node.status);
+    this.#bar.update(node.progress, { isLive });
+    this.#updateItems(node.items, isLive);
+    this.#updateTracks(node.tracks, isLive);
   }
 
-  /** @param {Record<string, wire.ProgressView>} items */
-  #updateItems(items) {
+  /** @param {Record<string, wire.ProgressView>} items @param {boolean} isLive */
+  #updateItems(items, isLive) {
     const names = Object.keys(items);
-    for (const [name, bar] of this.#items) {
+    for (const [name, { row }] of this.#items) {
       if (Object.hasOwn(items, name)) continue;
-      bar.element.parentElement?.remove();
+      row.remove();
       this.#items.delete(name);
     }
     const isLong = names.length > MOST_ITEMS;
-    const shown = isLong ? mostTelling(names, items) : names;
+    const shown = new Set(isLong ? underWay(names, items) : names);
     for (const name of names) {
-      let bar = this.#items.get(name);
-      if (!bar && shown.includes(name)) {
-        bar = new Bar(name, name);
-        this.#items.set(name, bar);
-        this.#more.before(h("li", null, bar.element));
-      }
-      const row = bar?.element.parentElement;
-      if (row) row.hidden = !shown.includes(name);
-      bar?.update(items[name] ?? null);
+      const item = items[name];
+      if (!item || (!shown.has(name) && !this.#items.has(name))) continue;
+      const { row, bar } = this.#item(name);
+      row.hidden = !shown.has(name);
+      const attempt = item.attempt ?? 1;
+      const note = [attempt > 1 && `attempt ${attempt}`, item.message].filter(Boolean);
+      bar.update(item, { isLive, note: note.join(" · ") });
     }
-    this.#itemList.hidden = names.length === 0;
-    this.#more.hidden = !isLong;
+    this.#itemBox.hidden = names.length === 0;
+    this.#itemBox.dataset.many = String(shown.size >= MANY_ITEMS);
+    this.#more.hidden = names.length < MANY_ITEMS;
     const done = names.filter((name) => (items[name]?.percent ?? 0) >= 100).length;
     setText(this.#more, `${done} of ${names.length} items done`);
   }
+
+  /** @param {string} name */
+  #item(name) {
+    const known = this.#items.get(name);
+    if (known) return known;
+    const title = /^\d+$/.test(name) ? `item ${name}` : name;
+    const bar = new Bar(title, title);
+    const tracks = h("ul", { class: "kgnb-tracks" });
+    const row = h("li", { class: "kgnb-item", "data-item": name }, bar.element, tracks);
+    const made = { row, bar, tracks };
+    this.#items.set(name, made);
+    this.#itemList.append(row);
+    return made;
+  }
+
+  /** @param {Record<string, wire.TrackView>} tracks @param {boolean} isLive */
+  #updateTracks(tracks, isLive) {
+    for (const [key, bar] of this.#tracks) {
+      if (Object.hasOwn(tracks, key)) continue;
+      bar.element.parentElement?.remove();
+      this.#tracks.delete(key);
+    }
+    for (const [key, track] of Object.entries(tracks)) {
+      let bar = this.#tracks.get(key);
+      if (!bar) {
+        bar = new Bar(track.label ? this.#label : `loop ${track.track} of ${this.#label}`);
+        this.#tracks.set(key, bar);
+        const list =
+          track.item === null ? this.#trackList : this.#items.get(track.item)?.tracks;
+        insert(list ?? this.#trackList, track, bar);
+      }
+      bar.update(track, { isLive });
+    }
+    this.#trackList.hidden = !this.#trackList.children.length;
+  }
+}
+
+/**
+ * In the order of the places, an inner loop under its outer one.
+ * @param {HTMLElement} list
+ * @param {wire.TrackView} track
+ * @param {Bar} bar
+ */
+function insert(list, { track }, bar) {
+  const depth = track.split(".").length - 1;
+  const row = h("li", { class: "kgnb-track", "data-track": track }, bar.element);
+  row.style.setProperty("--depth", String(depth));
+  const after = [...list.children].find(
+    (other) => comparePlaces(other.getAttribute("data-track") ?? "", track) > 0,
+  );
+  list.insertBefore(row, after ?? null);
+}
+
+/** @param {string} one @param {string} other @returns {number} "1.2" before "1.10" before "2" */
+function comparePlaces(one, other) {
+  const a = one.split(".").map(Number);
+  const b = other.split(".").map(Number);
+  const at = a.findIndex((number, index) => number !== b[index]);
+  return at < 0 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1);
 }
 
 /** @param {string[]} names @param {Record<string, wire.ProgressView>} items */
-function mostTelling(names, items) {
+function underWay(names, items) {
   const open = names.filter((name) => (items[name]?.percent ?? 0) < 100);
   return open.slice(0, MOST_ITEMS);
 }
@@ -135,7 +210,9 @@ function mostTelling(names, items) {
 function facts(node) {
   const found = [];
   if (node.visits > 1) found.push(`visit ${node.visits}`);
+  if (node.active > 1) found.push(`${node.active} at once`);
   if (node.attempt > 1) found.push(`attempt ${node.attempt}`);
+  if (node.usage) found.push(usageOf(node.usage));
   if (node.duration !== null) found.push(duration(node.duration));
   return found.join(" · ");
 }
@@ -144,40 +221,4 @@ function facts(node) {
 function show(element, text) {
   element.hidden = !text;
   setText(element, text);
-}
-
-/** One progress bar; hidden while there is nothing to say. */
-class Bar {
-  #fill = h("div", { class: "kgnb-bar-fill" });
-  #numbers = h("span", { class: "kgnb-bar-numbers" });
-  #track;
-
-  /** @param {string} label @param {string} [name] shown before the bar */
-  constructor(label, name) {
-    this.#track = h(
-      "div",
-      { class: "kgnb-bar-track", role: "progressbar", "aria-label": `Progress of ${label}` },
-      this.#fill,
-    );
-    this.element = h(
-      "div",
-      { class: "kgnb-bar", hidden: true },
-      name && h("span", { class: "kgnb-bar-name" }, name),
-      this.#track,
-      this.#numbers,
-    );
-  }
-
-  /** @param {wire.ProgressView | null} progress */
-  update(progress) {
-    this.element.hidden = !progress;
-    if (!progress) return;
-    const percent = Math.min(100, Math.max(0, progress.percent));
-    this.#fill.style.transform = `scaleX(${percent / 100})`;
-    this.#track.setAttribute("aria-valuenow", String(Math.round(percent)));
-    this.#track.dataset.full = String(percent >= 100);
-    const { current, total } = progress;
-    const counted = total !== null && current !== null ? `${current} / ${total}` : "";
-    setText(this.#numbers, counted || `${Math.round(percent)} %`);
-  }
 }

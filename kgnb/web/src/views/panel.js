@@ -13,7 +13,8 @@ import { Header } from "./header.js";
 import { Logs, Timeline } from "./history.js";
 import { Nodes } from "./nodes.js";
 import { Picture } from "./picture.js";
-import { Outcomes, Streams, showError } from "./streams.js";
+import { Outcomes, showError } from "./outcomes.js";
+import { Streams } from "./streams.js";
 import { valueBox } from "./value.js";
 
 export class Panel {

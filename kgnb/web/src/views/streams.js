@@ -1,8 +1,7 @@
 /**
- * What models say, token by token.
- *
- * Text is only ever appended to one text node per stream; every painted text is a
- * prefix of the true one. Markdown is drawn block by block, on request.
+ * What models say, token by token: a card for each stream, with its text, its
+ * reasoning folded away, and its tool calls. Streams of one visit stand side by side;
+ * what a failed attempt said stands above them, folded and struck.
  *
  * @import * as wire from "../wire.d.ts"
  * @import { Context } from "./context.js"
@@ -10,19 +9,21 @@
 
 import { labelOf } from "./context.js";
 import { h, scrollable, section, setText } from "./elements.js";
-import { told } from "./format.js";
-import { block, blocks } from "./markdown.js";
+import { plural, usageOf } from "./format.js";
+import { GrowingText } from "./text.js";
 import { visitOf } from "../record.js";
 
-/** @type {Record<string, string>} */
-const KINDS = { reasoning: "reasoning", tool_call: "tool call" };
+/** Visits whose streams are drawn in full; those of older ones fold to lines. */
+const OPEN_VISITS = 2;
 
-/** Streams drawn in full; older ones fold to a line. */
-const OPEN_STREAMS = 2;
+/** Cards side by side, from which on they are kept small. */
+const MANY = 5;
 
 export class Streams {
-  /** @type {Map<string, Stream>} */
-  #streams = new Map();
+  /** @type {Map<string, Card>} */
+  #cards = new Map();
+  /** @type {Map<string, Visit>} */
+  #visits = new Map();
   #list = h("div", { class: "kgnb-stream-list" });
   #isMarkdown = false;
 
@@ -41,7 +42,7 @@ export class Streams {
       () => {
         this.#isMarkdown = !this.#isMarkdown;
         toggle.setAttribute("aria-pressed", String(this.#isMarkdown));
-        for (const stream of this.#streams.values()) stream.redraw(this.#isMarkdown);
+        for (const card of this.#cards.values()) card.redraw(this.#isMarkdown);
       },
       { signal: context.signal },
     );
@@ -49,163 +50,187 @@ export class Streams {
 
   /** @param {wire.RunView} view @param {boolean} isFinal */
   update(view, isFinal) {
-    view.streams.forEach((entry, index) => {
-      const key = `${entry.stream} ${entry.kind}`;
-      let stream = this.#streams.get(key);
-      if (!stream) {
-        stream = new Stream(entry, titleOf(view, entry), this.#isMarkdown);
-        this.#streams.set(key, stream);
-        this.#list.append(stream.element);
-      }
-      const isRecent = isFinal || index >= view.streams.length - OPEN_STREAMS;
-      stream.update(entry, isRecent);
+    /** @type {Map<string, wire.StreamView[]>} */
+    const streams = new Map();
+    for (const entry of view.streams) {
+      const parts = streams.get(entry.stream);
+      if (parts) parts.push(entry);
+      else streams.set(entry.stream, [entry]);
+    }
+    for (const [id, parts] of streams) this.#updateCard(view, id, parts);
+    const visits = [...this.#visits.values()];
+    visits.forEach((visit, index) => {
+      visit.update(isFinal || index >= visits.length - OPEN_VISITS);
     });
+    const most = Math.max(0, ...visits.map((visit) => visit.size));
+    this.element.dataset.many = String(most >= MANY);
     this.element.hidden = view.streams.length === 0;
+  }
+
+  /** @param {wire.RunView} view @param {string} id @param {wire.StreamView[]} parts */
+  #updateCard(view, id, parts) {
+    const [first] = parts;
+    if (!first) return;
+    let card = this.#cards.get(id);
+    if (!card) {
+      const task = first.task_id ?? first.node_id;
+      let visit = this.#visits.get(task);
+      if (!visit) {
+        visit = new Visit();
+        this.#visits.set(task, visit);
+        this.#list.append(visit.element);
+      }
+      card = new Card(id, titleOf(view, first), visit);
+      card.redraw(this.#isMarkdown);
+      this.#cards.set(id, card);
+    }
+    card.update(parts);
   }
 }
 
 /** @param {wire.RunView} view @param {wire.StreamView} entry */
 function titleOf(view, entry) {
-  const visit = visitOf(entry.task_id);
-  const parts = [labelOf(view, entry.node_id)];
+  const { node_id, task_id, item, name, attempt, stream } = entry;
+  const visit = visitOf(task_id);
+  const number = /[/.](\d+)$/.exec(stream)?.[1] ?? "1";
+  const parts = [labelOf(view, node_id)];
   if (visit > 1) parts.push(`visit ${visit}`);
-  if ((entry.attempt ?? 1) > 1) parts.push(`attempt ${entry.attempt}`);
-  const kind = KINDS[entry.kind];
-  if (kind) parts.push(kind);
+  if (item !== null) parts.push(`item ${item}`);
+  if (name) parts.push(name);
+  else if (number !== "1") parts.push(`text ${number}`);
+  if ((attempt ?? 1) > 1) parts.push(`attempt ${attempt}`);
   return parts.join(" · ");
 }
 
-class Stream {
-  #text = document.createTextNode("");
-  #written = 0;
-  #full = "";
-  #body;
-  #isMarkdown;
-  #isFolded = false;
-  /** @type {string[]} */
-  #blocks = [];
-
-  /** @param {wire.StreamView} entry @param {string} title @param {boolean} isMarkdown */
-  constructor(entry, title, isMarkdown) {
-    this.#isMarkdown = isMarkdown;
-    this.#body = scrollable(
-      h("div", { class: "kgnb-stream-text", "data-stream": entry.stream }),
-      `Text of ${title}`,
-    );
-    this.element = h(
-      "details",
-      { class: "kgnb-stream", "data-kind": entry.kind, open: true },
-      h("summary", { class: "kgnb-stream-title" }, title),
-      this.#body,
-    );
-    if (!this.#isMarkdown) this.#body.append(this.#text);
-  }
-
-  /** @param {wire.StreamView} entry @param {boolean} isRecent */
-  update(entry, isRecent) {
-    if (!isRecent && !this.#isFolded) {
-      this.#isFolded = true; // once: who opens it again means it
-      this.element.open = false;
-    }
-    this.element.dataset.final = String(entry.final);
-    if (entry.text.length === this.#full.length && this.#full) return;
-    this.#full = entry.text;
-    const box = this.#body;
-    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
-    this.#draw();
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
-  }
-
-  /** @param {boolean} isMarkdown */
-  redraw(isMarkdown) {
-    if (isMarkdown === this.#isMarkdown) return;
-    this.#isMarkdown = isMarkdown;
-    this.#blocks = [];
-    this.#body.dataset.markdown = String(isMarkdown);
-    this.#body.replaceChildren(...(isMarkdown ? [] : [this.#text]));
-    this.#draw();
-  }
-
-  #draw() {
-    if (this.#isMarkdown) return this.#drawBlocks();
-    if (this.#full.length < this.#written) {
-      this.#text.data = ""; // another log: the text began anew
-      this.#written = 0;
-    }
-    this.#text.appendData(this.#full.slice(this.#written));
-    this.#written = this.#full.length;
-  }
-
-  /** Draw again only what changed: the last block, and new ones. */
-  #drawBlocks() {
-    const now = blocks(this.#full);
-    now.forEach((source, index) => {
-      if (source === this.#blocks[index]) return;
-      const old = this.#body.children[index];
-      if (old) old.replaceWith(block(source));
-      else this.#body.append(block(source));
-    });
-    while (this.#body.children.length > now.length) this.#body.lastChild?.remove();
-    this.#blocks = now;
-  }
-}
-
-/** Chat messages and results: whole values rather than streams. */
-export class Outcomes {
-  #messages = h("ol", { class: "kgnb-message-list" });
-  #results = h("div", { class: "kgnb-result-list" });
-  #drawnMessages = 0;
-  #drawnResults = "";
+/** The streams of one visit. */
+class Visit {
+  #superseded = h("div", { class: "kgnb-stream-superseded" });
+  #beside = scrollable(h("div", { class: "kgnb-stream-beside" }), "Texts side by side");
+  #isOpen = true;
 
   constructor() {
-    this.messages = section("messages", "Messages", this.#messages).element;
-    this.results = section("results", "Results", this.#results).element;
+    this.element = h("div", { class: "kgnb-stream-visit" }, this.#superseded, this.#beside);
   }
 
-  /** @param {wire.RunView} view @param {(value: wire.Json) => Node} shown */
-  update(view, shown) {
-    if (view.messages.length < this.#drawnMessages) {
-      this.#messages.replaceChildren();
-      this.#drawnMessages = 0;
-    }
-    for (const message of view.messages.slice(this.#drawnMessages)) {
-      const role = h("span", { class: "kgnb-message-role" }, message.role);
-      const body = h("div", { class: "kgnb-message-text" }, shown(message.content));
-      this.#messages.append(
-        h("li", { class: "kgnb-message", "data-role": message.role }, role, body),
-      );
-    }
-    this.#drawnMessages = view.messages.length;
-    this.messages.hidden = view.messages.length === 0;
-    this.#updateResults(view, shown);
+  /** How many stand side by side. */
+  get size() {
+    return this.#isOpen ? this.#beside.children.length : 0;
   }
 
-  /** @param {wire.RunView} view @param {(value: wire.Json) => Node} shown */
-  #updateResults(view, shown) {
-    const entries = Object.entries(view.results).filter(([, value]) => value !== null);
-    this.results.hidden = entries.length === 0;
-    const now = JSON.stringify(entries);
-    if (now === this.#drawnResults) return;
-    this.#drawnResults = now;
-    this.#results.replaceChildren(
-      ...entries.map(([id, value]) =>
-        h(
-          "div",
-          { class: "kgnb-result", "data-result": id },
-          h("div", { class: "kgnb-result-name" }, labelOf(view, id)),
-          shown(value),
-        ),
-      ),
-    );
+  /** @param {HTMLDetailsElement} card @param {boolean} isSuperseded */
+  place(card, isSuperseded) {
+    (isSuperseded ? this.#superseded : this.#beside).append(card);
+  }
+
+  /** @param {boolean} isOpen */
+  update(isOpen) {
+    this.element.dataset.open = String(isOpen);
+    this.#beside.dataset.many = String(isOpen && this.size >= MANY);
+    if (isOpen || !this.#isOpen) return;
+    this.#isOpen = false; // once: who opens one again means it
+    for (const card of this.#beside.children) card.removeAttribute("open");
   }
 }
 
-/** @param {wire.RunView} view @param {HTMLElement} element */
-export function showError(view, element) {
-  const { error, status } = view;
-  element.hidden = !error;
-  if (!error) return;
-  const where = error.node_id ? labelOf(view, error.node_id) : "";
-  const isCancelled = status === "cancelled";
-  setText(element, isCancelled ? `Cancelled: ${error.message}` : told(error, where));
+/** One stream. */
+class Card {
+  /** @type {Map<string, GrowingText>} */
+  #texts = new Map();
+  #title;
+  #visit;
+  #isMarkdown = false;
+  #isSuperseded = false;
+  #facts = h("span", { class: "kgnb-stream-facts" });
+  #thought = h("details", { class: "kgnb-stream-part", "data-kind": "reasoning" });
+  #said = h("div", { class: "kgnb-stream-part", "data-kind": "text" });
+  #calls = h("ol", { class: "kgnb-calls" });
+
+  /** @param {string} id @param {string} title @param {Visit} visit */
+  constructor(id, title, visit) {
+    this.#title = title;
+    this.#visit = visit;
+    this.#thought.append(h("summary", { class: "kgnb-stream-thought" }, "reasoning"));
+    this.#thought.hidden = this.#calls.hidden = true;
+    this.element = h(
+      "details",
+      { class: "kgnb-stream", "data-stream-card": id, open: true },
+      h("summary", { class: "kgnb-stream-title" }, h("span", null, title), this.#facts),
+      this.#thought,
+      this.#said,
+      this.#calls,
+    );
+    visit.place(this.element, false);
+  }
+
+  /** @param {wire.StreamView[]} parts its texts so far */
+  update(parts) {
+    for (const part of parts) this.#textOf(part).update(part.text);
+    const isFinal = parts.every((part) => part.final);
+    this.element.dataset.final = String(isFinal);
+    const isSuperseded = parts.some((part) => part.superseded);
+    if (isSuperseded && !this.#isSuperseded) {
+      this.#isSuperseded = true;
+      this.element.dataset.superseded = "true";
+      this.element.open = false;
+      this.#visit.place(this.element, true);
+    }
+    setText(this.#facts, facts(parts));
+  }
+
+  /** @param {wire.StreamView} part @returns {GrowingText} */
+  #textOf(part) {
+    const key = `${part.kind} ${part.call ?? ""}`;
+    const known = this.#texts.get(key);
+    if (known) return known;
+    const text = this.#newText(part);
+    this.#texts.set(key, text);
+    return text;
+  }
+
+  /** @param {wire.StreamView} part */
+  #newText(part) {
+    const { kind, stream, tool, call } = part;
+    if (kind === "reasoning") {
+      const text = new GrowingText(`Reasoning of ${this.#title}`);
+      this.#thought.append(text.element);
+      this.#thought.hidden = false;
+      return text;
+    }
+    if (kind === "tool_call") {
+      const name = tool ?? `call ${call ?? 1}`;
+      const text = new GrowingText(`Arguments of ${name}, ${this.#title}`);
+      const head = h(
+        "div",
+        { class: "kgnb-call-head" },
+        h("span", { class: "kgnb-call-word" }, "tool call"),
+        h("span", { class: "kgnb-call-name" }, name),
+      );
+      this.#calls.append(
+        h("li", { class: "kgnb-stream-part", "data-kind": "tool_call" }, head, text.element),
+      );
+      this.#calls.hidden = false;
+      return text;
+    }
+    const text = new GrowingText(`Text of ${this.#title}`, { "data-stream": stream });
+    text.redraw(this.#isMarkdown);
+    this.#said.append(text.element);
+    return text;
+  }
+
+  /** @param {boolean} isMarkdown of what is said; the rest is no Markdown */
+  redraw(isMarkdown) {
+    this.#isMarkdown = isMarkdown;
+    this.#texts.get("text ")?.redraw(isMarkdown);
+  }
+}
+
+/** @param {wire.StreamView[]} parts */
+function facts(parts) {
+  const found = [];
+  if (parts.some((part) => part.superseded)) found.push("superseded");
+  const missing = parts.reduce((sum, part) => sum + part.missing, 0);
+  if (missing) found.push(`${plural(missing, "character")} missing`);
+  const usage = parts.find((part) => part.usage)?.usage;
+  if (usage) found.push(usageOf(usage));
+  return found.join(" · ");
 }
