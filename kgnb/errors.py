@@ -10,7 +10,15 @@
     ├── InvalidValue              invalid        a value that breaks a stated rule
     ├── NotAGraph                 invalid        run() of something that is no graph
     ├── GraphError                invalid        a graph that cannot run as wired
+    │   ├── InvalidGraph          invalid        what its check found, all at once
+    │   └── UnknownAction         invalid        an action not wired, in a strict graph
     ├── NotCopyable               invalid        shared data of a sub-graph
+    ├── MissingKey                invalid        a function's parameter not in shared
+    ├── StateError                invalid        shared does not fit its graph's state
+    ├── VisitLimit                invalid        a cycle went round too often
+    ├── NodeTimeout               expired        an attempt took longer than timeout=
+    ├── ExecutorFault             unavailable    an executor= that cannot work
+    │   └── NotPicklable          invalid        what cannot go to another process
     ├── OutsideRun                invalid        ask() where no run is
     ├── WrongThread               invalid        .result() on the loop that must work
     ├── NoSuchWorkflow            no_such_workflow
@@ -117,6 +125,60 @@ class NotAGraph(KgnbError, TypeError):
 
 class GraphError(KgnbError, ValueError):
     """The graph cannot run as it is wired."""
+
+    code = "invalid"
+
+
+class InvalidGraph(GraphError):
+    """A strict graph that its check found fault with; ``problems`` lists them."""
+
+
+class UnknownAction(GraphError):
+    """A strict graph's node returned an ``action`` that is not wired."""
+
+
+class GraphWarning(UserWarning):
+    """A graph that runs, but hardly as it was meant."""
+
+
+class MissingKey(KgnbError, LookupError):
+    """A ``@kgnb.node`` function needs ``shared[key]``, which is not there."""
+
+    code = "invalid"
+
+
+class StateError(KgnbError, ValueError):
+    """``shared[key]`` does not fit the type of its graph's state.
+
+    ``node`` left it so (None: the graph began with it); ``expected`` and ``got``.
+    """
+
+    code = "invalid"
+
+
+class VisitLimit(KgnbError, RuntimeError):
+    """``node`` would be visited once more than its ``limit`` in one pass."""
+
+    code = "invalid"
+
+
+class NodeTimeout(KgnbError, TimeoutError):
+    """An attempt of ``node`` took longer than its ``timeout``, in seconds."""
+
+    code = "expired"
+
+
+class ExecutorFault(KgnbError, RuntimeError):
+    """An ``executor=`` that is shut down, or whose worker process died.
+
+    No attempt has failed by it: it is not retried and asks no ``exec_fallback``.
+    """
+
+    code = "unavailable"
+
+
+class NotPicklable(ExecutorFault):
+    """What cannot travel to or from another process; ``culprit`` names it."""
 
     code = "invalid"
 

@@ -96,7 +96,7 @@ class _FunctionNode(Node):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(node_id=name_of(function))
         self.function = function
-        self.takes_shared = takes_shared(function)
+        self.takes_shared = self._stays_here = takes_shared(function)
 
     def prep(self, shared: Any) -> Any:
         return shared

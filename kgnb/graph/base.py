@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from kgnb.graph.config import Config
+from kgnb.graph.policies import NO_POLICY, Policy
 from kgnb.graph.spec import NodeKind, is_node, label_of
 from kgnb.graph.steps import step_of
 
@@ -37,6 +38,7 @@ class BaseNode:
     """
 
     _kind: ClassVar[NodeKind] = "node"
+    _policy: Policy = NO_POLICY
 
     def __init__(
         self, node_id: str | None = None, config: Config | None = None

@@ -9,13 +9,13 @@ run it is None, so that ``graph.run(shared)`` and a node's unit test need nothin
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import (
         AsyncIterable,
         AsyncIterator,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from kgnb.graph.apart import check_items
 from kgnb.graph.attempts import exec_with_retries, exec_with_retries_async
 from kgnb.graph.base import BaseNode
 from kgnb.graph.batches import each_in_turn, listed, most_at_once
+from kgnb.graph.policies import Policies, policy_of
 from kgnb.graph.steps import step_of
 from kgnb.graph.workers import call_in_threads
 
@@ -32,12 +34,17 @@ class Node(BaseNode):
         wait: Seconds between attempts; None takes the class's attribute.
         node_id: A name of one's own.
         config: Settings; None takes the graph's.
+        policies: ``timeout``, ``backoff``, ``jitter``, ``max_wait``, ``retry_on``,
+            ``max_visits``, ``executor``: see ``kgnb.graph.policies.Policy``. Each may
+            be a class attribute too.
     """
 
     max_retries: int = 1
     wait: float = 0
     cur_retry: int = 0
     """The running attempt, from 0."""
+    _stays_here: bool = False
+    """Whether exec needs this process, for what it is to change there."""
 
     def __init__(
         self,
@@ -45,9 +52,11 @@ class Node(BaseNode):
         wait: float | None = None,
         node_id: str | None = None,
         config: Config | None = None,
+        **policies: Unpack[Policies],
     ) -> None:
         number, node_id = number_or_id(type(self), max_retries, node_id)
         super().__init__(node_id=node_id, config=config)
+        self._policy = policy_of(type(self), policies)
         if number is not None:
             self.max_retries = number
         if wait is not None:
@@ -79,6 +88,7 @@ class BatchNode(Node):
     _kind: ClassVar[NodeKind] = "batch"
 
     def _exec(self, prep_res: Any) -> Any:
+        check_items(self, step_of(self), prep_res)
         return each_in_turn(self, prep_res, self._exec_item)
 
     def _exec_item(self, item: Any) -> Any:
@@ -119,6 +129,7 @@ class ParallelBatchNode(BatchNode):
 
     def _exec(self, prep_res: Any) -> Any:
         items = listed(prep_res)
+        check_items(self, step_of(self), items)
         calls: list[Callable[[], Any]] = [
             partial(self._exec_apart, index, item, len(items))
             for index, item in enumerate(items)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -74,6 +75,22 @@ class Observer(Protocol):
             asyncio.CancelledError: The run was cancelled before the time was over.
         """
 
+    def wait_for(
+        self, visit: NodeVisit, future: Future[Any], seconds: float | None
+    ) -> bool:
+        """Wait for an attempt that runs in another thread or process.
+
+        Returns:
+            Whether ``future`` is done; False after so many seconds.
+
+        Raises:
+            asyncio.CancelledError: The run was cancelled before.
+        """
+        ...
+
+    def attempt_left(self, visit: NodeVisit) -> None:
+        """Nobody waits any more for an attempt, which still runs in its thread."""
+
     def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
         """Set ``current_context`` around user code.
 
@@ -139,11 +156,13 @@ class Unobserved(Observer):
     """Hears nothing; lets the sync code of a plain ``run_async`` be stopped."""
 
     def __init__(self) -> None:
-        self._stopped = threading.Event()
+        self._stopped = threading.Event()  # asked at each phase
+        self._ended: Future[None] = Future()  # waited for, along with others
 
     def stop(self) -> None:
-        """End sync code at its next checkpoint. From any thread."""
+        """End sync code at its next checkpoint. Once, from any thread."""
         self._stopped.set()
+        self._ended.set_result(None)
 
     def checkpoint(self, visit: NodeVisit) -> None:  # noqa: ARG002
         """See ``Observer.checkpoint``."""
@@ -157,6 +176,21 @@ class Unobserved(Observer):
         """See ``Observer.wait``."""
         if self._stopped.wait(seconds):
             raise asyncio.CancelledError
+
+    def wait_for(
+        self,
+        visit: NodeVisit,  # noqa: ARG002
+        future: Future[Any],
+        seconds: float | None,
+    ) -> bool:
+        """See ``Observer.wait_for``."""
+        wait([future, self._ended], seconds, return_when=FIRST_COMPLETED)
+        if self._stopped.is_set():
+            raise asyncio.CancelledError
+        return future.done()
+
+    def attempt_left(self, visit: NodeVisit) -> None:
+        """See ``Observer.attempt_left``."""
 
     def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:  # noqa: ARG002
         """Leave the context as it is: an enclosing watched node stays it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from concurrent.futures import wait
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,7 @@ from kgnb.graph.context import NodeVisit
 from kgnb.graph.observe import NO_RESULT, Observer, Outcome, Via
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
     from contextlib import AbstractContextManager
     from contextvars import Token
     from types import TracebackType
@@ -48,6 +50,18 @@ class Step:
     def wait(self, seconds: float) -> None:
         """See ``Observer.wait``."""
         time.sleep(seconds)
+
+    @property
+    def executor(self) -> Executor | None:
+        """See ``Worker.executor``."""
+        return None
+
+    def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
+        """See ``Observer.wait_for``."""
+        return bool(wait([future], seconds).done)
+
+    def attempt_left(self, number: int) -> None:
+        """See ``Observer.attempt_left``."""
 
     def attempt(self, number: int) -> AbstractContextManager[object]:  # noqa: ARG002
         """Surround attempt ``number`` (from 1) of exec."""
@@ -170,6 +184,17 @@ class _ReportingStep(Step):
 
     def wait(self, seconds: float) -> None:
         self.observer.wait(self.visit, seconds)
+
+    @property
+    def executor(self) -> Executor | None:
+        watch = self.watch
+        return None if watch is None else watch.worker.executor
+
+    def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
+        return self.observer.wait_for(self.visit, future, seconds)
+
+    def attempt_left(self, number: int) -> None:
+        self.observer.attempt_left(self._at(number))
 
     def attempt(self, number: int) -> AbstractContextManager[object]:
         # The first attempt is covered by the visit's or the item's own context.

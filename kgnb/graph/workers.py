@@ -8,16 +8,21 @@ import itertools
 import queue
 import threading
 from collections import deque
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
 
 T = TypeVar("T")
 
 
 class Worker(Protocol):
     """Runs the sync code of one run off its event loop."""
+
+    executor: Executor | None
+    """Where the run's sync nodes have their exec executed; None: in their thread."""
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run ``function`` in a thread, in a copy of the caller's context.
@@ -37,9 +42,16 @@ class ThreadWorker:
 
     Belongs to the loop that calls ``call``; ``busy`` may be read from any thread.
     After the last call you must ``close()`` it.
+
+    Args:
+        name: What its threads' names begin with.
+        executor: See ``Worker.executor``; stays its owner's to shut down.
     """
 
-    def __init__(self, name: str = "kgnb-node") -> None:
+    def __init__(
+        self, name: str = "kgnb-node", *, executor: Executor | None = None
+    ) -> None:
+        self.executor = executor
         self._name = name
         self._numbers = itertools.count(1)
         self._idle: deque[queue.SimpleQueue[Callable[[], None] | None]] = deque()
@@ -141,6 +153,23 @@ def _deliver(
         # The loop was closed under a cancelled run: nobody waits for this any more.
         if not loop.is_closed():
             raise
+
+
+def in_thread(function: Callable[[], T]) -> Future[T]:
+    """Run ``function`` in a daemon thread of its own, in an empty context."""
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            value = function()
+        except BaseException as error:  # noqa: BLE001 - the root of a thread's work
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    threading.Thread(target=work, name="kgnb-attempt", daemon=True).start()
+    return future
 
 
 def call_in_threads(functions: Sequence[Callable[[], T]], limit: int) -> list[T]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgnb.errors import InvalidValue
+from kgnb.graph.context import check_attempt
 from kgnb.protocol import codec
 from kgnb.protocol import events as e
 from kgnb.runtime.inputs import NodeInputs, announce
@@ -203,6 +204,7 @@ class RunContext:
         total: float | None,
     ) -> None:
         """See ``Context.progress``."""
+        check_attempt()
         if percent is None:
             percent = 100.0 * current / total if current is not None and total else 0.0
         percent = min(100.0, max(0.0, float(percent)))

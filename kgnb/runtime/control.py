@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from kgnb.graph.context import check_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from kgnb.protocol.events import By
 
@@ -111,6 +114,7 @@ class Control:
         Raises:
             asyncio.CancelledError: The run was cancelled.
         """
+        check_attempt()
         if self._state == "free":  # read without the lock: this is asked at each phase
             return
         with self._changed:
@@ -142,7 +146,28 @@ class Control:
                 self._changed.wait(rest)
         raise asyncio.CancelledError
 
+    def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
+        """Wait until ``future`` is done, at most so many seconds; whether it is.
+
+        Raises:
+            asyncio.CancelledError: The run was cancelled before.
+        """
+        changed = threading.Event()
+        forget = self.on_cancel(changed.set)
+        future.add_done_callback(lambda _done: changed.set())
+        try:
+            changed.wait(seconds)
+        finally:
+            forget()
+        if self.is_cancelled:
+            raise asyncio.CancelledError
+        return future.done()
+
     def check(self) -> None:
-        """Raise ``CancelledError`` if the run was cancelled; a pause goes unheeded."""
+        """Raise ``CancelledError`` if this code is to end; a pause goes unheeded.
+
+        It is if the run was cancelled, or the attempt that the code is part of left.
+        """
+        check_attempt()
         if self._state == "cancelled":
             raise asyncio.CancelledError

@@ -80,6 +80,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     sign: bool = False
     pause_before: tuple[str, ...] = ()
+    executor: Any = None
 
 
 class Execution:
@@ -293,7 +294,7 @@ class Execution:
     async def main(self) -> None:
         """Run the graph and bring the end into the log."""
         self.loop = asyncio.get_running_loop()
-        worker = ThreadWorker()
+        worker = ThreadWorker(executor=self.options.executor)
         action: Any = None
         error: BaseException | None = None
         try:

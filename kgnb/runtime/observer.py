@@ -16,6 +16,7 @@ from kgnb.runtime.result import answered_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from kgnb.graph.context import NodeVisit
@@ -80,6 +81,23 @@ class RunObserver:
         del visit
         self._execution.control.sleep(seconds)
 
+    def wait_for(
+        self, visit: NodeVisit, future: Future[Any], seconds: float | None
+    ) -> bool:
+        """See ``Observer.wait_for``."""
+        del visit
+        return self._execution.control.wait_for(future, seconds)
+
+    def attempt_left(self, visit: NodeVisit) -> None:
+        """See ``Observer.attempt_left``."""
+        what = "" if visit.item is None else f"item {visit.item}: "
+        text = (
+            f"{what}attempt {visit.attempt} is no longer waited for but still running; "
+            f"it ends at its next kgnb.track, progress, stream or ask\n"
+        )
+        data = e.LogData(stream="logging", level="WARNING", text=text)
+        self._execution.producer.log(e.Log(data=data, **self._execution.place(visit)))
+
     def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
         """See ``Observer.enter``."""
         if visit.attempt > 1:
@@ -123,7 +141,7 @@ class RunObserver:
             self._execution.producer.log(log)
             self._item(visit, visit.item, 0.0, shown.message)
             return
-        message = f"attempt {visit.attempt} failed, trying again in {retry_in:g} s"
+        message = f"attempt {visit.attempt} failed, trying again in {retry_in:.3g} s"
         self._execution.put(
             e.NodeUpdate(
                 status="retrying",

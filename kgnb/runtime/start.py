@@ -61,7 +61,10 @@ def run(
             order of opening, or a callable that takes the ``Approval`` and gives the
             value or ``kgnb.testing.SKIP``.
         record: Where to record model streams.
-        executor: Where sync nodes run; by default each in a thread of its own.
+        executor: The ``concurrent.futures.Executor`` in which exec of sync nodes and
+            of their items runs: a thread or process pool, dask's. By default each has
+            a thread. It stays yours to shut down. In another process the helpers show
+            nothing and ``ask`` raises; a node with ``executor=False`` stays here.
         loop: ``"own"``: kgnb's loop thread; ``"kernel"``: the caller's running loop.
         durable: Keep the run's state, so that it can be resumed.
         transient: Keys of ``shared`` that are not kept.
@@ -83,7 +86,6 @@ def run(
     _refuse_what_comes_later(
         config=config,
         record=record,
-        executor=executor,
         durable=durable,
         transient=tuple(transient),
         resume=resume,
@@ -92,6 +94,10 @@ def run(
     _check_choice("loop", loop, _LOOPS)
     if timeout is not None and timeout <= 0:
         raise InvalidValue(f"timeout={timeout!r}: expected seconds above 0, or None")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise InvalidValue(
+            f"run(executor={executor!r:.60}): expected a concurrent.futures.Executor"
+        )
     if nesting.is_original_applied():
         nesting.warn_of_original()
     engine = engine_for(graph)
@@ -105,6 +111,7 @@ def run(
         timeout=timeout,
         sign=sign,
         pause_before=() if chosen == "ci" else breakpoints,
+        executor=executor,
     )
     context = current_context.get()
     parent = context.execution if isinstance(context, RunContext) else None

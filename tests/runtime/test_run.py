@@ -288,11 +288,16 @@ def test_pause_before_an_unknown_node_is_refused():
 
 @pytest.mark.parametrize(
     "option",
-    [{"durable": True}, {"resume": "x"}, {"executor": object()}, {"record": "f"}],
+    [{"durable": True}, {"resume": "x"}, {"record": "f"}],
 )
 def test_options_that_come_later_are_named(option):
     with pytest.raises(Unavailable, match=next(iter(option))):
         run(Steps(), **option)
+
+
+def test_run_with_what_is_no_executor_says_what_one_is():
+    with pytest.raises(InvalidValue, match=r"expected a concurrent\.futures\.Executor"):
+        run(Steps(), executor=object())
 
 
 def test_child_run_in_a_node_shows_nothing_and_is_cancelled_with_its_parent(display):
