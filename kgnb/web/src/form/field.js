@@ -71,8 +71,9 @@ export class Frame {
    * @param {Spec} spec
    * @param {HTMLElement} control an input, or a group of them
    * @param {"row" | "group" | "box"} shape a box has its label behind it
+   * @param {HTMLElement} body what stands in the row, where that is more than the control
    */
-  constructor(spec, control, shape = "row") {
+  constructor(spec, control, shape = "row", body = control) {
     const { schema, label, isRequired } = spec;
     const id = newId();
     this.#control = control;
@@ -96,7 +97,7 @@ export class Frame {
     control.id = id;
     if (isRequired && shape === "row") control.setAttribute("aria-required", "true");
     const title = h("label", { class: "kgnb-form-label", for: id }, ...name);
-    const line = shape === "box" ? [h("div", { class: "kgnb-form-check" }, control, title)] : [title, control];
+    const line = shape === "box" ? [h("div", { class: "kgnb-form-check" }, control, title)] : [title, body];
     this.element = h("div", { class: "kgnb-form-row" }, ...line, about, this.#error);
   }
 

@@ -16,7 +16,6 @@ const LARGEST = 700_000; // bytes: as base64 they fit into one frame
  * held here, for reading is asynchronous and sending is not.
  */
 class Picker {
-  #input;
   #note = h("p", { class: "kgnb-file-note" });
   #remove;
   #changed;
@@ -35,24 +34,23 @@ class Picker {
     this.accept = accept;
     this.largest = largest;
     this.#changed = changed;
-    this.#input = h("input", {
+    this.input = h("input", {
       type: "file",
       class: "kgnb-file-input",
       accept: accept && accept.join(","),
-      "aria-label": label,
     });
     this.#remove = smallButton("Remove", `Remove the file of ${label}`, () => this.#clear(), env);
     this.#remove.hidden = true;
     const allowed = [accept && accept.join(", "), `at most ${sizeOf(largest)}`].filter(Boolean);
     this.element = h(
       "div",
-      { class: "kgnb-file", role: "group" },
+      { class: "kgnb-file" },
       h("p", { class: "kgnb-file-hint" }, `Choose a file or drop it here: ${allowed.join("; ")}.`),
-      this.#input,
+      this.input,
       h("div", { class: "kgnb-file-chosen" }, this.#note, this.#remove),
     );
-    const onChange = () => void this.#take(this.#input.files?.[0]);
-    this.#input.addEventListener("change", onChange, { signal });
+    const onChange = () => void this.#take(this.input.files?.[0]);
+    this.input.addEventListener("change", onChange, { signal });
     this.#listenForDrops(signal);
     setText(this.#note, "No file chosen yet.");
   }
@@ -72,9 +70,9 @@ class Picker {
       onOver(event);
       isOver(false);
       const files = event.dataTransfer?.files;
-      if (!files?.length || this.#input.matches(":disabled")) return;
+      if (!files?.length || this.input.matches(":disabled")) return;
       if (files.length > 1) return this.#refuse("One file at a time.");
-      this.#input.files = files;
+      this.input.files = files;
       void this.#take(files[0]);
     };
     element.addEventListener("dragenter", onOver, { signal });
@@ -133,7 +131,7 @@ class Picker {
     this.isReading = false;
     this.file = null;
     this.problem = "";
-    this.#input.value = "";
+    this.input.value = "";
     this.#tell("No file chosen yet.");
     this.onRefused("");
   }
@@ -149,10 +147,6 @@ class Picker {
   missing(name) {
     if (!this.file) this.#tell(`Choose ${name} again: a page that is loaded anew has no files.`);
   }
-
-  focus() {
-    this.#input.focus();
-  }
 }
 
 /** @implements {Field} */
@@ -165,7 +159,7 @@ class PickedField {
     this.spec = spec;
     this.label = spec.label;
     this.picker = new Picker(spec, limits);
-    this.frame = new Frame(spec, this.picker.element);
+    this.frame = new Frame(spec, this.picker.input, "row", this.picker.element);
     this.element = this.frame.element;
     this.picker.onRefused = (problem) => this.complain(problem);
   }
@@ -215,7 +209,7 @@ class PickedField {
   }
 
   focus() {
-    this.picker.focus();
+    this.frame.focus();
   }
 }
 
