@@ -106,11 +106,11 @@ def _width(svg: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _text(text: str, group: str = "kgnb-text") -> str:
+def _text(text: str, group: str = "kgnb-text", *, is_struck: bool = False) -> str:
+    shown = f"<s>{escape(text)}</s>" if is_struck else escape(text)
     # Wrapped in the element too, for hosts that strip style sheets.
     return (
-        f'<pre class="{group}" tabindex="0" style="white-space:pre-wrap">'
-        f"{escape(text)}</pre>"
+        f'<pre class="{group}" tabindex="0" style="white-space:pre-wrap">{shown}</pre>'
     )
 
 
@@ -135,7 +135,7 @@ def _streams(record: Mapping[str, Any], names: Names) -> Iterator[str]:
         text = stream["text"]
         if stream.get("superseded"):
             yield f"<details><summary><s>{title}</s> superseded</summary>"
-            yield f"<s>{_text(text)}</s></details>"
+            yield f"{_text(text, is_struck=True)}</details>"
         elif stream["kind"] == "text":
             facts = escape(stream_facts(stream))
             yield f'<p class="kgnb-title">{title}{facts}</p>{_text(text)}'

@@ -185,3 +185,35 @@ def test_outbox_whatever_is_merged_a_reader_cut_anywhere_ends_with_the_same_view
     for frame in history:
         fold(whole, decode_event(frame.payload))
     assert view.to_dict() == whole.to_dict()
+
+
+def test_merged_tokens_keep_the_usage_and_the_tool_of_the_last():
+    outbox = Outbox(high_water=0)
+    call = {"number": 1, "name": "sea"}
+    outbox.put(token(1, "a", 0, call=call))
+    whole = {"number": 1, "name": "search"}
+    usage = {"input_tokens": 1}
+    last = {"final": True, "usage": usage}
+    outbox.put(token(2, "b", 1, call=whole, **last))
+    (frame,) = drain(outbox)
+    assert (frame["data"], frame["final"], frame["usage"]) == ("ab", True, usage)
+    assert frame["call"] == whole
+
+
+def test_tool_calls_and_bars_are_merged_each_with_its_own():
+    outbox = Outbox(high_water=0)
+    for seq, number in enumerate((1, 2, 1), 1):
+        call = {"number": number}
+        outbox.put(token(seq, "x", seq // 3, call=call))
+    for seq, track in enumerate((None, "1.1", None), 4):
+        data = {"percent": seq, "track": track} if track else {"percent": seq}
+        outbox.put(event(seq, "progress", data=data))
+    frames = drain(outbox)
+    assert [(f["call"]["number"], f["data"]) for f in frames[:2]] == [
+        (1, "xx"),
+        (2, "x"),
+    ]
+    assert [(f["data"].get("track"), f["data"]["percent"]) for f in frames[2:]] == [
+        (None, 6),
+        ("1.1", 5),
+    ]

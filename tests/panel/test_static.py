@@ -27,6 +27,7 @@ TAGS = {
     "ul",
     "li",
     "b",
+    "s",
     "svg",
     "title",
     "desc",
@@ -363,3 +364,42 @@ def test_record_of_a_vote_signed_tells_who_voted_for_what():
     assert "Ada: ship (tested)" in data["text/html"]
     assert "Linus: tide" in data["text/html"]
     assert "1f0c" not in data["text/html"]
+
+
+def live_record():
+    return json.loads((WIRE / "record-live.json").read_text())["record"]
+
+
+def test_texts_of_several_streams_are_told_apart():
+    text = record_text(live_record())
+    for title in (
+        "Draft, superseded, 10 in · 4 out",
+        "Draft · de · attempt 2, 7 characters missing",
+        "Draft · en · attempt 2 · reasoning",
+        "Draft · en · attempt 2 · tool call search",
+        "Each · item 2, superseded, 1 in · 1 out",
+        "Each · item 10, 1 in · 1 out",
+    ):
+        assert f" {title} " in text, title
+
+
+def test_page_strikes_and_folds_what_is_superseded():
+    page = record_html(live_record())
+    assert "<summary><s>Draft</s> superseded</summary>" in page
+    assert "<s>half a te</s>" in page
+    assert "<s>Hello" not in page
+
+
+def test_usage_stands_at_the_run_and_at_its_nodes():
+    record = live_record()
+    assert "32 in · 12 out" in record_html(record)
+    assert "30 in · 10 out" in record_html(record)
+    lines = record_text(record).splitlines()
+    assert lines[0].endswith("32 in · 12 out")
+    assert "30 in · 10 out" in lines[1]
+
+
+def test_bars_of_a_record_tell_their_label_and_no_pace():
+    text = record_text(live_record())
+    assert "100% 2 of 2 pages" in text or "100%, 2 of 2 pages" in text
+    assert "/s" not in text

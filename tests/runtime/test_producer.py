@@ -169,3 +169,45 @@ def test_events_carry_run_name_and_time(producer, outlet):
     (event,) = shown(outlet)
     assert (event.run_id, event.workflow) == ("r", "w")
     assert event.timestamp == "1970-01-01T00:00:00.000Z"
+
+
+def test_tool_calls_are_counted_and_joined_apart(producer, outlet):
+    for number, text in [(1, "a"), (2, "b"), (1, "c")]:
+        call = e.ToolRef(number=number, name="f")
+        producer.token(token(text, kind="tool_call", call=call))
+    producer.flush()
+    assert [(t.call.number, t.index, t.data) for t in shown(outlet)] == [
+        (1, 0, "ac"),
+        (2, 0, "b"),
+    ]
+
+
+def test_last_frame_of_a_stream_keeps_its_usage_when_text_is_dropped(
+    producer, outlet, monkeypatch
+):
+    monkeypatch.setattr(producers, "MOST_PENDING", 1)
+    outlet.has_room = False
+    producer.token(token("a"))
+    producer.token(token("b", kind="reasoning"))
+    usage = e.Usage(input_tokens=1)
+    producer.token(token("", final=True, usage=usage))
+    outlet.has_room = True
+    producer.flush()
+    (last,) = [t for t in shown(outlet) if isinstance(t, e.Token)]
+    assert (last.data, last.final, last.usage) == ("a", True, usage)
+
+
+def test_report_is_made_when_the_frame_goes_and_in_its_place(producer, outlet):
+    count = [0]
+
+    def report():
+        data = e.ProgressData(percent=count[0])
+        return [e.Progress(data=data, **AT)]
+
+    producer.later(report)
+    producer.put(e.NodeUpdate(status="completed", **AT))
+    count[0] = 7
+    producer.flush()
+    first, second = shown(outlet)
+    assert first.data.percent == 7
+    assert isinstance(second, e.NodeUpdate)
