@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -566,3 +567,17 @@ def test_metrics_from_many_threads_lose_nothing():
         thread.join()
     assert node.metrics["success_count"] == 400
     assert len(node.metrics["execution_times"]) == 400
+
+
+def test_metrics_count_the_retries_of_an_executor(runner):
+    class Node(SyncSide, kaygraph.MetricsNode):
+        items = 1
+
+        def exec(self, prep_res):
+            if self.cur_retry < 2:
+                raise KeyError
+
+    with ThreadPoolExecutor(1) as pool:
+        node = Node(max_retries=3, executor=pool)
+        runner(node, {})
+    assert node.get_stats()["total_retries"] == 2
