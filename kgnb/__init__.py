@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ParallelBatchNode,
         ProgressWebSocketNode,
         ValidatedNode,
+        Vote,
         WebSocketNode,
     )
     from kgnb.panel.widget import Panel
@@ -84,6 +85,7 @@ __all__ = [
     "Result",
     "Run",
     "ValidatedNode",
+    "Vote",
     "WebSocketNode",
     "__version__",
     "allow_nested_run",
@@ -120,6 +122,7 @@ _GRAPH = {
     "ParallelBatchNode",
     "ProgressWebSocketNode",
     "ValidatedNode",
+    "Vote",
     "WebSocketNode",
 }
 

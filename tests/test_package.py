@@ -68,6 +68,7 @@ def test_public_names_are_those_of_the_readme():
         "Result",
         "Run",
         "ValidatedNode",
+        "Vote",
         "WebSocketNode",
         "__version__",
         "allow_nested_run",

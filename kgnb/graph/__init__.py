@@ -26,6 +26,7 @@ from kgnb.graph.interactive import (
 )
 from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
+from kgnb.graph.people import Vote
 from kgnb.graph.persistence import PersistentGraph
 from kgnb.graph.shared_nodes import (
     BroadcastWebSocketNode,
@@ -74,6 +75,7 @@ __all__ = [
     "T_Shared",
     "UserInputNode",
     "ValidatedNode",
+    "Vote",
     "WebSocketNode",
     "compose_graphs",
 ]
