@@ -86,6 +86,7 @@ def _page(
     yield from _questions(record, names, signature)
     yield from _results(record, names)
     yield from _messages(record)
+    yield from _updates(record, names)
     yield from _logs(record, names)
     yield from _nodes(record, names, signature.get("durations") or {})
     yield from _signature(signature)
@@ -210,15 +211,32 @@ def _messages(record: Mapping[str, Any]) -> Iterator[str]:
         yield _value(message["content"])
 
 
+def _updates(record: Mapping[str, Any], names: Names) -> Iterator[str]:
+    """What nodes sent under names of their own."""
+    entries = [
+        (f"{names.node(update['node_id'])}, {label(update['type'])}", update["data"])
+        for update in record.get("custom", ())
+    ]
+    return _folded("Updates", [(title, shown(data)) for title, data in entries])
+
+
 def _logs(record: Mapping[str, Any], names: Names) -> Iterator[str]:
-    if not record["logs"]:
-        return
-    yield "<details><summary>Logs</summary>"
+    entries = []
     for log in record["logs"]:
         level = f" {label(log['level'])}" if log["level"] else ""
         title = f"{names.node(log['node_id'])}, {log['stream']}{level}"
-        yield f'<p class="kgnb-title">{escape(title)}</p>'
-        yield _text(log["text"], "kgnb-text kgnb-code")
+        entries.append((title, log["text"]))
+    return _folded("Logs", entries)
+
+
+def _folded(title: str, entries: list[tuple[str, str]]) -> Iterator[str]:
+    """A section that is closed at first; none where it has nothing."""
+    if not entries:
+        return
+    yield f"<details><summary>{escape(title)}</summary>"
+    for heading, text in entries:
+        yield f'<p class="kgnb-title">{escape(heading)}</p>'
+        yield _text(text, "kgnb-text kgnb-code")
     yield "</details>"
 
 

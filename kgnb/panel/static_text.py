@@ -49,6 +49,9 @@ def record_text(record: Mapping[str, Any]) -> str:
         lines += _block("Result", shown(result))
     for message in record["messages"]:
         lines += _block(one_line(message["role"]), shown(message["content"]))
+    for update in record.get("custom", ()):
+        title = f"{names.node(update['node_id'])}, {one_line(update['type'])}"
+        lines += _block(title, shown(update["data"]))
     for log in record["logs"]:
         level = f" {one_line(log['level'])}" if log["level"] else ""
         title = f"{names.node(log['node_id'])}, {log['stream']}{level}"

@@ -51,6 +51,7 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
                 plain["messages"], key=lambda each: order.of_node(each["node_id"])
             )
         ],
+        **_custom(plain, order),
         "logs": list(_logs(plain, order)),
         "result": plain["result"],
         "error": _problem(plain, plain["error"]),
@@ -209,6 +210,15 @@ def _node(plain: Mapping[str, Any], node: Mapping[str, Any]) -> Plain:
     if node["error"] is not None:
         kept["error"] = _problem(plain, node["error"])
     return kept
+
+
+def _custom(plain: Mapping[str, Any], order: _Order) -> Plain:
+    """What nodes sent under names of their own, if they did."""
+    found = sorted(plain["custom"], key=lambda each: order.of_node(each["node_id"]))
+    kept = [
+        {name: each[name] for name in ("node_id", "type", "data")} for each in found
+    ]
+    return {"custom": kept} if kept else {}
 
 
 def _problem(plain: Mapping[str, Any], problem: Plain | None) -> Plain | None:

@@ -49,6 +49,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  *   & Partial<Pick<wire.ApprovalView, "edited_payload" | "need" | "approvers" | "veto">>)[]} approvals
  * @property {Record<string, wire.Json>} results
  * @property {wire.MessageView[]} messages
+ * @property {wire.CustomView[]} [custom]
  * @property {Omit<wire.LogView, "task_id">[]} logs
  * @property {wire.Json} result
  * @property {wire.Problem | null} error
@@ -99,11 +100,19 @@ export function staticRecord(view) {
     messages: order
       .sorted(view.messages, (message) => order.ofNode(message.node_id))
       .map(({ node_id, role, content }) => ({ node_id, role, content })),
+    ...(view.custom.length ? { custom: recordCustom(view, order) } : {}),
     logs: recordLogs(view, order),
     result: view.result,
     error: recordProblem(view, view.error),
     ...told(view, "usage"),
   };
+}
+
+/** @param {wire.RunView} view @param {Order} order @returns {wire.CustomView[]} */
+function recordCustom(view, order) {
+  return order
+    .sorted(view.custom, (event) => order.ofNode(event.node_id))
+    .map(({ node_id, type, data }) => ({ node_id, type, data }));
 }
 
 /** @param {wire.ApprovalView} approval @returns {RunRecord["approvals"][number]} */
@@ -199,6 +208,7 @@ export function recordView(record, metadata = {}) {
   }));
   view.results = record.results;
   view.messages = record.messages;
+  view.custom = record.custom ?? [];
   view.logs = record.logs.map((log) => ({ ...log, task_id: null }));
   view.result = record.result;
   view.error = record.error;

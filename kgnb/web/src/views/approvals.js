@@ -27,6 +27,8 @@ export class Approvals {
   #cards = new Map();
   #decided = fold("decisions", "Decisions");
   #drawn = "";
+  /** The node whose input was typed here last: a conversation goes on at its box. */
+  #talksTo = "";
   #context;
 
   /** @param {Context} context */
@@ -42,6 +44,7 @@ export class Approvals {
     const keys = new Set(open.map(keyOf));
     for (const [key, card] of this.#cards) {
       if (keys.has(key)) continue;
+      this.#talksTo = card.talkedTo || this.#talksTo;
       card.remove();
       this.#cards.delete(key);
     }
@@ -57,6 +60,7 @@ export class Approvals {
     const card = new Card(approval, label, this.#context);
     this.#cards.set(key, card);
     this.element.append(card.element);
+    if (approval.kind === "input" && approval.node_id === this.#talksTo && !isElsewhere()) card.focus();
     this.#context.announce(`${label} asks: ${approval.message}`);
   }
 
@@ -74,6 +78,11 @@ export class Approvals {
       ...decided.map((approval) => decision(approval, labelOf(view, approval.node_id))),
     );
   }
+}
+
+/** Whether the cursor is somewhere that it must not be taken from. */
+function isElsewhere() {
+  return document.activeElement !== null && document.activeElement !== document.body;
 }
 
 /** @param {wire.ApprovalView} approval @returns {string} another text is another card */
@@ -186,6 +195,17 @@ export class Card {
     this.#told = approval.votes.length;
     this.element.dataset.armed = String(isArmed);
     this.#tick();
+  }
+
+  /** @returns {string} the node that got an input from here; else nothing */
+  get talkedTo() {
+    const { kind, node_id } = this.#approval;
+    return kind === "input" && this.#isSent ? node_id : "";
+  }
+
+  /** Put the cursor where the answer is typed. */
+  focus() {
+    this.#form.focus();
   }
 
   /** The question is over. */

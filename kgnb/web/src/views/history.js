@@ -1,28 +1,42 @@
 /**
- * What happened: logs, and the timeline of visits.
+ * What happened: logs, nodes' own updates, and the timeline of visits.
  *
  * @import * as wire from "../wire.d.ts"
  */
 
 import { labelOf } from "./context.js";
 import { fold, h, scrollable, setAttribute, setText } from "./elements.js";
-import { duration, plural } from "./format.js";
+import { duration, inline, plural } from "./format.js";
+import { visible } from "./visible.js";
 
-export class Logs {
-  #fold = fold("logs", "Logs");
-  #box = scrollable(h("div", { class: "kgnb-log-box" }), "Logs");
+/**
+ * Lines that come one after the other, the latest of them kept.
+ * @template Entry
+ */
+class Lines {
+  #fold;
+  #box;
   #dropped = h("p", { class: "kgnb-dropped", hidden: true });
   /** Entries drawn and since dropped, counted over the whole run. */
   #drawn = 0;
+  #line;
 
-  constructor() {
+  /**
+   * @param {string} name
+   * @param {string} title
+   * @param {(view: wire.RunView, entry: Entry) => HTMLElement} line
+   */
+  constructor(name, title, line) {
+    this.#fold = fold(name, title);
+    this.#box = scrollable(h("div", { class: "kgnb-log-box" }), title);
+    this.#line = line;
     this.element = this.#fold.element;
     this.element.lastElementChild?.append(this.#dropped, this.#box);
   }
 
-  /** @param {wire.RunView} view */
-  update(view) {
-    const total = view.logs.length + view.logs_dropped;
+  /** @param {wire.RunView} view @param {Entry[]} entries @param {number} dropped */
+  draw(view, entries, dropped) {
+    const total = entries.length + dropped;
     this.element.hidden = total === 0;
     if (total === this.#drawn) return;
     if (total < this.#drawn) {
@@ -30,29 +44,64 @@ export class Logs {
       this.#drawn = 0;
     }
     const isAtEnd = isScrolledDown(this.#box);
-    const fresh = Math.min(view.logs.length, total - this.#drawn);
-    for (const log of fresh ? view.logs.slice(-fresh) : []) this.#append(view, log);
+    const fresh = Math.min(entries.length, total - this.#drawn);
+    for (const entry of fresh ? entries.slice(-fresh) : []) this.#box.append(this.#line(view, entry));
     this.#drawn = total;
-    while (this.#box.children.length > view.logs.length) this.#box.firstChild?.remove();
+    while (this.#box.children.length > entries.length) this.#box.firstChild?.remove();
     setText(this.#fold.count, String(total));
-    this.#dropped.hidden = view.logs_dropped === 0;
-    setText(this.#dropped, `${plural(view.logs_dropped, "earlier entry")} not kept here.`);
+    this.#dropped.hidden = dropped === 0;
+    setText(this.#dropped, `${plural(dropped, "earlier entry")} not kept here.`);
     if (isAtEnd) this.#box.scrollTop = this.#box.scrollHeight;
   }
+}
 
-  /** @param {wire.RunView} view @param {wire.LogView} log */
-  #append(view, log) {
-    const source = log.level ? `${log.stream} ${log.level}` : log.stream;
-    this.#box.append(
-      h(
-        "div",
-        { class: "kgnb-log", "data-stream": log.stream, "data-level": log.level },
-        h("span", { class: "kgnb-log-node" }, labelOf(view, log.node_id)),
-        h("span", { class: "kgnb-log-source" }, source),
-        h("span", { class: "kgnb-log-text" }, log.text.replace(/\n$/, "")),
-      ),
-    );
+/** @extends {Lines<wire.LogView>} */
+export class Logs extends Lines {
+  constructor() {
+    super("logs", "Logs", logLine);
   }
+
+  /** @param {wire.RunView} view */
+  update(view) {
+    this.draw(view, view.logs, view.logs_dropped);
+  }
+}
+
+/**
+ * What nodes sent under names of their own.
+ * @extends {Lines<wire.CustomView>}
+ */
+export class Updates extends Lines {
+  constructor() {
+    super("updates", "Updates", updateLine);
+  }
+
+  /** @param {wire.RunView} view */
+  update(view) {
+    this.draw(view, view.custom, view.custom_dropped);
+  }
+}
+
+/** @param {wire.RunView} view @param {wire.LogView} log */
+function logLine(view, log) {
+  return h(
+    "div",
+    { class: "kgnb-log", "data-stream": log.stream, "data-level": log.level },
+    h("span", { class: "kgnb-log-node" }, labelOf(view, log.node_id)),
+    h("span", { class: "kgnb-log-source" }, log.level ? `${log.stream} ${log.level}` : log.stream),
+    h("span", { class: "kgnb-log-text" }, log.text.replace(/\n$/, "")),
+  );
+}
+
+/** @param {wire.RunView} view @param {wire.CustomView} update */
+function updateLine(view, update) {
+  return h(
+    "div",
+    { class: "kgnb-log" },
+    h("span", { class: "kgnb-log-node" }, labelOf(view, update.node_id)),
+    h("span", { class: "kgnb-log-source" }, update.type),
+    h("span", { class: "kgnb-log-text" }, visible(inline(update.data))),
+  );
 }
 
 /** @param {HTMLElement} box */

@@ -10,7 +10,7 @@ import { emptyView } from "../reduce.js";
 import { Approvals } from "./approvals.js";
 import { h, setText } from "./elements.js";
 import { Header } from "./header.js";
-import { Logs, Timeline } from "./history.js";
+import { Logs, Timeline, Updates } from "./history.js";
 import { Nodes } from "./nodes.js";
 import { Picture } from "./picture.js";
 import { Outcomes, showError } from "./outcomes.js";
@@ -46,6 +46,7 @@ export class Panel {
       nodes: new Nodes(),
       streams: new Streams(this.#context),
       outcomes: new Outcomes(),
+      updates: new Updates(),
       logs: new Logs(),
       timeline: new Timeline(),
     };
@@ -77,6 +78,7 @@ export class Panel {
         { class: "kgnb-folds" },
         v.approvals.decisions,
         v.timeline.element,
+        v.updates.element,
         v.logs.element,
       ),
       this.#live,
@@ -122,6 +124,7 @@ export class Panel {
     v.nodes.update(view, isFinal || view.ended_at !== null);
     v.streams.update(view, isFinal);
     v.outcomes.update(view, valueBox);
+    v.updates.update(view);
     v.logs.update(view);
     v.timeline.update(view, now);
     this.#announceEnd();
