@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 SETUP = """
-import asyncio, kgnb
+import asyncio, pathlib, kgnb
 
 def chunk(text, **usage):
     return {"choices": [{"delta": {"content": text}}], "usage": usage or None}
@@ -16,7 +16,9 @@ class Write(kgnb.AsyncNode):
         async def words(name):
             for number in kgnb.track(range(40), description=name):
                 for _ in kgnb.track(range(2), description="letters"):
-                    await asyncio.sleep(0.005)
+                    await asyncio.sleep(0.01)
+                while number == 30 and not pathlib.Path("streams-go").exists():
+                    await asyncio.sleep(0.01)
                 yield chunk(f"{name}{number} ")
                 if number == 20 and self.cur_retry == 0 and name == "en":
                     raise OSError("the line broke")
@@ -45,6 +47,7 @@ def test_streams_stand_side_by_side_and_the_failed_attempt_is_struck(
         "superseded", timeout=20_000
     )
     expect(panel.locator("[data-node-row=Write]")).to_contain_text("left")
+    (lab.work / "streams-go").touch()
     notebook.wait_done(1)
     for name in ("en", "de", "fr", "ja"):
         whole = "".join(f"{name}{number} " for number in range(40))
@@ -53,5 +56,5 @@ def test_streams_stand_side_by_side_and_the_failed_attempt_is_struck(
     expect(panel.locator(".kgnb-usage")).to_contain_text("out")
     assert "usage: " in notebook.output(1)
     expect(panel.locator("[data-node-row=Write]")).not_to_contain_text("left")
-    notebook.page.screenshot(path="/tmp/shots/h8-lab.png")
+    notebook.screenshot("streams")
     assert notebook.errors == []
