@@ -18,6 +18,7 @@ from kgnb.version import __version__
 if TYPE_CHECKING:
     from kgnb.errors import KgnbError
     from kgnb.graph import (
+        Approval,
         AsyncBatchGraph,
         AsyncBatchNode,
         AsyncGraph,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ChatWebSocketNode,
         CollaborativeWebSocketNode,
         Config,
+        Form,
         Graph,
         InteractiveWebSocketNode,
         MetricsNode,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from kgnb.panel.widget import Panel
     from kgnb.runtime import (
         Answer,
+        File,
         Result,
         Run,
         allow_nested_run,
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Approval",
     "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
@@ -74,6 +78,8 @@ __all__ = [
     "ChatWebSocketNode",
     "CollaborativeWebSocketNode",
     "Config",
+    "File",
+    "Form",
     "Graph",
     "InteractiveWebSocketNode",
     "KgnbError",
@@ -102,6 +108,7 @@ __all__ = [
 ]
 
 _GRAPH = {
+    "Approval",
     "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
@@ -115,6 +122,7 @@ _GRAPH = {
     "ChatWebSocketNode",
     "CollaborativeWebSocketNode",
     "Config",
+    "Form",
     "Graph",
     "InteractiveWebSocketNode",
     "MetricsNode",

@@ -44,6 +44,7 @@ def test_public_names_are_those_of_the_readme():
     # The list is a contract: a change here is a change for every user.
     assert sorted(kgnb.__all__) == [
         "Answer",
+        "Approval",
         "AsyncBatchGraph",
         "AsyncBatchNode",
         "AsyncGraph",
@@ -57,6 +58,8 @@ def test_public_names_are_those_of_the_readme():
         "ChatWebSocketNode",
         "CollaborativeWebSocketNode",
         "Config",
+        "File",
+        "Form",
         "Graph",
         "InteractiveWebSocketNode",
         "KgnbError",

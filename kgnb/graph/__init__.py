@@ -17,6 +17,7 @@ from kgnb.graph.composition import (
     compose_graphs,
 )
 from kgnb.graph.config import Config
+from kgnb.graph.functions import node
 from kgnb.graph.graphs import AsyncGraph, Graph
 from kgnb.graph.interactive import (
     AsyncInteractiveGraph,
@@ -26,7 +27,7 @@ from kgnb.graph.interactive import (
 )
 from kgnb.graph.metrics import MetricsNode
 from kgnb.graph.nodes import BatchNode, Node, ParallelBatchNode
-from kgnb.graph.people import Vote
+from kgnb.graph.people import Approval, Form, Vote
 from kgnb.graph.persistence import PersistentGraph
 from kgnb.graph.shared_nodes import (
     BroadcastWebSocketNode,
@@ -42,6 +43,7 @@ from kgnb.graph.websocket_nodes import (
 )
 
 __all__ = [
+    "Approval",
     "AsyncBatchGraph",
     "AsyncBatchNode",
     "AsyncGraph",
@@ -57,6 +59,7 @@ __all__ = [
     "CollaborativeWebSocketNode",
     "ConditionalSubGraphNode",
     "Config",
+    "Form",
     "Graph",
     "InteractiveGraph",
     "InteractiveNode",
@@ -78,4 +81,5 @@ __all__ = [
     "Vote",
     "WebSocketNode",
     "compose_graphs",
+    "node",
 ]

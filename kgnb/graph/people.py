@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,10 +12,16 @@ from kgnb.graph.context import current_context
 from kgnb.graph.nodes import Node
 from kgnb.graph.spec import label_of
 
-if TYPE_CHECKING:
-    from kgnb.graph.context import Context
-
 UNSET = msgspec.UNSET
+
+_PLAIN = {
+    "options": None,
+    "schema": None,
+    "need": 1,
+    "approvers": None,
+    "veto": None,
+}
+"""What a question has that says nothing of it."""
 
 FromShared = Callable[[Any], Any]
 """Makes what is shown out of ``shared``."""
@@ -26,8 +32,9 @@ class AskingNode(Node):
 
     Args:
         message: The question, or a function of ``shared`` that makes it.
-        payload: What it is about, or a function of ``shared`` that gives it.
-        key: Where in ``shared`` the answer's value is put; None puts it nowhere.
+        payload: What it is about: a key of ``shared``, or a function of ``shared``;
+            anything else is shown as it is.
+        writes: Where in ``shared`` the answer's value is put; None puts it nowhere.
         timeout: Seconds; None waits for ever.
         on_timeout: The value at the deadline; without it ``ApprovalTimeout``.
         name: As of ``ask``: for ``answers=``, and for a resumed run.
@@ -42,7 +49,7 @@ class AskingNode(Node):
         message: str | FromShared,
         *,
         payload: Any = None,
-        key: str | None = None,
+        writes: str | None = None,
         timeout: float | None = None,
         on_timeout: Any = UNSET,
         name: str | None = None,
@@ -51,18 +58,31 @@ class AskingNode(Node):
         super().__init__(**node)
         self.message = message
         self.payload = payload
-        self.key = key
+        self.writes = writes
         self.timeout = timeout
         self.on_timeout = on_timeout
         self.name = name
 
     def prep(self, shared: Any) -> tuple[str, Any]:
         """The message and the payload, as they stand now."""
-        message, payload = self.message, self.payload
-        return (
-            message if isinstance(message, str) else str(message(shared)),
-            payload(shared) if callable(payload) else payload,
-        )
+        message = self.message
+        text = message if isinstance(message, str) else str(message(shared))
+        return text, self._payload_in(shared)
+
+    def _payload_in(self, shared: Any) -> Any:
+        payload = self.payload
+        if callable(payload):
+            return payload(shared)
+        if not isinstance(payload, str):
+            return payload
+        try:
+            return shared[payload]
+        except (KeyError, TypeError):
+            keys = ", ".join(map(str, shared)) if isinstance(shared, Mapping) else ""
+            raise InvalidValue(
+                f"{label_of(self)}: payload={payload!r}: expected a key of shared, "
+                f"which has {keys or 'none'}; for a text of its own give a function"
+            ) from None
 
     def exec(self, prep_res: tuple[str, Any]) -> Any:
         """Ask and wait; an ``Answer``.
@@ -79,28 +99,172 @@ class AskingNode(Node):
                 f"{label_of(self)}: there is nobody to ask outside a run; start the "
                 f"graph with kgnb.run(graph, shared)"
             )
-        return self._ask(context, message, payload)
+        asked = {**_PLAIN, **self._question()}
+        return context.ask(
+            message,
+            payload=payload,
+            timeout=self.timeout,
+            on_timeout=self.on_timeout,
+            name=self.name,
+            **asked,
+        ).result()
 
     def post(self, shared: Any, prep_res: Any, exec_res: Any) -> str | None:
         """Put the value into ``shared``; it is the action, too, where it is a str."""
         del prep_res
         value = self._value(exec_res)
-        if self.key is not None:
-            if not isinstance(shared, MutableMapping):
-                raise InvalidValue(
-                    f"{label_of(self)}: key={self.key!r} wants a shared that takes "
-                    f"entries, got a {type(shared).__name__}"
-                )
-            shared[self.key] = value
+        self._write(shared, self.writes, value)
         return value if isinstance(value, str) else None
 
-    def _ask(self, context: Context, message: str, payload: Any) -> Any:
-        """Put the question; subclasses say how."""
+    def _write(self, shared: Any, key: str | None, value: Any) -> None:
+        if key is None:
+            return
+        if not isinstance(shared, MutableMapping):
+            raise InvalidValue(
+                f"{label_of(self)}: {key!r} is to be written: expected a shared that "
+                f"takes entries, got a {type(shared).__name__}"
+            )
+        shared[key] = value
+
+    def _question(self) -> dict[str, Any]:
+        """What is asked, besides message and payload: arguments of ``ask``."""
         raise NotImplementedError
 
     def _value(self, exec_res: Any) -> Any:
         """What the answer comes to."""
         return exec_res.value
+
+
+class Approval(AskingNode):
+    """A question with buttons; the one that is clicked is the action.
+
+        review = Approval("Publish?", options=["publish", "revise"], payload="draft")
+        review - "publish" >> publish
+        review - "revise" >> draft
+
+    The chosen option is put into ``shared["approval"]``, too.
+
+    Args:
+        message: The question, or a function of ``shared`` that makes it.
+        options: The buttons, which are the actions.
+        edit: Whether the payload may be changed before it is approved; what became of
+            it goes back into ``shared``. ``payload`` is its key, then.
+        approvers: The user names that may answer; None: whoever may answer at all.
+        writes: Where in ``shared`` the option is put; None puts it nowhere.
+        writes_reason: Where in ``shared`` the person's reason is put, None if he gave
+            none.
+        others: ``payload``, ``timeout``, ``on_timeout`` (an option), ``name``, and
+            ``Node``'s own arguments; see :class:`AskingNode`.
+
+    Raises:
+        InvalidValue: An option is no str, there are none, ``on_timeout`` is none of
+            them, or ``edit`` has no key of ``shared`` to edit.
+    """
+
+    def __init__(
+        self,
+        message: str | FromShared = "Approve?",
+        *,
+        options: Sequence[str] = ("approve", "reject"),
+        edit: bool = False,
+        approvers: Sequence[str] | None = None,
+        writes: str | None = "approval",
+        writes_reason: str | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(message, writes=writes, **others)
+        self.options = _actions(self, options)
+        if self.on_timeout is not UNSET and self.on_timeout not in self.options:
+            raise InvalidValue(
+                f"{label_of(self)}: on_timeout={self.on_timeout!r}: expected one of "
+                f"{', '.join(map(repr, self.options))}, for it is the action"
+            )
+        if edit and not isinstance(self.payload, str):
+            raise InvalidValue(
+                f"{label_of(self)}: edit=True wants payload= to be a key of shared, "
+                f"where what became of it is put; got {self.payload!r:.80}"
+            )
+        self.edit = edit
+        self.approvers = approvers
+        self.writes_reason = writes_reason
+
+    def post(self, shared: Any, prep_res: Any, exec_res: Any) -> str | None:
+        """Write option, reason and payload; the option is the action."""
+        self._write(shared, self.writes_reason, exec_res.reason)
+        if exec_res.edited:
+            self._write(shared, self.payload, exec_res.payload)
+        return super().post(shared, prep_res, exec_res)
+
+    def _question(self) -> dict[str, Any]:
+        return {
+            "options": self.options,
+            "kind": "edit" if self.edit else "choice",
+            "approvers": self.approvers,
+        }
+
+
+class Form(AskingNode):
+    """A form to fill in; the node goes on by "default".
+
+        details = Form("Where to?", schema=Trip, writes="trip")
+
+    Args:
+        message: What is asked, or a function of ``shared`` that makes it.
+        schema: A JSON Schema as a dict, or a type: pydantic model, dataclass, msgspec
+            Struct, TypedDict. The value is an instance of it.
+        writes: Where in ``shared`` the value is put.
+        edit: Whether the form begins with the payload in its fields.
+        approvers: The user names that may answer; None: whoever may answer at all.
+        others: ``payload``, ``timeout``, ``on_timeout``, ``name``, and ``Node``'s own
+            arguments; see :class:`AskingNode`.
+
+    Raises:
+        InvalidValue: ``edit`` has no payload. What the schema makes impossible is told
+            when it is asked.
+    """
+
+    def __init__(
+        self,
+        message: str | FromShared,
+        schema: Any,
+        *,
+        writes: str | None = "form",
+        edit: bool = False,
+        approvers: Sequence[str] | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(message, writes=writes, **others)
+        if edit and self.payload is None:
+            raise InvalidValue(f"{label_of(self)}: edit=True wants payload=")
+        self.schema = schema
+        self.edit = edit
+        self.approvers = approvers
+
+    def post(self, shared: Any, prep_res: Any, exec_res: Any) -> None:
+        """Put the value into ``shared``."""
+        super().post(shared, prep_res, exec_res)
+
+    def _question(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "kind": "edit" if self.edit else "form",
+            "approvers": self.approvers,
+        }
+
+
+def _actions(node: Any, options: Any) -> list[str]:
+    """Options that lead on.
+
+    Raises:
+        InvalidValue: One is no str, or there are none.
+    """
+    is_list = isinstance(options, Sequence) and not isinstance(options, str)
+    if not is_list or not options or not all(isinstance(o, str) for o in options):
+        raise InvalidValue(
+            f"{label_of(node)}: options={options!r}: expected a list of str, for they "
+            f"are actions"
+        )
+    return list(options)
 
 
 class Vote(AskingNode):
@@ -129,7 +293,7 @@ class Vote(AskingNode):
         veto: An option, or a list of them, that one voter alone decides for.
         undecided: The action, and the value, where all ``approvers`` have voted and no
             option can win any more; None raises ``Undecided``.
-        key: Where in ``shared`` the value is put; None puts it nowhere.
+        writes: Where in ``shared`` the value is put; None puts it nowhere.
         others: ``payload``, ``timeout``, ``on_timeout``, ``name``, and ``Node``'s own
             arguments; see :class:`AskingNode`.
 
@@ -146,17 +310,11 @@ class Vote(AskingNode):
         approvers: Sequence[str] | None = None,
         veto: str | Sequence[str] | None = None,
         undecided: str | None = None,
-        key: str | None = "vote",
+        writes: str | None = "vote",
         **others: Any,
     ) -> None:
-        super().__init__(message, key=key, **others)
-        is_list = isinstance(options, Sequence) and not isinstance(options, str)
-        if not is_list or not options or not all(isinstance(o, str) for o in options):
-            raise InvalidValue(
-                f"{label_of(self)}: options={options!r}: expected a list of str, for "
-                f"they are actions"
-            )
-        self.options = list(options)
+        super().__init__(message, writes=writes, **others)
+        self.options = _actions(self, options)
         self.need = need
         self.approvers = approvers
         self.veto = veto
@@ -179,17 +337,11 @@ class Vote(AskingNode):
     def _value(self, exec_res: Any) -> Any:
         return exec_res if isinstance(exec_res, str) else exec_res.value
 
-    def _ask(self, context: Context, message: str, payload: Any) -> Any:
-        return context.ask(
-            message,
-            options=self.options,
-            schema=None,
-            payload=payload,
-            kind="choice",
-            timeout=self.timeout,
-            on_timeout=self.on_timeout,
-            need=self.need,
-            approvers=self.approvers,
-            veto=self.veto,
-            name=self.name,
-        ).result()
+    def _question(self) -> dict[str, Any]:
+        return {
+            "options": self.options,
+            "kind": "choice",
+            "need": self.need,
+            "approvers": self.approvers,
+            "veto": self.veto,
+        }

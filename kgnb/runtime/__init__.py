@@ -6,6 +6,7 @@ and runs no user code; both are threads of ``home.Home``.
 
 from kgnb.runtime.answering import SKIP
 from kgnb.runtime.cassette import recorded, replay
+from kgnb.runtime.files import File
 from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
 from kgnb.runtime.home import shutdown
 from kgnb.runtime.manager import manager
@@ -18,6 +19,7 @@ __all__ = [
     "SKIP",
     "Answer",
     "Approval",
+    "File",
     "Result",
     "Run",
     "allow_nested_run",

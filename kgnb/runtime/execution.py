@@ -21,7 +21,6 @@ from kgnb.errors import (
     AlreadyAnswered,
     Conflict,
     Expired,
-    InvalidValue,
     KgnbError,
     NoSuchApproval,
     RunCancelled,
@@ -30,7 +29,7 @@ from kgnb.errors import (
 )
 from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
-from kgnb.protocol import codec, commands, ids
+from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
 from kgnb.runtime import hooks, process, prompting, voting
 from kgnb.runtime.beside import call_beside
@@ -40,7 +39,8 @@ from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
 from kgnb.runtime.questions import Asked, Questions
 from kgnb.runtime.reader import RunReader, settle
-from kgnb.runtime.result import Result
+from kgnb.runtime.result import Answer, Result
+from kgnb.runtime.shapes import plain_of
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ TASK_WAIT = 10.0
 """Seconds that the async nodes of a cancelled run get to end."""
 REPLY_WAIT = 10.0
 """Seconds that an answer waits for the log."""
-LARGEST_ANSWER = 1024 * 1024
-"""Bytes of JSON."""
 LOG_WAIT = 2.0
 """Seconds that the end of a run waits for a log that cannot be reached."""
 
@@ -248,26 +246,40 @@ class Execution:
         """End it; returns at once."""
         self.control.cancel(by=by, reason=reason)
 
-    def answer(
-        self, approval_id: str, value: Any, *, reason: str | None = None
-    ) -> None:
+    def answer(self, approval_id: str, answer: Answer) -> None:
         """Answer an approval; blocks until the log has judged, at most 10 s.
 
         Raises:
-            KgnbError: What the log says against it.
+            KgnbError: What the log, or the type that was asked for, says against it.
         """
-        plain, was_replaced = codec.json_safe(value, limit=LARGEST_ANSWER)
-        if was_replaced:
-            raise InvalidValue(f"answer {value!r:.80}: JSON cannot carry it")
+        given = self.questions.encode(approval_id, answer)
         shown = self._shown(approval_id)
         if shown is not None and shown.state != "open":
             raise _closed_error(shown)
         command = commands.AnswerApproval(
             approval_id=ids.ApprovalId(approval_id),
-            value=plain,
+            value=given.value,
+            edited_payload=given.edited_payload,
             args_hash=None if shown is None else ids.ArgsHash(shown.args_hash),
-            reason=reason,
+            reason=given.reason,
         )
+        self._put_before_log(command)
+
+    def send_input(self, node_id: str, data: Any) -> None:
+        """Give a node an input; blocks until the log has judged, at most 10 s.
+
+        Raises:
+            KgnbError: What the log says against it.
+        """
+        if self.reader.ended.done():
+            raise Conflict(f"run {self.options.workflow!r}: it has ended")
+        self._put_before_log(
+            commands.NodeInput(
+                run_id=self.id, node_id=ids.NodeId(node_id), data=plain_of(data)
+            )
+        )
+
+    def _put_before_log(self, command: commands.AnyCommand) -> None:
         reply = self.home.on_link(lambda: self.reader.commander.ask(command))
         try:
             wait_blocking(reply, REPLY_WAIT)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kgnb.errors import KgnbError
 from kgnb.runtime import process
+from kgnb.runtime.result import Answer
 
 if TYPE_CHECKING:
     from kgnb.runtime.execution import Execution
@@ -89,7 +90,7 @@ def _ask(execution: Execution, asked: Asked) -> bool:
     if line.isdecimal() and 1 <= int(line) <= len(options):
         value = options[int(line) - 1]
     try:
-        execution.answer(asked.approval_id, value)
+        execution.answer(asked.approval_id, Answer(value))
     except KgnbError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.code not in ("invalid", "unavailable")

@@ -30,7 +30,7 @@ from kgnb.runtime.answering import SKIP, Script
 from kgnb.runtime.asking import Given, Terms, Wanted, terms_of
 from kgnb.runtime.reader import settle
 from kgnb.runtime.result import Answer, Approval
-from kgnb.runtime.shapes import Misfit
+from kgnb.runtime.shapes import Misfit, plain_of
 from kgnb.runtime.waiting import wait_async, wait_blocking
 
 if TYPE_CHECKING:
@@ -322,9 +322,19 @@ class Questions:
         self.open(again)
         return again
 
-    def find(self, approval_id: str) -> Asked | None:
-        """The question of that id, if this process asked it."""
-        return self._by_id.get(approval_id)
+    def encode(self, approval_id: str, answer: Answer) -> Given:
+        """An answer as the wire has it. Runs the validators of a type in ``schema=``.
+
+        Raises:
+            InvalidValue: It does not fit the type that was asked for.
+        """
+        asked = self._by_id.get(approval_id)
+        if asked is None:  # of another process; the log judges
+            return Given(plain_of(answer.value), None, answer.reason)
+        try:
+            return asked.terms.encode(answer)
+        except (InvalidValue, Misfit) as error:
+            raise InvalidValue(f"approval {asked.data.message!r}: {error}") from None
 
     def _identify(self, asked: Asked) -> Asked | None:
         """Give it its id; an equal question that is not closed is the same one."""

@@ -10,7 +10,7 @@ from kgnb.errors import WrongThread
 from kgnb.runtime import process
 from kgnb.runtime.following import follow
 from kgnb.runtime.relays import FrameChannel
-from kgnb.runtime.result import Approval, Result
+from kgnb.runtime.result import Answer, Approval, Result
 from kgnb.runtime.waiting import TICK, Interrupts, wait_async, wait_blocking
 
 if TYPE_CHECKING:
@@ -197,18 +197,47 @@ class Run:
         self._execution.resume()
 
     def answer(
-        self, approval_id: str, value: Any, *, reason: str | None = None
+        self,
+        approval_id: str,
+        value: Any,
+        *,
+        reason: str | None = None,
+        payload: Any = None,
     ) -> None:
         """Answer an approval; returns when the log has it.
 
+        Args:
+            approval_id: Which; ``run.approvals`` lists them.
+            value: The option, the text, an instance of the type of a form (or its
+                JSON), a ``File`` or a path.
+            reason: Why.
+            payload: Of ``kind="edit"`` with options: what is to become of the payload;
+                None leaves it as it was.
+
         Raises:
             AlreadyAnswered: Another answer was first; the error holds it.
-            InvalidValue: The value does not fit the options or the schema.
+            InvalidValue: The value does not fit the options, the schema or the type.
             NoSuchApproval: The run has none of that id.
             Expired: Its deadline has passed.
             Unavailable: The log cannot be reached.
         """
-        self._execution.answer(approval_id, value, reason=reason)
+        self._execution.answer(
+            approval_id, Answer(value, reason=reason, payload=payload)
+        )
+
+    def send_input(self, node_id: str, data: Any) -> None:
+        """Give a node the input that it waits for; returns when the log has it.
+
+        A node that does not wait yet takes it when it does. An approval of the node is
+        answered by it, as by ``answer``.
+
+        Raises:
+            Conflict: One input is kept for the node already; or it asks several
+                questions; or the run has ended.
+            InvalidValue: There is no such node, or an approval cannot be answered so.
+            Unavailable: The log cannot be reached.
+        """
+        self._execution.send_input(node_id, data)
 
     def __repr__(self) -> str:
         # Neither status nor id nor address: a cell's output must not change.

@@ -54,7 +54,7 @@ def test_vote_makes_message_and_payload_of_shared():
         lambda shared: f"Ship {shared['version']}?",
         options=["ship", "hold"],
         payload=lambda shared: shared["notes"],
-        key="choice",
+        writes="choice",
     )
     shared = {"version": "2.1", "notes": "all green"}
     handle = kgnb.run(Graph(vote), shared, answers={"Ship 2.1?": "hold"})
@@ -62,9 +62,9 @@ def test_vote_makes_message_and_payload_of_shared():
     assert (approval.payload, shared["choice"]) == ("all green", "hold")
 
 
-def test_vote_without_a_key_leaves_shared_alone():
+def test_vote_without_writes_leaves_shared_alone():
     shared = {}
-    kgnb.run(Graph(Vote("?", options=["a"], key=None)), shared, answers=["a"]).result(10)
+    kgnb.run(Graph(Vote("?", options=["a"], writes=None)), shared, answers=["a"]).result(10)
     assert shared == {}
 
 
