@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from kernel_shell import Shell
 from server_harness import ServerProcess, Site
 
 NODES = """
@@ -36,48 +37,6 @@ for n in range({first}, {last}):
     reached = manager.broadcast_to_group("admins", {{"type": "note", "text": n}})
 print(reached.result(30).queued)
 """
-
-
-class Shell:
-    """Executes code in a kernel."""
-
-    def __init__(self, server, kernel_id):
-        site = Site(server.port, secret="")
-        path = f"api/kernels/{kernel_id}/channels"
-        self._channels = site.connect(path, subprotocols=None, max_size=None)
-        self._number = 0
-
-    async def __aenter__(self):
-        self._socket = await self._channels.__aenter__()
-        return self
-
-    async def __aexit__(self, *error):
-        await self._channels.__aexit__(*error)
-
-    async def run(self, code):
-        """What it prints."""
-        self._number += 1
-        header = {
-            "msg_id": f"m{self._number}", "msg_type": "execute_request",
-            "session": "s", "username": "u", "version": "5.3",
-        }  # fmt: skip
-        request = {
-            "channel": "shell", "header": header, "parent_header": {}, "metadata": {},
-            "content": {"code": code, "silent": False, "allow_stdin": True},
-            "buffers": [],
-        }  # fmt: skip
-        await self._socket.send(json.dumps(request))
-        text = ""
-        async with asyncio.timeout(60):
-            while True:
-                message = json.loads(await self._socket.recv())
-                if message["parent_header"].get("msg_id") != header["msg_id"]:
-                    continue
-                content, kind = message["content"], message["header"]["msg_type"]
-                assert kind != "error", content
-                text += content.get("text", "") if kind == "stream" else ""
-                if kind == "execute_reply":
-                    return text.strip()
 
 
 async def new_kernel(server):
