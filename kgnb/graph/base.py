@@ -248,6 +248,17 @@ class BaseNode:
                 stacklevel=_levels_to_caller(),
             )
 
+    def __copy__(self) -> Self:
+        # As copy.copy would, at a quarter of its cost: a graph copies at each visit.
+        twin = object.__new__(type(self))
+        state: Any = object.__getstate__(self)
+        if isinstance(state, tuple):
+            state, slots = state
+            for name, value in slots.items():
+                setattr(twin, name, value)
+        twin.__dict__.update(state or {})
+        return twin
+
     def __enter__(self) -> Self:
         self.setup_resources()
         return self

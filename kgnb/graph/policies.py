@@ -79,6 +79,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_POLICY = Policy()
+_OTHER_KEYWORDS = ("max_retries", "wait", "node_id", "config")
 
 
 def policy_of(cls: type, given: Mapping[str, Any]) -> Policy:
@@ -97,7 +98,7 @@ def policy_of(cls: type, given: Mapping[str, Any]) -> Policy:
         if name not in names:
             msg = (
                 f"{cls.__name__}() got an unexpected keyword argument {name!r}"
-                f"{did_you_mean(name, names)}"
+                f"{did_you_mean(name, (*names, *_OTHER_KEYWORDS))}"
             )
             raise TypeError(msg)
     settings = {name: getattr(cls, name) for name in names if _is_set(cls, name)}
