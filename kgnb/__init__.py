@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ValidatedNode,
         Vote,
         WebSocketNode,
+        node,
     )
     from kgnb.panel.widget import Panel
     from kgnb.runtime import (
@@ -99,6 +100,7 @@ __all__ = [
     "emit",
     "log",
     "manager",
+    "node",
     "progress",
     "recorded",
     "replay",
@@ -132,6 +134,7 @@ _GRAPH = {
     "ValidatedNode",
     "Vote",
     "WebSocketNode",
+    "node",
 }
 
 

@@ -79,6 +79,7 @@ def test_public_names_are_those_of_the_readme():
         "emit",
         "log",
         "manager",
+        "node",
         "progress",
         "recorded",
         "replay",
