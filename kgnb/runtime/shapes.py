@@ -150,6 +150,11 @@ def shape_of(schema: Any) -> Shape:
         plain = plain_of(dict(schema))
         check_schema(plain)
         return PlainShape(plain)
+    if type_of_payload(schema) is not None:
+        raise InvalidValue(
+            f"schema={schema!r:.80} is an instance; give its type, "
+            f"{type(schema).__name__}"
+        )
     if _is_pydantics(schema):
         return _pydantic_shape(schema)
     try:
@@ -232,6 +237,8 @@ def _problem_of(text: str) -> FieldProblem:
 
 def _pydantic_problem(plain: Any, error: Mapping[str, Any]) -> FieldProblem:
     path = _path_in(plain, error["loc"])
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
     message = error["msg"].removeprefix("Value error, ")
     return FieldProblem(path=path, message=message.removeprefix("Assertion failed, "))
 

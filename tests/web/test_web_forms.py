@@ -385,7 +385,7 @@ def test_decision_tells_a_form_a_file_and_an_edit(harness, page):
     rows = page.locator(".kgnb-decision")
     expect(rows.nth(0)).to_contain_text('"city": "Oslo"')
     expect(rows.nth(1)).to_contain_text("a.csv, 1 kB")
-    expect(rows.nth(2)).to_contain_text("− one")
+    expect(rows.nth(2)).to_contain_text("\N{MINUS SIGN} one")
     expect(rows.nth(2)).to_contain_text("+ two")
     assert "AAAA" not in page.content()
 
