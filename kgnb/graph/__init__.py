@@ -17,6 +17,7 @@ from kgnb.graph.composition import (
     compose_graphs,
 )
 from kgnb.graph.config import Config
+from kgnb.graph.declarative import graph_to_yaml, yaml_to_graph
 from kgnb.graph.functions import node
 from kgnb.graph.graphs import AsyncGraph, Graph
 from kgnb.graph.interactive import (
@@ -40,6 +41,11 @@ from kgnb.graph.websocket_nodes import (
     ChatWebSocketNode,
     InteractiveWebSocketNode,
     ProgressWebSocketNode,
+)
+from kgnb.graph.workflow_loader import (
+    export_workflow,
+    load_workflow,
+    validate_workflow,
 )
 
 __all__ = [
@@ -81,5 +87,10 @@ __all__ = [
     "Vote",
     "WebSocketNode",
     "compose_graphs",
+    "export_workflow",
+    "graph_to_yaml",
+    "load_workflow",
     "node",
+    "validate_workflow",
+    "yaml_to_graph",
 ]

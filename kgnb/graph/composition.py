@@ -329,11 +329,12 @@ def _news(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> dict[Any, Any]
     return {
         key: value
         for key, value in after.items()
-        if key not in before or not _is_same(before[key], value)
+        if key not in before or not is_same(before[key], value)
     }
 
 
-def _is_same(before: Any, after: Any) -> bool:
+def is_same(before: Any, after: Any) -> bool:
+    """Whether two values are of one type and equal, as far as they say."""
     try:
         return type(before) is type(after) and bool(before == after)
     except (TypeError, ValueError):
