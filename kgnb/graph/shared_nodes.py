@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.graph.context import current_context
 from kgnb.graph.spec import label_of
-from kgnb.graph.websocket import WebSocketNode
+from kgnb.graph.websocket import WebSocketNode, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +46,17 @@ class BroadcastWebSocketNode(WebSocketNode):
         self.group = group
         self.topic = topic
 
-    async def exec_async(self, message: Any) -> dict[str, Any]:
+    async def prep_async(self, shared: Any) -> Any:
+        """What is announced.
+
+        Raises:
+            InvalidValue: There is nothing.
+        """
+        return entry_of(self, shared, "message", "what to announce")
+
+    async def exec_async(self, prep_res: Any) -> dict[str, Any]:
         """Announce it."""
-        reached = await self.announce(message, group=self.group, topic=self.topic)
+        reached = await self.announce(prep_res, group=self.group, topic=self.topic)
         return {"status": "broadcast_sent", "recipients": reached}
 
     async def announce(
@@ -110,10 +118,18 @@ class CollaborativeWebSocketNode(WebSocketNode):
         self.options = list(options)
         self.quorum = quorum
 
-    async def exec_async(self, proposal: Any) -> dict[str, Any]:
+    async def prep_async(self, shared: Any) -> Any:
+        """What is talked about.
+
+        Raises:
+            InvalidValue: There is nothing.
+        """
+        return entry_of(self, shared, "proposal", "what to talk about")
+
+    async def exec_async(self, prep_res: Any) -> dict[str, Any]:
         """Hold the session to its end."""
         session = Session(self.options, self.quorum)
-        ready = {"proposal": proposal, "options": self.options, "quorum": self.quorum}
+        ready = {"proposal": prep_res, "options": self.options, "quorum": self.quorum}
         await self.send_update("session_ready", ready)
         while session.status is None:
             answer = await self._receive(self.idle_timeout, prompt="Join, talk or vote")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import OutsideRun
+from kgnb.errors import InvalidValue, OutsideRun
 from kgnb.graph.async_nodes import AsyncNode
 from kgnb.graph.context import current_context
 from kgnb.graph.spec import label_of
@@ -139,3 +139,17 @@ def _one_parameter(function: Callable[..., Any]) -> str | None:
     """The name of a function's only parameter; None where it has not one."""
     names = list(inspect.signature(function).parameters)
     return names[0] if len(names) == 1 else None
+
+
+def entry_of(node: WebSocketNode, shared: Any, key: str, meaning: str) -> Any:
+    """What a ready node works on.
+
+    Raises:
+        InvalidValue: ``shared`` has it not.
+    """
+    if not isinstance(shared, Mapping) or key not in shared:
+        raise InvalidValue(
+            f"{label_of(node)}: expected shared[{key!r}], {meaning}; put it there, or "
+            f"override prep_async"
+        )
+    return shared[key]

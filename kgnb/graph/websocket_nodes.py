@@ -6,11 +6,10 @@ import inspect
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
 
-from kgnb.errors import InvalidValue
 from kgnb.graph.async_nodes import settle
 from kgnb.graph.context import current_context
 from kgnb.graph.spec import label_of
-from kgnb.graph.websocket import WebSocketNode
+from kgnb.graph.websocket import WebSocketNode, entry_of
 
 
 class ChatWebSocketNode(WebSocketNode):
@@ -48,8 +47,9 @@ class ChatWebSocketNode(WebSocketNode):
         """The conversation so far; there is one afterwards."""
         return shared.setdefault("messages", [])
 
-    async def exec_async(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    async def exec_async(self, prep_res: list[dict[str, Any]]) -> dict[str, Any]:
         """Talk until somebody ends it."""
+        messages = prep_res
         start = len(messages)
         await self.send_update("chat_ready", {"message": self.greeting, "system": True})
         try:
@@ -131,11 +131,11 @@ class ProgressWebSocketNode(WebSocketNode):
         Raises:
             InvalidValue: There are none.
         """
-        return _entry(self, shared, "items", "what to work through")
+        return entry_of(self, shared, "items", "what to work through")
 
-    async def exec_async(self, items: Iterable[Any]) -> dict[str, Any]:
+    async def exec_async(self, prep_res: Iterable[Any]) -> dict[str, Any]:
         """Process each item and tell of it."""
-        listed = list(items)
+        listed = list(prep_res)
         results = []
         for number, item in enumerate(listed, 1):
             result = await settle(self.process(item))
@@ -186,12 +186,12 @@ class InteractiveWebSocketNode(WebSocketNode):
         Raises:
             InvalidValue: There are none.
         """
-        return _entry(self, shared, "data", "what to review")
+        return entry_of(self, shared, "data", "what to review")
 
-    async def exec_async(self, data: Any) -> dict[str, Any]:
+    async def exec_async(self, prep_res: Any) -> dict[str, Any]:
         """Review, work, show."""
-        await self._step(1, "Review", "Review the data before it is used", data)
-        decision, data = await self._review(data)
+        await self._step(1, "Review", "Review the data before it is used", prep_res)
+        decision, data = await self._review(prep_res)
         if decision != "approve":
             status = "rejected" if decision == "reject" else "timeout"
             return {"status": status, "step": 1}
@@ -226,12 +226,3 @@ class InteractiveWebSocketNode(WebSocketNode):
     async def _step(self, number: int, title: str, text: str, data: Any) -> None:
         step = {"number": number, "title": title, "description": text, "data": data}
         await self.send_update("interactive_step", step)
-
-
-def _entry(node: WebSocketNode, shared: Any, key: str, meaning: str) -> Any:
-    if not isinstance(shared, Mapping) or key not in shared:
-        raise InvalidValue(
-            f"{label_of(node)}: expected shared[{key!r}], {meaning}; put it there, or "
-            f"override prep_async"
-        )
-    return shared[key]

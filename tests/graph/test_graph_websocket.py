@@ -112,7 +112,12 @@ def test_progress_node_takes_a_plain_process():
 
 @pytest.mark.parametrize(
     ("node", "key"),
-    [(ProgressWebSocketNode, "items"), (InteractiveWebSocketNode, "data")],
+    [
+        (ProgressWebSocketNode, "items"),
+        (InteractiveWebSocketNode, "data"),
+        (BroadcastWebSocketNode, "message"),
+        (CollaborativeWebSocketNode, "proposal"),
+    ],
 )
 def test_node_without_its_entry_says_which_it_expects(node, key):
     with pytest.raises(InvalidValue, match=f"expected shared\\['{key}'\\]"):

@@ -587,4 +587,4 @@ def test_session_without_a_word_ends_by_itself():
     class Brief(kgnb.CollaborativeWebSocketNode):
         idle_timeout = 0.1
 
-    assert start(Brief()).result(10).value["status"] == "timeout"
+    assert start(Brief(), {"proposal": 1}).result(10).value["status"] == "timeout"
