@@ -28,7 +28,6 @@ from kgnb.errors import (
     Unavailable,
 )
 from kgnb.protocol import commands, replies
-from kgnb.protocol.ids import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from kgnb.broker.run import Item, Run
     from kgnb.broker.runs import Runs
 
+RETRY_AFTER = 0.1
+"""Seconds after which a node that keeps one early input may take another."""
 END_CHAT = {"type": "end_chat"}
 """What a node gets that waits for an input when a client ends the chat."""
 
@@ -93,17 +94,37 @@ class Inputs:
         waiting = self._approvals.asked_in(run, "input")
         if not waiting:
             raise Conflict(f"run {run.id!r}: none of its nodes waits for a message")
-        still_open = [row for row in waiting if row.state == "open"]
-        nodes = {row.node_id for row in still_open} or {waiting[-1].node_id}
-        if len(nodes) > 1:
-            names = ", ".join(repr(node) for node in sorted(nodes))
-            raise Conflict(f"several nodes wait ({names}): send a node_input to one")
         data = END_CHAT if isinstance(command, commands.EndChat) else command.content
-        node_id = NodeId(nodes.pop())
-        given = commands.NodeInput(
-            id=command.id, run_id=run.id, node_id=node_id, data=data
+        inputs = {
+            row.node_id: commands.NodeInput(
+                id=command.id, run_id=run.id, node_id=row.node_id, data=data
+            )
+            for row in waiting
+        }
+        for given in inputs.values():
+            if self._is_repeated(conn, given, run):
+                self.give(conn, given, now)
+                return
+        open_at = {row.node_id for row in waiting if row.state == "open"}
+        if len(open_at) > 1:
+            names = ", ".join(repr(node) for node in sorted(open_at))
+            raise Conflict(f"several nodes wait ({names}): send a node_input to one")
+        node_id = open_at.pop() if open_at else waiting[-1].node_id
+        self.give(conn, inputs[node_id], now)
+
+    def _is_repeated(
+        self, conn: Connection, command: commands.NodeInput, run: Run
+    ) -> bool:
+        """Whether this very input is kept, or was taken, at its node."""
+        sent = decisions.fingerprint(conn.peer, command)
+        if sent is None:
+            return False
+        kept = run.row.early.get(command.node_id)
+        return (kept is not None and kept.command == sent) or any(
+            row.command == sent
+            or decisions.has_counted(row, conn.peer, _answer_to(row, command))
+            for row in self._approvals.asked_at(run, command.node_id)
         )
-        self.give(conn, given, now)
 
     def _named(self, conn: Connection, command: commands.NodeInput) -> ApprovalRow:
         row = self._approvals.find(conn.peer, command.approval_id or "")
@@ -235,13 +256,13 @@ class Inputs:
                 raise Conflict(
                     f"node {node_id!r} waits for no input yet, and keeps an early one "
                     f"already; send this when it waits",
-                    retry_after=self._limits.retry_after,
+                    retry_after=RETRY_AFTER,
                 )
         elif len(row.early) >= self._limits.max_early_inputs:
             raise Conflict(
                 f"run {row.run_id!r} keeps {len(row.early)} early inputs already; "
                 f"send this when node {node_id!r} waits",
-                retry_after=self._limits.retry_after,
+                retry_after=RETRY_AFTER,
             )
 
 

@@ -60,7 +60,7 @@ def test_second_early_input_of_a_node_is_a_conflict(host, kernel):
     client.ask(**GIVE, data="first", id=1)
     reply = client.ask(**GIVE, data="second", id=2)
     assert (reply["code"], reply["id"]) == ("conflict", 2)
-    assert reply["retry_after"] == 1.0
+    assert reply["retry_after"] == 0.1
     wait(host, kernel)
     assert resolved(host)[0]["value"] == "first"
 
@@ -227,6 +227,18 @@ def test_message_between_two_waits_is_kept_for_the_node_that_waited(
     assert chatter.ask(type="message", content="two")["data"] == {"kept": True}
     wait(host, kernel, "w2", n=3)
     assert [d["value"] for d in resolved(host)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+def test_message_sent_again_goes_to_no_other_node(host, kernel, chatter, is_early):
+    wait(host, kernel)
+    if is_early:
+        chatter.ask(type="message", content="before")
+    said = {"type": "message", "content": "once", "id": "m-1"}
+    chatter.ask(**said)
+    wait(host, kernel, "w2", node="B", n=3)
+    assert chatter.ask(**said)["type"] == "ack"
+    assert "w2" not in [d["approval_id"] for d in resolved(host)]
 
 
 def test_end_chat_reaches_the_node_as_an_input(host, kernel, chatter):
