@@ -135,6 +135,7 @@ class Jupyter:
         env: Added to the server's environment, and so to its kernels'.
         no_side_panel: Whether the side panel is off, which else always connects.
         theme: JupyterLab's, if not the light one.
+        options: More of the server's command line.
     """
 
     base_url = "/user/ana/"
@@ -149,6 +150,7 @@ class Jupyter:
         env=None,
         no_side_panel=False,
         theme=None,
+        options=(),
     ):
         self.root, self.app, self.extension = Path(root), app, extension
         self.token = secrets.token_hex(16)
@@ -157,6 +159,7 @@ class Jupyter:
         self.work = self.root / "work"
         self.work.mkdir()
         self.process = None
+        self.options = options
         if no_side_panel:
             folder = self.root / "config" / "labconfig"
             folder.mkdir(parents=True)
@@ -185,6 +188,7 @@ class Jupyter:
             f"--IdentityProvider.token={self.token}",
             f"--{app}.expose_app_in_browser=True",
             f"--ServerApp.jpserver_extensions=kgnb={self.extension}",
+            *self.options,
         ]
         self.log = (self.root / "server.log").open("ab")
         self.process = subprocess.Popen(

@@ -9,4 +9,6 @@ class PeopleProvider(IdentityProvider):
     def get_user(self, handler):
         name = handler.request.headers.get("X-Test-User")
         name = name or handler.get_cookie("test-user")
-        return User(username=name, name=name.capitalize()) if name else None
+        if name:
+            return User(username=name, name=name.capitalize())
+        return super().get_user(handler)
