@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from kgnb.errors import KgnbError
 from kgnb.runtime import process
-from kgnb.runtime.result import Answer
+from kgnb.runtime.dialogue import dialogue
 
 if TYPE_CHECKING:
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.questions import Asked
+    from kgnb.runtime.result import Answer
 
 logger = logging.getLogger("kgnb")
 
@@ -76,25 +77,32 @@ _terminal = _Terminal()
 
 def _ask(execution: Execution, asked: Asked) -> bool:
     """Ask once; False where the answer was none."""
-    data = asked.data
-    if data.payload is not None:
-        print(data.payload, file=sys.stderr)  # noqa: T201 - the terminal is the panel here
-    options = data.options or []
-    for number, option in enumerate(options, 1):
-        print(f"  {number}  {option}", file=sys.stderr)  # noqa: T201
-    print(f"{data.message} ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    line = _read_line(asked)
-    if line is None:
+    answer = _talk(asked)
+    if answer is None:
         return True
-    value = next((o for o in options if str(o) == line), line)
-    if line.isdecimal() and 1 <= int(line) <= len(options):
-        value = options[int(line) - 1]
     try:
-        execution.answer(asked.approval_id, Answer(value))
+        execution.answer(asked.approval_id, answer)
     except KgnbError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)  # noqa: T201 - the terminal is the panel here
         return error.code not in ("invalid", "unavailable")
     return True
+
+
+def _talk(asked: Asked) -> Answer | None:
+    """What was typed, or None where the question was decided meanwhile."""
+    talk = dialogue(asked.data)
+    text = next(talk)
+    while True:
+        print(text, end="", file=sys.stderr, flush=True)  # noqa: T201
+        line = _read_line(asked)
+        if line is None:
+            talk.close()
+            return None
+        try:
+            text = talk.send(line)
+        except StopIteration as done:
+            answer: Answer = done.value
+            return answer
 
 
 def _read_line(asked: Asked) -> str | None:

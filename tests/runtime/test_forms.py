@@ -2,7 +2,7 @@
 
 import base64
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 from typing import Annotated, Literal, TypedDict
 
@@ -20,7 +20,7 @@ from kgnb.runtime.files import LARGEST_FILE, File
 class Trip:
     city: str
     nights: Annotated[int, msgspec.Meta(ge=1)] = 1
-    leaves: datetime.datetime | None = None
+    leaves: dt.datetime | None = None
 
     def __post_init__(self):
         if self.city == "Atlantis":
@@ -37,8 +37,8 @@ class Person(TypedDict):
 
 
 class Stay(pydantic.BaseModel):
-    first: datetime.date = pydantic.Field(alias="from")
-    last: datetime.date
+    first: dt.date = pydantic.Field(alias="from")
+    last: dt.date
     room: Literal["blue", "red"] = "blue"
 
     @pydantic.field_validator("room")
@@ -105,7 +105,7 @@ def test_form_gives_an_instance_of_its_type(schema, plain, expected):
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        (Trip, Trip("Oslo", leaves=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC))),
+        (Trip, Trip("Oslo", leaves=dt.datetime(2026, 1, 2, tzinfo=dt.UTC))),
         (Point, Point(2.5, {"a"})),
         (Stay, Stay.model_validate(STAY)),
     ],
