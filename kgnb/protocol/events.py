@@ -145,6 +145,8 @@ class ProgressData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Seconds since the bar began."""
     closed: bool = False
     """Nothing more comes of this bar, wherever it stands."""
+    failed: bool = False
+    """It ended by an error or was cancelled; ``message`` says which."""
 
 
 class Progress(NodeEvent, kw_only=True, omit_defaults=True, tag="progress"):

@@ -27,6 +27,7 @@ class ProgressView(msgspec.Struct, kw_only=True):
     remaining: float | None = None
     elapsed: float | None = None
     closed: bool = False
+    failed: bool = False
     attempt: int | None = None
 
 
@@ -76,6 +77,7 @@ def show_progress(
         "remaining": data.remaining,
         "elapsed": data.elapsed,
         "closed": data.closed,
+        "failed": data.failed,
         "attempt": event.attempt,
     }
     before = "" if data.item is None else f"{data.item}/"

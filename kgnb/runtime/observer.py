@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class RunObserver:
             if visit.item is None:
                 self.status(visit, "running")
             else:
-                self._item(visit, visit.item, 0.0, None)
+                self._item(visit, visit.item, 0.0)
         return _entered(RunContext(self._execution, visit))
 
     # Reporting.
@@ -154,7 +155,7 @@ class RunObserver:
     def item_started(self, visit: NodeVisit, index: int, total: int | None) -> None:
         """See ``Observer.item_started``."""
         del total
-        self._item(visit, index, 0.0, None)
+        self._item(visit, index, 0.0)
 
     def item_finished(
         self,
@@ -165,9 +166,11 @@ class RunObserver:
     ) -> None:
         """See ``Observer.item_finished``."""
         if error is not None:
-            self._item(visit, index, 100.0, problem(error, None).message)
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            why = "cancelled" if is_cancelled else problem(error, None).message
+            self._item(visit, index, 100.0, why, failed=True)
             return
-        self._item(visit, index, 100.0, None)
+        self._item(visit, index, 100.0)
         with self._lock:
             done = self._items_done.get(visit.task_id, 0) + 1
             self._items_done[visit.task_id] = done
@@ -181,9 +184,21 @@ class RunObserver:
         )
 
     def _item(
-        self, visit: NodeVisit, index: int, percent: float, message: str | None
+        self,
+        visit: NodeVisit,
+        index: int,
+        percent: float,
+        message: str | None = None,
+        *,
+        failed: bool = False,
     ) -> None:
-        data = e.ProgressData(percent=percent, message=message, item=str(index))
+        data = e.ProgressData(
+            percent=percent,
+            message=message,
+            item=str(index),
+            closed=failed,
+            failed=failed,
+        )
         report = e.Progress(data=data, **self._execution.place(visit))
         self._execution.producer.progress(report)
 

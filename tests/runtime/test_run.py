@@ -538,3 +538,21 @@ def test_node_that_raises_on_its_third_attempt_loses_nothing():
     assert (view.status, view.nodes["Flaky"].attempt) == ("failed", 3)
     assert "no luck" in view.error.message
     assert run.shared == {"kept": 1}
+
+
+def test_failed_item_is_told_apart_from_a_done_one():
+    class Items(kgnb.ParallelBatchNode):
+        def prep(self, shared):
+            return [0, 1]
+
+        def exec(self, number):
+            return 1 // number
+
+        def on_error(self, shared, exc):
+            return True
+
+    handle = run(Items())
+    handle.result(10)
+    items = handle.view.nodes["Items"].items
+    assert (items["0"].failed, items["1"].failed) == (True, False)
+    assert "ZeroDivisionError" in items["0"].message

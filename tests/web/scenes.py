@@ -95,6 +95,12 @@ def item(node, name, percent, current=None, total=None):
     return {"type": "progress", "node_id": node, "task_id": f"{node}:1", "data": data}
 
 
+def failed_item(node, name, message):
+    data = {"percent": 100, "item": name, "message": message}
+    data |= {"closed": True, "failed": True}
+    return {"type": "progress", "node_id": node, "task_id": f"{node}:1", "data": data}
+
+
 def drafting():
     half = DRAFT[: len(DRAFT) // 2]
     return [

@@ -137,3 +137,15 @@ def test_nothing_overflows_and_axe_finds_nothing_serious(open_harness, scene, wi
         for violation in found["violations"]
         if violation["impact"] in ("serious", "critical")
     ] == []
+
+
+def test_failed_item_never_looks_done(harness, page):
+    harness.push(
+        *scenes.checking(), scenes.failed_item("Check", "twice a day", "no such page")
+    )
+    harness.live()
+    row = page.locator(".kgnb-item", has_text="twice a day")
+    expect(row).to_contain_text("✕ failed")
+    expect(row).to_contain_text("no such page")
+    expect(row.locator(".kgnb-bar-track")).to_have_attribute("data-failed", "true")
+    expect(row.locator(".kgnb-bar-track")).to_have_attribute("data-full", "false")

@@ -226,6 +226,7 @@ const IDLE_BAR = {
   remaining: null,
   elapsed: null,
   closed: true,
+  failed: false,
   attempt: null,
 };
 

@@ -44,6 +44,7 @@ export function showProgress(node, event) {
     remaining: more.remaining ?? null,
     elapsed: more.elapsed ?? null,
     closed: more.closed ?? false,
+    failed: more.failed ?? false,
     attempt: event.attempt ?? null,
   };
   const before = item == null ? "" : `${item}/`;

@@ -407,6 +407,7 @@ export interface ProgressData {
   remaining?: number | null;
   elapsed?: number | null;
   closed?: boolean;
+  failed?: boolean;
 }
 
 export interface ProgressView {
@@ -419,6 +420,7 @@ export interface ProgressView {
   remaining: number | null;
   elapsed: number | null;
   closed: boolean;
+  failed: boolean;
   attempt: number | null;
 }
 
@@ -597,6 +599,7 @@ export interface TrackView {
   remaining: number | null;
   elapsed: number | null;
   closed: boolean;
+  failed: boolean;
   attempt: number | null;
   track: string;
   item: string | null;

@@ -48,7 +48,8 @@ export class Bar {
     this.#track.dataset.endless = String(isEndless && isMoving);
     const done = Math.min(100, Math.max(0, percent));
     this.#fill.style.transform = `scaleX(${isEndless && isMoving ? 1 : done / 100})`;
-    this.#track.dataset.full = String(done >= 100);
+    this.#track.dataset.full = String(done >= 100 && !progress.failed);
+    this.#track.dataset.failed = String(progress.failed);
     const numbers = told(progress, isMoving);
     setAttribute(this.#track, "aria-valuenow", isEndless ? null : String(Math.round(done)));
     setAttribute(this.#track, "aria-valuetext", numbers);
@@ -59,7 +60,8 @@ export class Bar {
 
 /** @param {wire.ProgressView} progress @param {boolean} isMoving */
 function told(progress, isMoving) {
-  const { percent, current, total, rate, remaining } = progress;
+  const { percent, current, total, rate, remaining, failed } = progress;
+  if (failed) return "✕ failed";
   const count = current === null ? "" : count_(current);
   const found = [];
   if (total !== null && current !== null) found.push(`${count} / ${count_(total)}`);

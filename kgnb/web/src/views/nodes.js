@@ -136,8 +136,10 @@ class Row {
     this.#itemBox.hidden = names.length === 0;
     this.#itemBox.dataset.many = String(shown.size >= MANY_ITEMS);
     this.#more.hidden = names.length < MANY_ITEMS;
-    const done = names.filter((name) => (items[name]?.percent ?? 0) >= 100).length;
-    setText(this.#more, `${done} of ${names.length} items done`);
+    const failed = names.filter((name) => items[name]?.failed).length;
+    const ended = names.filter((name) => (items[name]?.percent ?? 0) >= 100).length;
+    const done = `${ended - failed} of ${names.length} items done`;
+    setText(this.#more, failed ? `${done}, ${failed} failed` : done);
   }
 
   /** @param {string} name */
