@@ -29,6 +29,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What people are shown."""
     kind: Literal["user", "token", "link", "anonymous", "kernel"] = "user"
     """``token``: whoever holds the server's token; ``link``: a share link."""
+    is_self_named: bool = False
+    """Whether he made the name up himself, and could make up more."""
 
     @property
     def shown(self) -> str | None:
@@ -52,10 +54,11 @@ class Voters(msgspec.Struct, frozen=True, kw_only=True):
     def mark(self, identity: Identity) -> str | None:
         """An opaque name of a person, the same for all his sockets; None: no person.
 
-        The holder of a share link is none: whoever may make links could vote as
-        often as he likes.
+        Nor are the holder of a share link and who chose his own name: whoever may
+        make links, or sign in anew, could vote as often as he likes.
         """
-        if not self.are_known or identity.kind != "user":
+        is_person = identity.kind == "user" and not identity.is_self_named
+        if not self.are_known or not is_person:
             return None
         user = identity.user.encode()
         return hmac.new(self.key, b"voter " + user, hashlib.sha256).hexdigest()[:16]
@@ -79,6 +82,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The only run it may know of (a share link's)."""
     workflow_scope: str | None = None
     """The only workflow whose runs it may know of."""
+    workflow: str | None = None
+    """The published workflow that its socket is bound to."""
+    key: str | None = None
+    """``params.key`` of what it starts of that workflow."""
     kernel_id: str | None = None
     """The only kernel whose runs it may know of (a channel of that kernel)."""
 

@@ -114,9 +114,15 @@ def identify(
         has_cookie: Whether the user came from a cookie.
         needs_token: False where the server asks for no credential at all.
     """
-    is_made_up = _MADE_UP_USER.fullmatch(username) and _MADE_UP_NAME.fullmatch(name)
-    if not is_made_up:
-        return Identity(user=username, name=name or username, kind="user")
+    is_made_up = _MADE_UP_USER.fullmatch(username) is not None
+    if not is_made_up or not _MADE_UP_NAME.fullmatch(name):
+        # Jupyter lets a user that it made up choose what he is called.
+        return Identity(
+            user=username,
+            name=name or username,
+            kind="user",
+            is_self_named=is_made_up,
+        )
     if has_cookie:
         return Identity(user=username, kind="anonymous")
     if needs_token:

@@ -385,7 +385,8 @@ class Votes(RuleBasedStateMachine):
         for event in self.host.events():
             data = event.get("data") or {}
             if event["type"] == "approval_vote":
-                assert verdict is None and self._verdict(known) is None
+                assert verdict is None
+                assert self._verdict(known) is None
                 assert data["votes"][:-1] == known
                 known = data["votes"]
                 counted.append(known[-1]["user"])

@@ -123,6 +123,7 @@ def test_vote_sent_again_after_the_decision_gets_its_acknowledgement(host, kerne
     [
         Identity(user="token", kind="token"),
         Identity(user="0f" * 16, kind="anonymous"),
+        Identity(user="0f" * 16, name="Ada", is_self_named=True),
         Identity(user="link-1", name="Ada", kind="link"),
     ],
     ids=lambda identity: identity.kind,
@@ -322,5 +323,8 @@ def test_votes_are_in_the_view_of_a_late_reader(host, kernel):
         if "workflow_id" in frame:
             fold(view, decode_event(encode(frame)))
     (approval,) = view.approvals
-    assert [(v.user, v.value) for v in approval.votes] == [("Ada", "yes"), ("Bob", "yes")]
+    assert [(v.user, v.value) for v in approval.votes] == [
+        ("Ada", "yes"),
+        ("Bob", "yes"),
+    ]
     assert (approval.state, approval.veto) == ("open", ["no"])

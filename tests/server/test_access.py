@@ -2,6 +2,7 @@
 
 import pytest
 
+from kgnb.broker import Voters
 from kgnb.server import access
 
 HOST = "example.org:8888"
@@ -172,3 +173,9 @@ def test_link_secret_in_a_wrong_header_is_refused(header):
 
 def test_link_secret_that_is_empty_opens_nothing():
     assert not access.is_link_secret("kgnb-link ", "")
+
+
+def test_made_up_user_who_chose_a_name_shows_it_but_has_no_vote():
+    identity = access.identify(MADE_UP[0], "Ada", has_cookie=True, needs_token=True)
+    assert (identity.kind, identity.shown) == ("user", "Ada")
+    assert Voters(are_known=True, key=b"k").mark(identity) is None

@@ -132,7 +132,10 @@ def test_people_of_one_name_are_told_apart(ballot, harness, page):
             "Only ada, grace and linus may answer; you are bob.",
         ),
         ({"kind": "token", "role": "start"}, "sign in with a user name of your own"),
-        ({"kind": "anonymous", "role": "start"}, "sign in with a user name of your own"),
+        (
+            {"kind": "anonymous", "role": "start"},
+            "sign in with a user name of your own",
+        ),
         ({"kind": "kernel", "role": "control"}, "nobody signs in to a kernel"),
     ],
     ids=["other", "token", "anonymous", "kernel"],
@@ -145,6 +148,12 @@ def test_who_may_not_vote_is_told_why(ballot, page, identity, reason):
     assert card.get_attribute("data-armed") == "false"
     if identity["kind"] == "user":
         shot(page, "vote-barred")
+
+
+def test_who_may_only_watch_is_told_at_a_plain_question(ballot, page):
+    card = ballot({**ADA, "role": "view"}, need=1, approvers=None, veto=None)
+    expect(card).to_contain_text("You may watch this run, but not answer")
+    expect(ship(page)).to_be_disabled()
 
 
 def test_named_approver_of_a_plain_question_is_told(ballot, page):

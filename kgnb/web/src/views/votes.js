@@ -22,7 +22,9 @@ export function countsPeople({ need, approvers }) {
  * @returns {string}
  */
 export function barred(approval, identity) {
-  if (!identity || !countsPeople(approval)) return "";
+  if (!identity) return "";
+  if (identity.role === "view") return "You may watch this run, but not answer its questions.";
+  if (!countsPeople(approval)) return "";
   if (identity.kind === "kernel") {
     return "People are counted here, and nobody signs in to a kernel: answer on the run’s own page, or in the server’s panel.";
   }
