@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _DPI = 72
-_STATE_ROOM = 110
-"""Beside a cluster's name: its state word and its count."""
+_STATE_ROOM = 136
+"""Beside a cluster's name: a gap, the longest state word and a count."""
 
 
 class DotSource:
