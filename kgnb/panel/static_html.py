@@ -167,6 +167,9 @@ def _question(told: Question) -> Iterator[str]:
         is_open = " open" if len(told.payload) <= _SHORT else ""
         yield f"<details{is_open}><summary>What was shown</summary>"
         yield f"{_text(told.payload)}</details>"
+    if told.edited:
+        yield "<details open><summary>What it was changed to</summary>"
+        yield f"{_text(told.edited)}</details>"
     if told.rules:
         yield f'<p class="kgnb-outcome">{escape(told.rules)}</p>'
     if told.options:

@@ -93,6 +93,9 @@ def _question(approval: Mapping[str, Any], names: Names) -> Iterator[str]:
     if told.payload:
         yield ""
         yield from _indented(told.payload)
+    if told.edited:
+        yield "  changed to:"
+        yield from _indented(told.edited)
     if told.rules:
         yield f"  {told.rules}"
     if told.options:

@@ -34,6 +34,8 @@ class Question:
     chosen: int | None
     """Index of the option taken."""
     payload: str
+    edited: str
+    """What the payload became, where it was changed beside an option."""
     outcome: str
     """A sentence's beginning: ``Answered``, ``Timed out, taken``, ``Cancelled``."""
     value: str
@@ -102,15 +104,18 @@ def question(
     options = tuple(reveal(shown(each)) for each in approval["options"] or ())
     state, value = approval["state"], approval["value"]
     is_taken = state == "answered" or (state == "timed_out" and value is not None)
-    text = reveal(shown(value)) if is_taken else ""
+    is_file = approval.get("kind") == "file" and isinstance(value, dict)
+    told = f"{value.get('name')}, {value.get('size')} bytes" if is_file else value
+    text = reveal(shown(told)) if is_taken else ""
     chosen = options.index(text) if is_taken and text in options else None
-    payload = approval["payload"]
+    payload, edited = approval["payload"], approval.get("edited_payload")
     return Question(
         title=names.node(approval["node_id"]),
         message=reveal(approval["message"]),
         options=options,
         chosen=chosen,
         payload="" if payload is None else reveal(shown(payload)),
+        edited="" if edited is None else reveal(shown(edited)),
         outcome=_OUTCOMES[state] + (", taken" if text and state == "timed_out" else ""),
         value=text,
         reason=reveal(approval["reason"] or ""),

@@ -224,7 +224,10 @@ def to_builtins(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What a subclass of a plain type is, such as the text of a stream."""
+    """A subclass of a plain type as that type, a pydantic model as its dict."""
+    dump = getattr(type(value), "model_dump", None)
+    if dump is not None:
+        return dump(value, mode="json")
     kinds: tuple[Any, ...] = (str, int, float, dict, list, tuple)
     for kind in kinds:
         if isinstance(value, kind):
