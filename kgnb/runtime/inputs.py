@@ -18,8 +18,8 @@ from kgnb.runtime.formfields import schema_of_fields
 from kgnb.runtime.voting import Rules
 
 if TYPE_CHECKING:
+    from kgnb.runtime.asked import Asked
     from kgnb.runtime.context import RunContext
-    from kgnb.runtime.questions import Asked
     from kgnb.runtime.result import Answer
 
 _SHOWN = ("options", "payload", "schema", "kind", "accept")

@@ -15,8 +15,8 @@ from kgnb.runtime import process
 from kgnb.runtime.dialogue import dialogue
 
 if TYPE_CHECKING:
+    from kgnb.runtime.asked import Asked
     from kgnb.runtime.execution import Execution
-    from kgnb.runtime.questions import Asked
     from kgnb.runtime.result import Answer
 
 logger = logging.getLogger("kgnb")
