@@ -64,7 +64,9 @@ def test_vote_makes_message_and_payload_of_shared():
 
 def test_vote_without_writes_leaves_shared_alone():
     shared = {}
-    kgnb.run(Graph(Vote("?", options=["a"], writes=None)), shared, answers=["a"]).result(10)
+    kgnb.run(
+        Graph(Vote("?", options=["a"], writes=None)), shared, answers=["a"]
+    ).result(10)
     assert shared == {}
 
 
