@@ -93,6 +93,7 @@ def test_public_names_are_those_of_the_readme():
         "manager",
         "node",
         "progress",
+        "publish",
         "recorded",
         "replay",
         "run",

@@ -10,7 +10,6 @@ from kgnb.errors import (
     Forbidden,
     KgnbError,
     NoSuchRun,
-    NoSuchWorkflow,
     RateLimited,
 )
 from kgnb.protocol import codec, commands, replies
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from kgnb.broker.peer import Role
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
+    from kgnb.broker.sessions import Sessions
 
 RATE_LIMIT_IGNORED = 4029
 
@@ -45,6 +45,7 @@ class Clients:
         joining: Joining,
         orders: Orders,
         inputs: Inputs,
+        sessions: Sessions,
     ) -> None:
         self._limits = limits
         self._runs = runs
@@ -60,9 +61,9 @@ class Clients:
             commands.Cancel: self._order,
             commands.Pause: self._order,
             commands.Resume: self._order,
-            commands.StartWorkflow: self._start,
-            commands.SendMessage: inputs.say,
-            commands.EndChat: inputs.say,
+            commands.StartWorkflow: sessions.start,
+            commands.SendMessage: sessions.say,
+            commands.EndChat: sessions.say,
             commands.JoinGroup: joining.join,
             commands.LeaveGroup: joining.leave,
         }
@@ -127,12 +128,6 @@ class Clients:
         run = self._run(conn, command.run_id)
         _need(conn, "control")
         self._orders.forward(conn, command, run, now)
-
-    def _start(
-        self, conn: Connection, command: commands.StartWorkflow, _now: float
-    ) -> None:
-        _need(conn, "start")
-        raise NoSuchWorkflow(f"no workflow {command.workflow!r} is published")
 
 
 def _need(conn: Connection, role: Role) -> None:

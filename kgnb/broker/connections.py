@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 OF_THE_KERNEL = ("kernel", "script")
 """Values of ``via`` that are the kernel itself, not a view behind it: these
 channels may do anything to its runs, and are not rate limited."""
+
+FAILURE = (1011, "Internal error")
+NO_MORE = (1000, "")
+"""Codes and reasons with which a document-mode connection ends."""
 
 _SILENT_IN_DOCUMENTS = (
     replies.Ack
@@ -51,6 +56,10 @@ class Connection:
         self.client = peer.client_id or f"socket {secrets.token_hex(8)}"
         """Its client's name among those of its identity. A made-up one cannot be
         chosen, having a space, and is no other's after a restart."""
+        self.started: set[str] = set()
+        """Unfinished runs that it started or spoke to: until it subscribes to some
+        of their topics it reads all of them."""
+        self._session_id: str | None = None
         self.member: Client | None = None
         """Whom messages of applications are for, once it is greeted."""
 
@@ -98,6 +107,30 @@ class Connection:
                 data=data,
             )
         )
+
+    def own_session(self) -> str:
+        """The session of a client that names none; it cannot be guessed."""
+        if self._session_id is None:
+            self._session_id = uuid.uuid4().hex
+        return self._session_id
+
+    def refuse_start(self, error: KgnbError, command_id: CommandId | None) -> None:
+        """Say that a run will not be, for which a document's client would wait on."""
+        facts = {key: error.data[key] for key in error.data if key != "retry_after"}
+        self.refuse(error, command_id, data=facts or None)
+        if self.is_document and not self.started:
+            self.close(*(FAILURE if error.code == "internal" else NO_MORE))
+
+    def run_ended(self, run_id: str, event_type: str) -> None:
+        """A run's last event was sent: a document's client waits for one kind only."""
+        if run_id not in self.started:
+            return
+        self.started.discard(run_id)
+        if self.is_document and not self.started:
+            if event_type in ("workflow_failed", "workflow_lost"):
+                self.close(*FAILURE)
+            elif event_type != "workflow_completed":
+                self.close(*NO_MORE)
 
     def close(self, code: int, reason: str) -> None:
         """End it from our side."""

@@ -27,12 +27,18 @@ from kgnb.broker.managers import Managers
 from kgnb.broker.orders import Orders
 from kgnb.broker.peer import ConnectionId, Peer, Voters
 from kgnb.broker.runs import Runs
+from kgnb.broker.sessions import Sessions
+from kgnb.broker.starts import Starts
 from kgnb.broker.subscriptions import Subscriptions
+from kgnb.broker.workflows import Workflows
 from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
     from kgnb.storage.base import Record, Row, StreamState
+
+Word = link.OrderReply | link.Post | link.Enrol | link.Publish | link.Started
+"""What a kernel says for itself: no run's events, and no view's frames."""
 
 AT_CAPACITY = 4013
 POLICY_VIOLATION = 1008
@@ -101,6 +107,18 @@ class Broker:
         )
         self.orders = Orders(self.limits, self.kernels.link_of)
         self.inputs = Inputs(self.limits, self.runs, self.approvals)
+        self.workflows = Workflows(self.effects, self.limits)
+        self.starts = Starts(
+            self.effects, self.limits, self.runs, self.workflows, self.kernels.link_of
+        )
+        self.sessions = Sessions(
+            self.limits,
+            self.runs,
+            self.approvals,
+            inputs=self.inputs,
+            starts=self.starts,
+            workflows=self.workflows,
+        )
         self.clients = Clients(
             self.limits,
             self.runs,
@@ -108,6 +126,7 @@ class Broker:
             joining=Joining(self.limits, self.audience, self.subscriptions),
             orders=self.orders,
             inputs=self.inputs,
+            sessions=self.sessions,
         )
         self.kernels.runs = self.runs
         self.kernels.audience = self.audience
@@ -115,6 +134,11 @@ class Broker:
         self.runs.approvals = self.approvals
         self.runs.inputs = self.inputs
         self.runs.subscriptions = self.subscriptions
+        self.kernels.workflows = self.workflows
+        self.kernels.starts = self.runs.starts = self.starts
+        self.runs.sessions = self.starts.sessions = self.sessions
+        self.starts.subscriptions = self.sessions.subscriptions = self.subscriptions
+        self.subscriptions.tell_steps = self.starts.tell_steps
 
     def load(
         self,
@@ -128,6 +152,12 @@ class Broker:
         self.runs.load(runs, streams)
         self.approvals.load(approvals)
         self.kernels.load(kernels, now)
+
+    def load_workflows(self, published: list[Row]) -> None:
+        """Take in what kernels publish, and who waits for whom; after ``load``."""
+        self.workflows.load(published, self.kernels.known)
+        self.starts.load()
+        self.sessions.load()
 
     def load_mail(self, clients: list[Row], managers: list[Row], now: float) -> None:
         """Take in who may come back for messages; after ``load``."""
@@ -198,7 +228,7 @@ class Broker:
                     "client_id": conn.client,
                     "voter": self.voters.mark(identity),
                 },
-                features=["approvals", "orders", "replay"],
+                features=["approvals", "orders", "replay", "sessions", "workflows"],
             )
         )
 
@@ -278,14 +308,23 @@ class Broker:
         match frame:
             case link.AppendFrame():
                 self.runs.append(source, frame, now)
-            case link.OrderReply():
-                self.orders.answered(source, frame)
-            case link.Post() | link.Enrol():
-                self.managers.receive(source, frame, now)
             case link.OpenChannel():
                 self._open_channel(source, frame, now)
             case link.ChannelFrame() | link.CloseChannel():
                 self._receive_channel(source, frame, now)
+            case _:
+                self._receive_word(source, frame, now)
+
+    def _receive_word(self, source: Link, frame: Word, now: float) -> None:
+        match frame:
+            case link.OrderReply():
+                self.orders.answered(source, frame)
+            case link.Post() | link.Enrol():
+                self.managers.receive(source, frame, now)
+            case link.Publish():
+                self.workflows.receive(source, frame)
+            case link.Started():
+                self.starts.answered(source, frame, now)
 
     def _receive_channel(
         self,
@@ -320,7 +359,7 @@ class Broker:
         peer = Peer(
             identity=source.peer.identity,
             # Whoever reaches the kernel may do to its runs what it may, no more.
-            role="owner" if frame.via in OF_THE_KERNEL else "control",
+            role="owner" if frame.via in OF_THE_KERNEL else "start",
             via=frame.via,
             client_id=f"{source.kernel_id}/{frame.channel}",
             may_join=True,
@@ -340,6 +379,7 @@ class Broker:
         self.approvals.tick(now)
         self.kernels.tick(now)
         self.orders.tick(now)
+        self.starts.tick(now)
         self.runs.retry(now)
         self.audience.tick(now)
         self.mail.tick(now)

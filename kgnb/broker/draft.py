@@ -33,6 +33,7 @@ class Draft:
         """Staged rows, in the order in which they will be put."""
         self.is_durable = False
         """Whether it must outlive a power cut; somebody is told that it was taken."""
+        self._rest: dict[str, Put] = {}
         self._stored_row = row
         self._revision = revision
         self._stored_n = (row.epoch, n)
@@ -61,6 +62,10 @@ class Draft:
             self.row.early = left
             self.is_durable = True
         return given
+
+    def put(self, key: str, value: bytes) -> None:
+        """Write a row of somebody else's along with it."""
+        self._rest[key] = Put(key, value)
 
     @property
     def puts_run(self) -> bool:
@@ -94,5 +99,6 @@ class Draft:
             key = rows.RUN + self.row.run_id
             checks.insert(0, RowIs(key, self._revision))
             puts.insert(0, Put(key, rows.encode(self.row)))
+        puts += self._rest.values()
         append = Append(stream, tuple(self.payloads), producer)
         return Transaction(tuple(checks), tuple(puts), (append,), self.is_durable)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from kgnb.broker import rows
 from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker, Statistics
-from kgnb.broker.effects import Close, Commit, Read, Send
+from kgnb.broker.effects import Close, Commit, Get, Read, Send
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
     from kgnb.broker.rows import ApprovalRow, RunRow
-    from kgnb.storage.base import Log, Outcome, Record
+    from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
 logger = logging.getLogger("kgnb.broker")
@@ -99,7 +99,7 @@ class BrokerDriver:
         self._broker: Broker | None = None
         self._sinks: dict[ConnectionId, Sink] = {}
         self._commits: deque[Commit] = deque()
-        self._reads: deque[Read] = deque()
+        self._reads: deque[Read | Get] = deque()
         self._has_commits = asyncio.Event()
         self._has_reads = asyncio.Event()
         self._all_stored = asyncio.Event()
@@ -134,6 +134,7 @@ class BrokerDriver:
                 await self._log.scan(rows.KERNEL),
                 now,
             )
+            broker.load_workflows(await self._log.scan(rows.WORKFLOWS))
             await self._load_mail(broker, now)
         except BaseException:
             await self._log.aclose()
@@ -343,7 +344,7 @@ class BrokerDriver:
                 self._close(conn_id, code, reason)
             case Commit():
                 self._commits.append(effect)
-            case Read():
+            case Read() | Get():
                 self._reads.append(effect)
 
     def _send(self, conn_id: ConnectionId, frame: OutFrame) -> None:
@@ -428,19 +429,33 @@ class BrokerDriver:
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
                 continue
-            records: list[Record] | None
-            try:
-                records = await self._log.read(read.stream, read.after, read.limit)
-            except Unavailable as error:
-                logger.warning("the log cannot be read: %s", error)
-                records = None
-            self._call_back(read.done, records, self._clock())
+            await self._read(read)
             self._perform()
 
-    def _next_read(self) -> Read | None:
+    async def _read(self, read: Read | Get) -> None:
+        records: list[Record] | None = None
+        found: list[Row] | None = None
+        try:
+            if isinstance(read, Read):
+                records = await self._log.read(read.stream, read.after, read.limit)
+            else:
+                row = await self._log.get(read.key)
+                found = [] if row is None else [row]
+        except Unavailable as error:
+            logger.warning("the log cannot be read: %s", error)
+        if isinstance(read, Read):
+            self._call_back(read.done, records, self._clock())
+        else:
+            self._call_back(read.done, found, self._clock())
+
+    def _next_read(self) -> Read | Get | None:
         """The first read whose connection can take what it brings."""
         for _ in range(len(self._reads)):
             read = self._reads.popleft()
+            if isinstance(read, Get):
+                if not self._reads:
+                    self._has_reads.clear()
+                return read
             carrier = self._core.carrier_of(read.conn)
             sink = self._sinks.get(carrier) if carrier is not None else None
             if sink is None:

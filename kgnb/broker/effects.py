@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kgnb.broker.peer import ConnectionId, OutFrame
-    from kgnb.storage.base import Outcome, Record, Transaction
+    from kgnb.storage.base import Outcome, Record, Row, Transaction
 
 CommitDone = Callable[["Outcome | None", float], None]
 """Called with the outcome, or None if the log failed and nothing was stored."""
 
 ReadDone = Callable[["list[Record] | None", float], None]
 """Called with the records, or None if the log failed."""
+
+GetDone = Callable[["list[Row] | None", float], None]
+"""Called with the row, if there is one, or None if the log failed."""
 
 
 class Send(NamedTuple):
@@ -48,7 +51,14 @@ class Read(NamedTuple):
     done: ReadDone
 
 
-Effect = Send | Close | Commit | Read
+class Get(NamedTuple):
+    """Look up a row, which may overtake commits, then call ``done``."""
+
+    key: str
+    done: GetDone
+
+
+Effect = Send | Close | Commit | Read | Get
 
 
 class Effects:
@@ -77,6 +87,10 @@ class Effects:
     ) -> None:
         """Add a :class:`Read`."""
         self._pending.append(Read(conn, stream, after, limit, done))
+
+    def get(self, key: str, done: GetDone) -> None:
+        """Add a :class:`Get`."""
+        self._pending.append(Get(key, done))
 
     def take(self) -> list[Effect]:
         """What is to be done, in order."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kgnb.broker.managers import Managers
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
+    from kgnb.broker.starts import Starts
+    from kgnb.broker.workflows import Workflows
     from kgnb.storage.base import Outcome, Row
 
 REPLACED = 4001
@@ -66,6 +68,8 @@ class Kernels:
         self.runs: Runs
         self.audience: Audience
         self.managers: Managers
+        self.starts: Starts
+        self.workflows: Workflows
         self._log_id = log_id
         self._effects = effects
         self._limits = limits
@@ -133,7 +137,8 @@ class Kernels:
         self._welcome(source, frame, token, now)
 
     def _replace_others(self, frame: link.LinkHello, now: float) -> None:
-        """Another process was this kernel: it is dead, and its runs with it."""
+        """Another process was this kernel: it is dead, and what it had with it."""
+        self.workflows.forget(frame.kernel_id, but=frame.process_id)
         old = self._by_id.get(frame.kernel_id)
         if old is not None and old.row.process_id != frame.process_id:
             self._by_process.pop(old.row.process_id, None)
@@ -180,6 +185,7 @@ class Kernels:
                     max_message_size=self._limits.frame.max_size,
                 )
             )
+            self.starts.link_up(frame.process_id)
 
         key = rows.KERNEL + frame.kernel_id
         puts = (Put(key, rows.encode(row)),) if is_new else ()
@@ -228,6 +234,7 @@ class Kernels:
                 self._forget(kernel)
         if kernel_id not in self._by_id:
             self.managers.forget(kernel_id)
+            self.workflows.forget(kernel_id)
         for run in self.runs_of(kernel_id):
             if is_dead(run.row.process_id):
                 self.runs.declare(run, Declaration("lost", reason), now)
@@ -239,6 +246,7 @@ class Kernels:
             kernel.link.close(1000, "the kernel is gone")
         if self._by_id.get(row.kernel_id) is kernel:
             del self._by_id[row.kernel_id]
+            self.workflows.forget(row.kernel_id)
             transaction = Transaction(puts=(Put(rows.KERNEL + row.kernel_id, None),))
             # If the log fails the row stays behind, and does no harm.
             self._effects.commit(transaction, lambda _outcome, _at: None)
@@ -258,7 +266,8 @@ class Kernels:
         for kernel in silent:
             kernel.is_stalled = True
             for run in runs[kernel.row.process_id]:
-                self.runs.declare(run, Declaration("stalled"), now)
+                if run.row.start is None:  # else it has not begun
+                    self.runs.declare(run, Declaration("stalled"), now)
             if not runs[kernel.row.process_id]:
                 self._forget(kernel)
 

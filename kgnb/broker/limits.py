@@ -42,6 +42,12 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Events of one run that wait for the log; past it the link is closed."""
     max_early_inputs: int = 16
     """Inputs of one run that are kept for nodes which do not wait yet."""
+    max_workflows: int = 256
+    """Published by one kernel."""
+    max_waiting: int = 16
+    """Messages of one session that wait for its run."""
+    max_session: int = 1024 * 1024
+    """Bytes of a session's messages."""
     stall_after: float = 10.0
     order_timeout: float = 10.0
     cursor_interval: float = 10.0

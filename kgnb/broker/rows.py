@@ -10,6 +10,7 @@ import msgspec
 # msgspec evaluates these rows' annotations when it decodes one.
 from kgnb.protocol.events import ApprovalData, By, ResolvedData  # noqa: TC001  # see above
 from kgnb.protocol.ids import ApprovalId, NodeId, RunId, TaskId  # noqa: TC001  # see above
+from kgnb.protocol.link import Start, Workflow  # noqa: TC001  # see above
 from kgnb.protocol.view import ENDED, RunStatus
 
 RUN = "run/"
@@ -19,6 +20,8 @@ STREAM = "run/"
 CLIENT = "client/"
 MANAGER = "manager/"
 MAIL = "mail/"
+WORKFLOWS = "workflows/"
+SESSION = "session/"
 """Prefixes of keys, and of the streams that hold runs' events and messages."""
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -48,6 +51,14 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     owner: str = ""
     """The identity on whose behalf it was started; empty: its kernel's."""
     session_id: str | None = None
+    keeps_messages: bool = False
+    """Whether the session's messages are those of the run's steps."""
+    is_bare: bool = False
+    """Whether a message without a type started it: who reads it gets its steps."""
+    command: str | None = None
+    """The fingerprint of the command that started it."""
+    start: Start | None = None
+    """What its kernel is told, until it has begun."""
     started_at: str = ""
     ended_at: str | None = None
     nodes: list[NodeId] = []
@@ -135,6 +146,29 @@ class ManagerRow(msgspec.Struct, kw_only=True):
     kernel_id: str
     process_id: str
     n: int
+
+
+class WorkflowsRow(msgspec.Struct, kw_only=True):
+    """What one kernel publishes."""
+
+    kernel_id: str
+    process_id: str
+    workflows: list[Workflow]
+
+
+class SessionRow(msgspec.Struct, kw_only=True):
+    """The messages of one session of one identity."""
+
+    user: str
+    session_id: str
+    messages: list[dict[str, Any]] = []
+    changed_at: str = ""
+
+
+def session_key(user: str, session_id: str) -> str:
+    """Where a session's row is: one key for two of any characters."""
+    name = msgspec.json.encode([user, session_id])
+    return SESSION + hashlib.sha256(name).hexdigest()[:32]
 
 
 def hash_token(token: str) -> str:

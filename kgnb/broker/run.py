@@ -70,6 +70,7 @@ class Run:
         """Epoch and n of the last frame that was taken in."""
         self.queued_events = 0
         self.is_committing = False
+        self.tells_steps = row.start is not None and row.start.steps
         self.retry_at = 0.0
 
     @property

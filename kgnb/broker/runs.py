@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.peer import Peer
     from kgnb.broker.run import Item
+    from kgnb.broker.sessions import Sessions
+    from kgnb.broker.starts import Starts
     from kgnb.broker.subscriptions import Subscriptions
     from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome, Row, StreamState
@@ -65,6 +67,8 @@ class Runs:
         self.approvals: Approvals
         self.inputs: Inputs
         self.subscriptions: Subscriptions
+        self.starts: Starts
+        self.sessions: Sessions
         self._effects = effects
         self._limits = limits
         self._link_of = link_of
@@ -112,6 +116,9 @@ class Runs:
                 text = f"run {run.id!r}: epoch {frame.epoch} is over"
             _refuse(source, frame, "conflict", text)
             return
+        elif run.row.start is not None and run.queued == (run.row.epoch, 0):
+            self.starts.began(run)
+            self.subscriptions.run_appeared(run, now)
         self._take_in(run, source, frame, decoded)
         self.submit(run, now)
 
@@ -284,8 +291,11 @@ class Runs:
             case events.WorkflowStarted():
                 row.workflow = event.workflow
                 row.session_id = event.session_id
+                row.start = None
                 row.nodes = [node.id for node in event.graph.nodes]
                 row.started_at = row.started_at or event.timestamp or timestamp(now)
+            case events.Step():
+                self.sessions.write(draft, event, now)
             case events.WorkflowPaused():
                 row.status, row.is_paused = "paused", True
             case events.WorkflowResumed():
@@ -337,6 +347,7 @@ class Runs:
             case Committed():
                 self._stored(run, draft, outcome)
                 tell(items, is_stored=True)
+                self.sessions.run_changed(run, now)
             case Conflict(key, row):
                 if key.startswith(rows.APPROVAL):
                     self.approvals.refresh(key, row)
@@ -360,7 +371,8 @@ class Runs:
         if run.queued[0] < draft.row.epoch:
             run.queued = (draft.row.epoch, draft.n)
         place = outcome.appended[0]
-        self.approvals.stored(run, draft.approvals, revisions)
+        own = revisions[: len(draft.approvals)]
+        self.approvals.stored(run, draft.approvals, own)
         self.publish(run, place.first_seq, draft.payloads)
         self._acknowledge(run)
 

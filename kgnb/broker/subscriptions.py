@@ -20,11 +20,14 @@ from kgnb.broker.run import may_see
 from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
 from kgnb.protocol import codec, replies
 from kgnb.protocol.commands import Subscribe, Unsubscribe
+from kgnb.protocol.events import TERMINAL
 from kgnb.protocol.mail import check_name
-from kgnb.protocol.topics import wants
+from kgnb.protocol.topics import TOPICS, wants
 from kgnb.protocol.view import RunView, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.broker.connections import Connection
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
     from kgnb.broker.runs import Runs
     from kgnb.protocol.commands import Since
     from kgnb.storage.base import Record
+
+
+STEP, STEPS = "step", "steps"
+"""The event, and the topic that makes a run tell it."""
+_EACH = TOPICS - {"all"}
 
 
 class Scope(NamedTuple):
@@ -67,9 +75,16 @@ class Reader:
     def send(self, event: StoredEvent) -> None:
         """Send or pass over the next event."""
         self.seq = event.seq
-        if wants(self.topics, event.type):
+        if self._wants(event.type):
             self.told = event.seq
             self.conn.send_event(event)
+        if event.type in TERMINAL:
+            self.conn.run_ended(self.run.id, event.type)
+
+    def _wants(self, event_type: str) -> bool:
+        if event_type == STEP and not self.run.row.is_bare and STEPS not in self.topics:
+            return False  # told for the session's sake, or for somebody else's
+        return wants(self.topics, event_type)
 
 
 class _Parked(NamedTuple):
@@ -95,6 +110,8 @@ class Subscriptions:
         self._parked: dict[str, list[_Parked]] = {}
         """By the id of a run that is not there yet."""
         self._next_cursors = 0.0
+        self.tell_steps: Callable[[Run], bool] = lambda _run: False
+        """Asks a run's kernel for its steps; whether it was told."""
 
     # Commands
 
@@ -160,11 +177,16 @@ class Subscriptions:
         """Drop topics, or without any named the whole subscription."""
         scope = Scope(command.run_id, command.workflow)
         held = conn.subscriptions.get(scope, frozenset())
+        if not held and self._reads_unasked(conn, scope):
+            held = _EACH
         left = held - {*command.topics} if command.topics is not None else frozenset()
         if left:
             conn.subscriptions[scope] = left
         else:
             conn.subscriptions.pop(scope, None)
+            conn.started -= {
+                run_id for run_id in conn.started if self._is_in(run_id, scope)
+            }
             self._unpark(conn, scope.run_id)
         if all(scope.run_id is not None for scope in conn.subscriptions):
             self._broad.pop(conn.id, None)
@@ -195,18 +217,46 @@ class Subscriptions:
         if not reader.topics:
             self._detach(reader)
 
+    def _is_in(self, run_id: str, scope: Scope) -> bool:
+        run = self._runs.by_id.get(run_id)
+        return run is not None and scope.covers(run)
+
+    def _reads_unasked(self, conn: Connection, scope: Scope) -> bool:
+        """Whether it reads all of a run within ``scope``, having started it."""
+        return any(self._is_in(run_id, scope) for run_id in conn.started)
+
     def _topics(self, conn: Connection, run: Run) -> frozenset[str]:
-        return frozenset().union(
+        asked = frozenset[str]().union(
             *(
                 topics
                 for scope, topics in conn.subscriptions.items()
                 if scope.covers(run)
             )
         )
+        return asked or frozenset({"all"} if run.id in conn.started else ())
 
     # Readers
 
+    def follow(self, conn: Connection, run: Run) -> None:
+        """Let a connection read a run that it started or spoke to."""
+        if conn.is_open:
+            if not run.row.has_ended:
+                conn.started.add(run.id)
+            self._attach(conn, run, None)
+
+    def reads_steps(self, run: Run) -> bool:
+        """Whether anybody will read the steps of a run that is to be."""
+        return any(
+            STEPS in self._topics(conn, run) and may_see(conn.peer, run.row)
+            for conn in self._broad.values()
+        )
+
     def _attach(self, conn: Connection, run: Run, since: Since | None) -> None:
+        self._attach_reader(conn, run, since)
+        if STEPS in conn.readers[run.id].topics and not run.tells_steps:
+            run.tells_steps = self.tell_steps(run)
+
+    def _attach_reader(self, conn: Connection, run: Run, since: Since | None) -> None:
         reader = conn.readers.get(run.id)
         if reader is None:
             reader = Reader(conn, run, 0)
@@ -255,6 +305,11 @@ class Subscriptions:
         for parked in self._parked.pop(run.id, []):
             if parked.conn.is_open:
                 self.subscribe(parked.conn, parked.command, now)
+
+    def run_vanished(self, run: Run) -> None:
+        """A run that was to be will not be."""
+        for reader in list(self._readers.get(run.id, {}).values()):
+            self._detach(reader)
 
     def drop(self, conn: Connection) -> None:
         """The connection is gone."""

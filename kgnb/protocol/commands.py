@@ -65,6 +65,8 @@ class SendMessage(Command, kw_only=True, omit_defaults=True, tag="message"):
 class EndChat(Command, kw_only=True, omit_defaults=True, tag="end_chat"):
     """End the session's running chat node."""
 
+    session_id: str | None = None
+
 
 class Subscribe(Command, kw_only=True, omit_defaults=True, tag="subscribe"):
     """Read topics of one run, of one workflow's runs, or of all runs."""

@@ -104,6 +104,41 @@ class Enrol(LinkFrame, kw_only=True, omit_defaults=True, tag="enrol"):
     is_member: bool
 
 
+class Workflow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A published workflow, as its kernel describes it."""
+
+    name: str
+    published_at: float
+    """Seconds since the epoch: who published a name last owns it."""
+    params: dict[str, Any] | None = None
+    """The JSON Schema of what a start may give it; None takes anything."""
+    input: str | None = None
+    """The key of ``shared`` that holds the session's messages; None: it keeps none."""
+    is_default: bool = False
+    """Whether a message that names no workflow is for it."""
+
+
+class Publish(LinkFrame, kw_only=True, omit_defaults=True, tag="publish"):
+    """All workflows that the kernel publishes now, in place of those before.
+
+    Sent again after each welcome.
+    """
+
+    n: Count
+    """Repeated by the answer."""
+    workflows: list[Workflow]
+
+
+class Started(LinkFrame, kw_only=True, omit_defaults=True, tag="started"):
+    """What became of a ``start``; ``code`` is None where the run has begun."""
+
+    run_id: RunId
+    code: str | None = None
+    message: str = ""
+    problems: list[dict[str, Any]] = []
+    """Of ``params``, field by field."""
+
+
 KernelFrame = (
     LinkHello
     | AppendFrame
@@ -113,6 +148,8 @@ KernelFrame = (
     | OrderReply
     | Post
     | Enrol
+    | Publish
+    | Started
 )
 
 
@@ -223,6 +260,32 @@ class ClientChanged(LinkFrame, kw_only=True, omit_defaults=True, tag="client"):
     """Of the group or topic."""
 
 
+class Published(LinkFrame, kw_only=True, omit_defaults=True, tag="published"):
+    """The workflows can be started from outside now."""
+
+    n: Count
+
+
+class Start(LinkFrame, kw_only=True, omit_defaults=True, tag="start"):
+    """Somebody starts a workflow; sent again after a break until it has begun."""
+
+    run_id: RunId
+    """The run's, to be. The kernel begins it once, however often it is told."""
+    workflow: str
+    params: dict[str, Any] = {}
+    session_id: str | None = None
+    messages: list[dict[str, Any]] | None = None
+    """The session's, with the one that starts the run; None where it has none."""
+    steps: bool = False
+    """Whether the run is to tell its steps."""
+
+
+class TellSteps(LinkFrame, kw_only=True, omit_defaults=True, tag="tell_steps"):
+    """Somebody reads the steps of a run, from here on."""
+
+    run_id: RunId
+
+
 ServerFrame = (
     Welcome
     | Appended
@@ -232,4 +295,7 @@ ServerFrame = (
     | Order
     | Handled
     | ClientChanged
+    | Published
+    | Start
+    | TellSteps
 )

@@ -11,6 +11,7 @@ from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
 from kgnb.runtime.home import shutdown
 from kgnb.runtime.manager import manager
 from kgnb.runtime.nesting import allow_nested_run
+from kgnb.runtime.publishing import Publication, publish
 from kgnb.runtime.result import Answer, Approval, Result
 from kgnb.runtime.run import Run
 from kgnb.runtime.start import run
@@ -20,6 +21,7 @@ __all__ = [
     "Answer",
     "Approval",
     "File",
+    "Publication",
     "Result",
     "Run",
     "allow_nested_run",
@@ -28,6 +30,7 @@ __all__ = [
     "log",
     "manager",
     "progress",
+    "publish",
     "recorded",
     "replay",
     "run",

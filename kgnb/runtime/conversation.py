@@ -41,6 +41,16 @@ class Orders(Protocol):
     ) -> None:
         """Act on a run; ``done(code, message)`` once, on the link's thread."""
 
+    def welcomed(self, conversation: Conversation) -> None:
+        """The other end is there, again perhaps."""
+
+    def told(
+        self,
+        frame: link.Published | link.Start | link.TellSteps,
+        conversation: Conversation,
+    ) -> None:
+        """Something about workflows, or the steps of a run."""
+
 
 class Channel:
     """A virtual client socket. Made by ``Conversation.open_channel``.
@@ -233,6 +243,8 @@ class Conversation:
                 self.mail.handled(frame)
             case link.ClientChanged():
                 self.mail.changed(frame)
+            case link.Published() | link.Start() | link.TellSteps():
+                self._orders.told(frame, self)
 
     def _on_append(self, frame: link.Appended | link.Refused) -> None:
         outgoing = self._outgoing.get(frame.run_id)
@@ -270,6 +282,7 @@ class Conversation:
         for channel in list(self._channels.values()):
             self._open(channel)
         self.mail.welcomed(frame)
+        self._orders.welcomed(self)
         self.on_up()
 
     def _order(self, order: link.Order) -> None:

@@ -31,16 +31,17 @@ from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
-from kgnb.runtime import hooks, process, prompting, voting
+from kgnb.runtime import hooks, outcomes, process, prompting, voting
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
 from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
-from kgnb.runtime.questions import Asked, Questions
+from kgnb.runtime.questions import Questions
 from kgnb.runtime.reader import RunReader, settle
 from kgnb.runtime.result import Answer, Result
 from kgnb.runtime.shapes import plain_of
+from kgnb.runtime.stepping import Steps
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from kgnb.graph.context import NodeVisit
     from kgnb.protocol.approval_view import ApprovalView
     from kgnb.runtime.answering import Script
+    from kgnb.runtime.asked import Asked
     from kgnb.runtime.conversation import Outgoing
     from kgnb.runtime.home import Home
     from kgnb.runtime.ports import LogPort
@@ -79,6 +81,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sign: bool = False
     pause_before: tuple[str, ...] = ()
     executor: Any = None
+    params: dict[str, Any] = {}
+    """What it was started with, where it is a published workflow."""
+    is_published: bool = False
+    outcome: Callable[[Any], Any] | None = None
+    """Picks from ``shared`` what the end of the run carries."""
+    steps: Steps = Steps()
+    tells_steps: bool = False
 
 
 class Execution:
@@ -93,8 +102,9 @@ class Execution:
         home: Home,
         script: Script | None,
         parent: Execution | None,
+        run_id: ids.RunId | None = None,
     ) -> None:
-        self.id = ids.RunId(uuid.uuid4().hex)
+        self.id = run_id or ids.RunId(uuid.uuid4().hex)
         self.shared = shared
         self.options = options
         self.script = script
@@ -120,6 +130,8 @@ class Execution:
         self._outgoing: Outgoing
         self._engine = engine
         self._is_over = False
+        self.tells_steps = options.tells_steps
+        """Whether each step is told; from any thread."""
         spec = engine.describe().to_dict() | {"name": options.workflow}
         spec["svg"] = hooks.draw(spec) if parent is None else None
         self.graph = msgspec.convert(spec, e.GraphSpec)
@@ -139,7 +151,10 @@ class Execution:
         self.reader = RunReader(self.id, conversation, self._read, self.home.later)
         self.put(
             e.WorkflowStarted(
-                run_id=self.id, graph=self.graph, session_id=self.options.session_id
+                run_id=self.id,
+                graph=self.graph,
+                params=self.options.params,
+                session_id=self.options.session_id,
             )
         )
         self.producer.flush()
@@ -220,7 +235,7 @@ class Execution:
         """Whether somebody may see its questions."""
         shows = self.options.panel is not False and self.options.mode == "live"
         on_page = self.port.log_host == "server" and shows
-        return self.home.views > 0 or on_page
+        return self.home.views > 0 or on_page or self.options.is_published
 
     # Orders.
 
@@ -337,6 +352,9 @@ class Execution:
             # As a pair: SystemExit out of a task would end the loop for all runs.
             try:
                 done = await self._engine.run(self.shared, self.observer, worker=worker)
+                if self.options.outcome is not None:
+                    picked = outcomes.pick(self.options.outcome, self.shared)
+                    self.observer.result = await picked
             except BaseException as error:  # noqa: BLE001 - the root of the run's work
                 return None, error
             return done, None

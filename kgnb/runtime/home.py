@@ -27,6 +27,7 @@ from kgnb.runtime.callbacks import Callbacks
 from kgnb.runtime.link import LinkPort, find_address
 from kgnb.runtime.loops import LoopThread
 from kgnb.runtime.ports import LocalPort
+from kgnb.runtime.publications import Publications
 from kgnb.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Home:
         self._recent: OrderedDict[str, LogPort] = OrderedDict()
         self._choosing = asyncio.Lock()
         self.callbacks = Callbacks(self.loop)
+        self.publications = Publications(self)
         self.views = 0
         """Clients that came by the kernel's control channel or a comm."""
 
@@ -91,12 +93,12 @@ class Home:
 
     # Runs.
 
-    def open(self, execution: Execution) -> None:
-        """Choose a run's log and begin to write it."""
+    def open(self, execution: Execution, port: LogPort | None = None) -> None:
+        """Choose a run's log, unless it is told, and begin to write it."""
         parent = execution.parent
         if parent is not None:
-            port: LogPort = parent.port
-        else:
+            port = parent.port
+        elif port is None:
             may_dial = self._may_dial and execution.options.mode != "ci"
             port = self.link.submit(self._choose_port(may_dial=may_dial)).result(
                 START_WAIT
@@ -204,6 +206,57 @@ class Home:
             done("invalid", str(error))
             return
         done(None, "")
+
+    # Published workflows: see ``kgnb.publish``.
+
+    def announce(self, known: concurrent.futures.Future[None]) -> str | None:
+        """Tell every broker that is there what is published.
+
+        Args:
+            known: Set once the one at hand knows.
+
+        Returns:
+            Where the server's pages are, if there is a server.
+        """
+        may_dial = self._may_dial and process.choose_mode(None) != "ci"
+
+        async def tell() -> str | None:
+            chosen = await self._choose_port(may_dial=may_dial)
+            for port in (self._linked, self._local):
+                if port is not None and port.conversation.is_up:
+                    awaited = known if port is chosen else None
+                    self.publications.announce(port.conversation, awaited)
+            return None if self._linked is None else self._linked.page_url
+
+        return self.link.submit(tell()).result(START_WAIT)
+
+    def port_of(self, conversation: Conversation) -> LogPort:
+        """The way to the log by which an order came."""
+        linked = self._linked
+        is_linked = linked is not None and linked.conversation is conversation
+        port = linked if is_linked else self._local
+        assert port is not None  # noqa: S101 - a conversation belongs to one of the two
+        return port
+
+    def welcomed(self, conversation: Conversation) -> None:
+        """See ``conversation.Orders``."""
+        self.publications.welcomed(conversation)
+
+    def told(
+        self,
+        frame: link.Published | link.Start | link.TellSteps,
+        conversation: Conversation,
+    ) -> None:
+        """See ``conversation.Orders``."""
+        match frame:
+            case link.Published():
+                self.publications.published(frame)
+            case link.Start():
+                self.publications.start(frame, conversation)
+            case link.TellSteps():
+                execution = self.find(frame.run_id)
+                if execution is not None:
+                    execution.tells_steps = True
 
     # The end.
 

@@ -237,6 +237,21 @@ class RunObserver:
             plain, was_replaced = codec.json_safe(answered_values(result))
             self.result = plain
             execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
+        if execution.tells_steps and outcome == "completed" and not visit.path:
+            is_last = result is not NO_RESULT
+            self._step(visit, action, is_last=is_last)
+
+    def _step(self, visit: NodeVisit, action: str | None, *, is_last: bool) -> None:
+        execution = self._execution
+        step = execution.options.steps.step(
+            execution.id,
+            execution.graph,
+            execution.shared,
+            visit,
+            action=action,
+            is_last=is_last,
+        )
+        execution.put(step)
 
 
 @contextmanager

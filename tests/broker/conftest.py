@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kgnb.broker import Broker, BrokerLimits, Identity, Peer, Voters
-from kgnb.broker.effects import Close, Commit, Read, Send
+from kgnb.broker.effects import Close, Commit, Get, Read, Send
 from kgnb.protocol import ids
 from kgnb.protocol.ids import timestamp
 from kgnb.storage.memory import _Tables
@@ -34,6 +34,8 @@ class Host:
             [r for k, r in sorted(self.tables.rows.items()) if k.startswith("kern")],
             now,
         )
+        published = [r for k, r in self.tables.rows.items() if k.startswith("workf")]
+        self.broker.load_workflows(published)
         self._load_mail()
         self.frames = {}
         self.out_frames = {}
@@ -67,7 +69,7 @@ class Host:
                     case Close(conn, code, reason):
                         self.closed[conn] = (code, reason)
                         self.broker.disconnect(conn, self.now)
-                    case Commit() | Read():
+                    case Commit() | Read() | Get():
                         self.work.append(effect)
             if not self.is_held:
                 self.settle()
@@ -102,6 +104,10 @@ class Host:
             case Read(_, stream, after, limit, done):
                 found = None if self.is_failing else self.read(stream, after, limit)
                 done(found, self.now)
+            case Get(key, done):
+                row = self.tables.rows.get(key)
+                found = [] if row is None else [row]
+                done(None if self.is_failing else found, self.now)
             case _:
                 effect()
         self.perform()

@@ -185,6 +185,7 @@ export interface EdgeView {
 export interface EndChat {
   type: "end_chat";
   id?: string | number | null;
+  session_id?: string | null;
 }
 
 export interface ErrorReply {
