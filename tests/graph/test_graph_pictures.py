@@ -14,7 +14,7 @@ from kgnb.panel.display import RunDisplay
 def article():
     draft, review = Node("Draft"), Node("Review")
     draft >> review
-    review - "revise" >> draft
+    review >> draft
     return Graph(SubGraphNode(Graph(draft, name="inner")), name="article")
 
 
