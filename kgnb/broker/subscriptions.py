@@ -357,6 +357,9 @@ class Subscriptions:
 
     def _page(self, reader: Reader, records: list[Record], known: int) -> None:
         """Take in a page that was read when ``known`` was the last seq."""
+        # What the log has, but has not said so yet, comes when it does: a reader that
+        # knew more than we would come back from a future that we take for lost.
+        records = [record for record in records if record.seq <= reader.run.seq]
         first = records[0].seq if records else known + 1
         if reader.view is None and first > reader.seq + 1:
             self._expect_snapshot(reader, "older events are no longer in the log")
