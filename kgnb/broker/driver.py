@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
     from kgnb.broker.rows import ApprovalRow, RunRow
+    from kgnb.broker.workflows import Offer
     from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
@@ -316,6 +317,14 @@ class BrokerDriver:
     def open_approvals(self, peer: Peer | None = None) -> list[ApprovalRow]:
         """Open approvals of the runs that ``peer`` may know of (None: all)."""
         return self._core.approvals.open_rows(peer)
+
+    def workflow(self, name: str, peer: Peer | None = None) -> Offer | None:
+        """The published workflow of a name, or of ``name@<kernel id>``."""
+        return self._core.workflows.find(name, peer)
+
+    def workflows(self, peer: Peer | None = None) -> list[Offer]:
+        """Published workflows that ``peer`` may know of (None: all), newest first."""
+        return self._core.workflows.offers(peer)
 
     # Effects
 

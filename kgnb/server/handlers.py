@@ -31,6 +31,8 @@ class ClientSocket(GatedSocket):
     _role: Role | None = None
     _identity: Identity | None = None
     _may_join = False
+    _workflow: str | None = None
+    _key: str | None = None
 
     @allow_unauthenticated  # the gate answers with 4001, which a browser can read
     async def get(self, *args: str) -> None:
@@ -64,6 +66,8 @@ class ClientSocket(GatedSocket):
             position=access.position(self.get_query_argument("position", None)),
             may_join=self._may_join,
             protocol="kgnb.v1" if is_ours else "document",
+            workflow=self._workflow,
+            key=self._key,
         )
         return driver.connect(peer, sink)
 
@@ -94,14 +98,20 @@ class ClientSocket(GatedSocket):
 class WorkflowSocket(ClientSocket):
     """``kgnb/ws/{name}[/{key}]``: bound to a published workflow.
 
-    The name may also be somebody's token, so it reaches no log.
+    What stands there may also be somebody's token, so it reaches no log.
     """
 
     hidden_after = "/kgnb/ws/"
 
     async def admit(self, *args: str) -> Close | None:
         """As for ``kgnb/ws``; then the workflow has to exist."""
-        return await super().admit(*args) or closecodes.NO_SUCH_WORKFLOW
+        refusal = await super().admit(*args)
+        if refusal is not None:
+            return refusal
+        self._workflow, self._key = args
+        driver = self.host.driver
+        is_unknown = driver is not None and driver.workflow(self._workflow) is None
+        return closecodes.NO_SUCH_WORKFLOW if is_unknown else None
 
 
 class LinkSocket(GatedSocket):

@@ -59,6 +59,9 @@ class RecordingDriver:
     def unfinished_kernels(self):
         return set()
 
+    def workflow(self, name):
+        return None
+
     async def probe(self):
         return self.is_healthy
 
