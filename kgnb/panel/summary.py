@@ -104,9 +104,7 @@ def question(
     options = tuple(reveal(shown(each)) for each in approval["options"] or ())
     state, value = approval["state"], approval["value"]
     is_taken = state == "answered" or (state == "timed_out" and value is not None)
-    is_file = approval.get("kind") == "file" and isinstance(value, dict)
-    told = f"{value.get('name')}, {value.get('size')} bytes" if is_file else value
-    text = reveal(shown(told)) if is_taken else ""
+    text = reveal(shown(_told(approval["kind"], value))) if is_taken else ""
     chosen = options.index(text) if is_taken and text in options else None
     payload, edited = approval["payload"], approval.get("edited_payload")
     return Question(
@@ -123,6 +121,12 @@ def question(
         rules=_rules(approval),
         votes=tuple(_vote_words(vote) for vote in votes),
     )
+
+
+def _told(kind: str, value: Any) -> Any:
+    if kind != "file" or not isinstance(value, dict):
+        return value
+    return f"{value.get('name')}, {value.get('size')} bytes"
 
 
 def _rules(approval: Mapping[str, Any]) -> str:

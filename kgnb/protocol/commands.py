@@ -48,7 +48,7 @@ class AnswerApproval(Command, kw_only=True, omit_defaults=True, tag="answer"):
     approval_id: ApprovalId
     value: Any = None
     edited_payload: Any = None
-    """With ``kind="edit"`` and options: the payload as it shall be, if not as it was."""
+    """Of an edit with options: the payload as it shall be, if not as it was."""
     args_hash: ArgsHash | None = None
     reason: str | None = None
 

@@ -220,16 +220,16 @@ def _shown_default(on_timeout: Any) -> Any:
 
 
 def _kind_of(wanted: Wanted) -> e.ApprovalKind:
-    if wanted.kind is None:
-        kind = _obvious_kind(wanted)
-    else:
-        found = [known for known in _KINDS if known == wanted.kind]
-        if not found:
-            kinds = ", ".join(_KINDS)
-            raise InvalidValue(f"kind={wanted.kind!r}: expected one of {kinds}")
-        kind = found[0]
+    kind = _obvious_kind(wanted) if wanted.kind is None else _named_kind(wanted.kind)
     _check_parts(wanted, kind)
     return kind
+
+
+def _named_kind(name: str) -> e.ApprovalKind:
+    for kind in _KINDS:
+        if kind == name:
+            return kind
+    raise InvalidValue(f"kind={name!r}: expected one of {', '.join(_KINDS)}")
 
 
 def _obvious_kind(wanted: Wanted) -> e.ApprovalKind:
