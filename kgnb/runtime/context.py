@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 
     from kgnb.graph.context import NodeVisit
+    from kgnb.runtime.asked import Asked
     from kgnb.runtime.execution import Execution
-    from kgnb.runtime.questions import Asked
     from kgnb.runtime.result import Answer
     from kgnb.runtime.sources import Source
     from kgnb.runtime.texts import StreamText
