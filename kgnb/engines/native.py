@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import NotAGraph
 from kgnb.graph import AsyncNode, BatchGraph, Graph, Node
+from kgnb.graph.checking import check_graph
 from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel
 
@@ -37,6 +38,7 @@ class NativeEngine:
         self._method = method
         self._scope = Scope()
         self._spec = describe(graph, self._scope)
+        check_graph(graph, warns=True)
 
     def describe(self) -> GraphSpec:
         """See ``Engine.describe``."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ACTION = "default"
 PACKAGE = "kgnb.graph."
+OURS = "kgnb."
 
 
 class BaseNode:
@@ -117,7 +118,7 @@ class BaseNode:
             warnings.warn(
                 f"Overwriting successor for action {action!r} of {label_of(self)}: "
                 f"{label_of(self.successors[action])} gives way to {label_of(node)}",
-                stacklevel=_levels_to_caller(),
+                stacklevel=levels_to_caller(),
             )
         self.successors[action] = node
         return node
@@ -245,7 +246,7 @@ class BaseNode:
             warnings.warn(
                 f"{label_of(self)} runs alone: its successors are not run. "
                 "Put it into a Graph to run them.",
-                stacklevel=_levels_to_caller(),
+                stacklevel=levels_to_caller(),
             )
 
     def __copy__(self) -> Self:
@@ -258,6 +259,12 @@ class BaseNode:
                 setattr(twin, name, value)
         twin.__dict__.update(state or {})
         return twin
+
+    def __repr__(self) -> str:
+        # No address: the last line of a cell is often a wiring, whose value is shown,
+        # and a cell's output must not change.
+        kind, label = type(self).__name__, label_of(self)
+        return f"<{kind}>" if label == kind else f"<{kind} {label!r}>"
 
     def __enter__(self) -> Self:
         self.setup_resources()
@@ -299,11 +306,11 @@ def _follow(source: Any, action: str, target: Any) -> Any:
     return source.next(target, action)
 
 
-def _levels_to_caller() -> int:
-    """The ``stacklevel`` of the first frame outside this package, seen from above."""
+def levels_to_caller() -> int:
+    """The ``stacklevel`` of the first frame that is not kgnb's, seen from above."""
     level = 1
     frame = sys._getframe(1)  # noqa: SLF001 - warnings counts the same frames
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(PACKAGE):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(OURS):
         level += 1
         frame = frame.f_back
     return level

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from kgnb.errors import GraphWarning, UnknownAction
 from kgnb.graph import pictures
 from kgnb.graph.async_nodes import AsyncNode
 from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode
+from kgnb.graph.checking import check_graph, findings, not_wired
+from kgnb.graph.near import nearest
 from kgnb.graph.observe import Unobserved
 from kgnb.graph.spec import NodeKind, Scope, is_node, label_of
+from kgnb.graph.state import state_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel, step_of
 from kgnb.graph.walk import Walk, needs_loop
 from kgnb.graph.workers import ThreadWorker
@@ -38,6 +42,14 @@ class Graph(BaseNode):
         config: Given to the nodes that have none of their own.
         name: What to call it in pictures and lists.
         node_id: A name of one's own as a node.
+        strict: Whether an action that is not wired is an error, and so what
+            ``validate`` finds before the graph runs.
+        max_visits: How often one pass may visit each of the nodes; their own
+            ``max_visits`` come before it. None sets no limit.
+        state: What ``shared`` must fit: a msgspec Struct, a dataclass, a TypedDict or
+            a pydantic model. It is checked at the start and after each node.
+            ``shared`` stays as it is; keys that the type does not have are free,
+            unless it forbids them.
     """
 
     _kind: ClassVar[NodeKind] = "graph"
@@ -49,10 +61,20 @@ class Graph(BaseNode):
         *,
         name: str | None = None,
         node_id: str | None = None,
+        strict: bool = False,
+        max_visits: int | None = None,
+        state: Any = None,
     ) -> None:
         super().__init__(node_id=node_id, config=config)
+        if max_visits is not None and max_visits < 1:
+            msg = f"Graph: max_visits= takes at least 1, or None, got {max_visits!r}"
+            raise ValueError(msg)
         self.start_node: Any = None
         self.name = name
+        # Not public: a program's own graph may have attributes of these names.
+        self._is_strict = strict
+        self._visit_limit = max_visits
+        self._state = None if state is None else state_of(state)
         if start is not None:
             self.start(start)
 
@@ -76,14 +98,57 @@ class Graph(BaseNode):
 
         Warns when ``curr`` has successors but not this one: a misspelt action ends
         a graph in just the way a finished one does.
+
+        Raises:
+            UnknownAction: The same, in a strict graph.
         """
         key = action or DEFAULT_ACTION
         following = curr.successors.get(key)
         if key not in curr.successors and curr.successors:
-            text = f"Graph ends: '{key}' not found in {list(curr.successors)}"
-            self.logger.warning(text)
-            warnings.warn(text, stacklevel=2)
+            self._note_unknown(curr, key)
         return following
+
+    def _note_unknown(self, node: Any, action: Any) -> None:
+        name, wired = label_of(node), list(node.successors)
+        near = nearest(action, wired)
+        text = not_wired(action, name, near)
+        if self._is_strict:
+            raise UnknownAction(
+                f"{text} ({label_of(self)} is strict; wired: {wired})",
+                node=name,
+                action=action,
+            )
+        ending = f"Graph ends: '{action}' not found in {wired}"
+        if near is not None:
+            ending = f"{ending}: {text}"
+        self.logger.warning(ending)
+        warnings.warn(ending, GraphWarning, stacklevel=3)
+
+    def validate(self) -> list[str]:
+        """What can be said against the graph before it runs, a sentence each.
+
+        Successors that are no nodes, ids given twice, a graph without a start node;
+        and, where the nodes' code says what they return (by a ``Literal`` as post's
+        return type, or by plain ``return "approve"``), actions that are not wired
+        and wired ones that are never returned.
+
+        ``kgnb.run`` warns of those that are hardly meant so; a strict graph is
+        refused for any of them.
+        """
+        return [finding.text for finding in findings(self)]
+
+    def run(self, shared: Any) -> Any:
+        """Run the graph and return its last action.
+
+        Raises:
+            InvalidGraph: It is strict and not valid; see ``validate``.
+        """
+        self._refuse_if_invalid()
+        return super().run(shared)
+
+    def _refuse_if_invalid(self) -> None:
+        if self._is_strict:
+            check_graph(self, warns=False)
 
     def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
         """Return the graph's action: the last node's."""
@@ -164,6 +229,7 @@ class AsyncGraph(Graph, AsyncNode):
         Cancelled, it returns at once; a sync node's thread goes on to the end of
         the phase, attempt or item that it is in.
         """
+        self._refuse_if_invalid()
         self._warn_of_successors()
         return await self._run_async(shared)
 

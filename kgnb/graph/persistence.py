@@ -63,13 +63,17 @@ class PersistentGraph(Graph):
 
     def run(self, shared: Any) -> Any:
         """Run the graph and return ``shared``."""
+        self._refuse_if_invalid()
         self._warn_of_successors()
         self._run(shared)
         return shared
 
     def get_next_node(self, curr: Any, action: Any) -> Any:
         """Where ``action`` leads from ``curr``, or None where it ends the graph."""
-        return curr.successors.get(DEFAULT_ACTION if action is None else action)
+        key = DEFAULT_ACTION if action is None else action
+        if self._is_strict and curr.successors and key not in curr.successors:
+            self._note_unknown(curr, key)
+        return curr.successors.get(key)
 
     def _run(self, shared: Any) -> Any:
         return self._orch(shared)

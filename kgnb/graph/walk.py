@@ -11,7 +11,10 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Any
 
+from kgnb.errors import VisitLimit
+from kgnb.graph.policies import NO_POLICY
 from kgnb.graph.spec import inner_graphs, is_graph, label_of, members
+from kgnb.graph.state import check_state
 
 if TYPE_CHECKING:
     from kgnb.graph.graphs import Graph
@@ -39,16 +42,21 @@ class Walk:
         self._params = params
         self._level = level
         self._via: Via | None = None
+        self._visits: dict[int, int] = {}
+        self._visit_limit = graph._visit_limit  # noqa: SLF001 - see Graph
+        self._state = graph._state  # noqa: SLF001 - see Graph
         self._is_abandoned = False
 
     def run(self) -> Any:
         """Run to the end on this thread; returns the last action."""
+        self._check_state()
         while self.current is not None:
             self._visit()
         return self.action
 
     async def run_async(self, level: WatchedLevel) -> Any:
         """Run to the end on this loop, sync nodes in a worker's thread."""
+        self._check_state()
         watch = level.watch
         while self.current is not None:
             if needs_loop(self.current, watch):
@@ -77,6 +85,7 @@ class Walk:
         step = self._level.step(node, self.current, self._via)
         step.checkpoint()
         with step:
+            self._count_visit(node)
             self._go_on(node, step, node._run(self._shared))  # noqa: SLF001 - the lifecycle's own
 
     async def _visit_async(self) -> None:
@@ -84,6 +93,7 @@ class Walk:
         step = self._level.step(node, self.current, self._via)
         await step.checkpoint_async()
         with step:
+            self._count_visit(node)
             self._go_on(node, step, await node._run_async(self._shared))  # noqa: SLF001 - the lifecycle's own
 
     def _copy_current(self) -> Any:
@@ -95,8 +105,26 @@ class Walk:
         node.set_params(self._params or graph.params)
         return node
 
+    def _count_visit(self, node: Any) -> None:
+        # Within the visit, so that the panel shows which node it was.
+        limit = getattr(node, "_policy", NO_POLICY).max_visits or self._visit_limit
+        if limit is None:
+            return
+        visits = self._visits.get(id(self.current), 0) + 1
+        self._visits[id(self.current)] = visits
+        if visits > limit:
+            raise _visit_limit(label_of(self._graph), label_of(node), limit)
+
+    def _check_state(self, node: Any = None) -> None:
+        if self._state is not None:
+            writer = None if node is None else label_of(node)
+            graph = label_of(self._graph)
+            check_state(self._state, self._shared, graph=graph, node=writer)
+
     def _go_on(self, node: Any, step: Step, action: Any) -> None:
-        # Within the visit: an action that cannot be looked up is this node's failure.
+        # Within the visit: what it left, and an action that cannot be looked up, are
+        # this node's failures.
+        self._check_state(node)
         graph = self._graph
         following = graph.get_next_node(node, action)
         if graph.logger.isEnabledFor(logging.INFO):
@@ -106,6 +134,16 @@ class Walk:
         self._via = step.leave(action, ended=following is None)
         self.action = action
         self.current = following
+
+
+def _visit_limit(graph: str, node: str, limit: int) -> VisitLimit:
+    return VisitLimit(
+        f"{node} was visited {limit} times in one pass of {graph}, which is its "
+        f"max_visits; if the cycle is to go on, give the node, or the graph for all of "
+        f"its nodes, a higher max_visits=",
+        node=node,
+        limit=limit,
+    )
 
 
 def needs_loop(node: Any, watch: Watch) -> bool:

@@ -85,7 +85,10 @@ def test_graph_unknown_action_ends_it_with_the_warning(caplog):
     a >> Say("c")
     with pytest.warns(UserWarning, match="Graph ends") as caught:
         assert Graph(a).run({}) == "lfet"
-    text = "Graph ends: 'lfet' not found in ['left', 'default']"
+    text = (
+        "Graph ends: 'lfet' not found in ['left', 'default']: "
+        "'lfet' is not wired from 'a'; did you mean 'left'?"
+    )
     assert [str(one.message) for one in caught] == [text]
     assert text in caplog.messages
 

@@ -167,7 +167,10 @@ def test_unknown_action_warns_and_ends_normally_returning_it(runner, kinds, capl
     shared = {}
     with pytest.warns(UserWarning, match="Graph ends") as caught:
         assert runner(graph(a), shared) == "aprove"
-    text = "Graph ends: 'aprove' not found in ['approve', 'default']"
+    text = (
+        "Graph ends: 'aprove' not found in ['approve', 'default']: "
+        "'aprove' is not wired from 'a'; did you mean 'approve'?"
+    )
     ended = [str(one.message) for one in caught if "Graph ends" in str(one.message)]
     assert ended == [text]
     records = [r for r in caplog.records if r.getMessage() == text]
