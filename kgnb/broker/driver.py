@@ -302,17 +302,19 @@ class BrokerDriver:
         """All runs' rows, oldest first; do not change them."""
         return [run.row for run in self._core.runs.by_id.values()]
 
-    def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
-        """Unfinished runs of a kernel."""
-        return [run.row for run in self._core.kernels.runs_of(kernel_id)]
+    def processes_of_kernel(self, kernel_id: str) -> set[str]:
+        """Those, as they named themselves, that have unfinished runs or workflows."""
+        runs = {run.row.process_id for run in self._core.kernels.runs_of(kernel_id)}
+        return runs | self._core.workflows.processes_of(kernel_id)
 
-    def unfinished_kernels(self) -> set[str]:
-        """Kernels that have unfinished runs, whether or not they are connected.
+    def watched_kernels(self) -> set[str]:
+        """Kernels with unfinished runs or workflows, whether or not they are connected.
 
         After a start the host compares them with the kernels that it has, and
         calls :meth:`kernel_gone` for the others.
         """
-        return {run.row.kernel_id for run in self._core.runs.unfinished()}
+        runs = {run.row.kernel_id for run in self._core.runs.unfinished()}
+        return runs | {offer.kernel_id for offer in self.workflows()}
 
     def open_approvals(self, peer: Peer | None = None) -> list[ApprovalRow]:
         """Open approvals of the runs that ``peer`` may know of (None: all)."""

@@ -93,6 +93,11 @@ class Workflows:
                 f"of one kernel, got {len(workflows)}"
             )
 
+    def processes_of(self, kernel_id: str) -> set[str]:
+        """The process that published something as this kernel; empty if none did."""
+        row = self._by_kernel.get(kernel_id)
+        return {row.process_id} if row is not None and row.workflows else set()
+
     def offers(self, peer: Peer | None = None) -> list[Offer]:
         """What ``peer`` may know of (None: all), the last published first."""
         found = [

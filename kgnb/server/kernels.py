@@ -1,10 +1,10 @@
 """Tells the broker which kernels have died.
 
 A silent link proves nothing; a process that is gone does. Once a second, while
-any run is unfinished, the kernel manager is asked about the kernels of those
-runs. That one question finds every way a kernel can end: killed, crashed and
-restarted by Jupyter, restarted or shut down by a person, and not known at all
-because this server is newer than the run. (Restart callbacks of the manager
+any run is unfinished or any workflow published, the kernel manager is asked about
+the kernels of those. That one question finds every way a kernel can end: killed,
+crashed and restarted by Jupyter, restarted or shut down by a person, and not known
+at all because this server is newer than the run. (Restart callbacks of the manager
 tell of crashes only, and only after its own three-second poll.)
 """
 
@@ -21,8 +21,6 @@ from jupyter_core.utils import ensure_async
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kgnb.broker.rows import RunRow
-
 logger = logging.getLogger("kgnb.server")
 
 INTERVAL = 1.0
@@ -32,27 +30,27 @@ INTERVAL = 1.0
 class Broker(Protocol):
     """What the watcher needs of the driver."""
 
-    def unfinished_kernels(self) -> set[str]:
-        """Ids of the kernels that have unfinished runs."""
+    def watched_kernels(self) -> set[str]:
+        """Ids of the kernels that have unfinished runs, or publish workflows."""
         ...
 
-    def runs_of_kernel(self, kernel_id: str) -> list[RunRow]:
-        """The unfinished runs of one."""
+    def processes_of_kernel(self, kernel_id: str) -> set[str]:
+        """The processes of one that have them, as their hellos named them."""
         ...
 
     async def kernel_gone(
         self, kernel_id: str, reason: str, *, processes: Collection[str] | None
     ) -> None:
-        """Declare the unfinished runs of a kernel's processes lost."""
+        """Declare what a kernel's processes had lost: runs, workflows."""
 
 
 @dataclass
 class _Seen:
-    """A kernel as it was when it first had an unfinished run."""
+    """A kernel as it was when it first had something to lose."""
 
     pid: int | None
     processes: set[str]
-    """The processes, as their hellos named them, whose runs were seen under it."""
+    """The processes, as their hellos named them, that were seen under it."""
 
 
 class _Ended(NamedTuple):
@@ -61,7 +59,7 @@ class _Ended(NamedTuple):
 
 
 class KernelWatcher:
-    """Watches the kernels of unfinished runs. Belongs to the server's loop.
+    """Watches the kernels of runs and workflows. Belongs to the server's loop.
 
     Args:
         manager: Jupyter's kernel manager (a MultiKernelManager).
@@ -102,8 +100,8 @@ class KernelWatcher:
             await asyncio.sleep(self._interval)
 
     async def look(self) -> None:
-        """Look once at every kernel that has an unfinished run."""
-        kernels = self._broker.unfinished_kernels()
+        """Look once at every kernel that has something to lose."""
+        kernels = self._broker.watched_kernels()
         for forgotten in self._seen.keys() - kernels:
             del self._seen[forgotten]
         for kernel_id in kernels:
@@ -115,7 +113,7 @@ class KernelWatcher:
                 logger.exception("kernel %s cannot be looked at", kernel_id)
 
     async def _look_at(self, kernel_id: str) -> None:
-        running = {row.process_id for row in self._broker.runs_of_kernel(kernel_id)}
+        running = self._broker.processes_of_kernel(kernel_id)
         ended = await self._verdict(kernel_id, running)
         if ended is None:
             return
@@ -129,7 +127,7 @@ class KernelWatcher:
                 )
 
     async def _verdict(self, kernel_id: str, running: set[str]) -> _Ended | None:
-        """What ended of the processes that have runs, or None if they live."""
+        """What ended of the processes that have something, or None if they live."""
         if kernel_id not in self._manager:
             was_here = kernel_id in self._seen
             how = "was shut down" if was_here else "ended with its server"

@@ -124,7 +124,7 @@ def test_driver_carries_events_and_an_answer_through_the_log(make_log):
             assert ack["data"] == event["data"]
             assert [f["seq"] for f in page.frames if "workflow_id" in f] == [1, 2, 3]
             assert driver.statistics().runs == 1
-            assert [r.run_id for r in driver.runs_of_kernel("k1")] == ["r1"]
+            assert driver.processes_of_kernel("k1") == {"p1"}
 
     run(main)
 
@@ -143,7 +143,7 @@ def test_driver_opened_again_has_the_decision_and_the_seqs_go_on(make_log):
         assert page.closed[0] == kernel.sink.closed[0] == 1012
         async with started(make_log()) as driver:
             assert driver.log_id == log_id
-            assert driver.unfinished_kernels() == {"k1"}
+            assert driver.watched_kernels() == {"k1"}
             kernel, page = Kernel(driver), RecordingSink()
             welcome = await kernel.begin(token)
             assert welcome["runs"] == [{"run_id": "r1", "epoch": 1, "n": 2}]
@@ -170,7 +170,7 @@ def test_driver_kernel_gone_returns_when_the_runs_are_lost(make_log):
             await driver.kernel_gone("k1", "it died")
             assert driver.run("r1").status == "lost"
             assert kernel.sink.closed[0] == 1000
-            assert driver.runs_of_kernel("k1") == []
+            assert driver.processes_of_kernel("k1") == set()
 
     run(main)
 

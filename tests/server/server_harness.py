@@ -56,7 +56,7 @@ class RecordingDriver:
     def statistics(self):
         return SimpleNamespace(connections=sum(not c.is_closed for c in self.clients))
 
-    def unfinished_kernels(self):
+    def watched_kernels(self):
         return set()
 
     def workflow(self, name):

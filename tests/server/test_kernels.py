@@ -33,11 +33,11 @@ class FakeBroker:
         row = RunRow(run_id=run_id, kernel_id=kernel_id, process_id=process_id)
         self.runs.append(row)
 
-    def unfinished_kernels(self):
+    def watched_kernels(self):
         return {row.kernel_id for row in self.runs}
 
-    def runs_of_kernel(self, kernel_id):
-        return [row for row in self.runs if row.kernel_id == kernel_id]
+    def processes_of_kernel(self, kernel_id):
+        return {row.process_id for row in self.runs if row.kernel_id == kernel_id}
 
     async def kernel_gone(self, kernel_id, reason, *, processes):
         self.processes = processes
@@ -154,11 +154,11 @@ async def test_kernel_without_unfinished_runs_is_forgotten(watcher, manager, bro
 
 async def test_look_that_fails_is_not_the_last(manager, broker, caplog):
     class Broken(FakeBroker):
-        def unfinished_kernels(self):
+        def watched_kernels(self):
             if not self.runs:
                 self.start("old")
                 raise RuntimeError("once")
-            return super().unfinished_kernels()
+            return super().watched_kernels()
 
     broken = Broken()
     watcher = KernelWatcher(manager, broken, interval=0)
