@@ -295,3 +295,21 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Talk:
+    """A socket with JSON in both directions."""
+
+    def __init__(self, socket):
+        self.socket = socket
+
+    async def say(self, **message):
+        await self.socket.send(json.dumps(message))
+
+    async def hear(self, *kinds):
+        """The next message of one of these types; others are skipped."""
+        async with asyncio.timeout(10):
+            while True:
+                message = json.loads(await self.socket.recv())
+                if message["type"] in kinds:
+                    return message

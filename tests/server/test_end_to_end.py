@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from server_harness import body_of, until
+from server_harness import Talk, body_of, until
 
 RUN = "feedfacefeedfacefeedfacefeedface"
 APPROVAL = "a" * 20
@@ -37,24 +37,6 @@ REQUEST = event(
     },
 )
 COMPLETED = event("workflow_completed", data="done")
-
-
-class Talk:
-    """A socket with JSON in both directions."""
-
-    def __init__(self, socket):
-        self.socket = socket
-
-    async def say(self, **message):
-        await self.socket.send(json.dumps(message))
-
-    async def hear(self, *kinds):
-        """The next message of one of these types; others are skipped."""
-        async with asyncio.timeout(5):
-            while True:
-                message = json.loads(await self.socket.recv())
-                if message["type"] in kinds:
-                    return message
 
 
 class Kernel(Talk):

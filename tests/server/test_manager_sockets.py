@@ -7,7 +7,7 @@ import json
 import urllib.request
 
 import pytest
-from server_harness import TOKEN
+from server_harness import TOKEN, Talk
 from websockets.exceptions import ConnectionClosed
 
 HELLO = {"type": "hello", "kernel_id": "k1", "process_id": "p1", "pid": 4711}
@@ -24,21 +24,7 @@ def no_watch(monkeypatch):
     monkeypatch.setattr(KernelWatcher, "look", look)
 
 
-class Talk:
-    def __init__(self, socket):
-        self.socket = socket
-
-    async def say(self, **message):
-        await self.socket.send(json.dumps(message))
-
-    async def hear(self, *kinds):
-        """The next message of one of these types; others are skipped."""
-        async with asyncio.timeout(5):
-            while True:
-                message = json.loads(await self.socket.recv())
-                if message["type"] in kinds:
-                    return message
-
+class Client(Talk):
     async def hear_all(self, kind):
         """All messages of this type up to a pong that is asked for now."""
         await self.say(type="ping")
@@ -52,7 +38,7 @@ class Talk:
         await self.hear("joined_group")
 
 
-class Kernel(Talk):
+class Kernel(Client):
     numbers = itertools.count(1)
 
     async def order(self, **frame):
@@ -84,16 +70,16 @@ async def test_client_that_was_away_gets_what_it_missed_once(started, site):
     async with site.link() as link:
         kernel = await greet(link)
         async with site.connect(PHONE) as socket:
-            await Talk(socket).join("admins")
+            await Client(socket).join("admins")
         for n in range(5):
             assert (await kernel.group("admins", n)).get("queued") == 1
         async with site.connect(PHONE) as socket:
-            phone = Talk(socket)
+            phone = Client(socket)
             assert await texts(phone, 5) == list(range(5))
             assert (await kernel.group("admins", 5))["count"] == 1
             assert await texts(phone, 1) == [5]
         async with site.connect(PHONE) as socket:
-            assert await texts(Talk(socket), 0) == []
+            assert await texts(Client(socket), 0) == []
 
 
 async def test_restart_of_the_server_keeps_groups_and_queue(
@@ -102,7 +88,7 @@ async def test_restart_of_the_server_keeps_groups_and_queue(
     async with site.link() as link:
         kernel = await greet(link)
         async with site.connect(PHONE) as socket:
-            phone = Talk(socket)
+            phone = Client(socket)
             await phone.join("admins")
             await kernel.group("admins", "had")
             assert await texts(phone, 1) == ["had"]
@@ -114,28 +100,28 @@ async def test_restart_of_the_server_keeps_groups_and_queue(
         kernel = await greet(link, process_id="p2")
         await kernel.group("admins", "missed")
         async with site.connect(PHONE) as socket:
-            assert await texts(Talk(socket), 1) == ["missed"]
+            assert await texts(Client(socket), 1) == ["missed"]
 
 
 async def test_reader_that_names_its_position_is_told_the_rest(started, site):
     async with site.link() as link, site.connect(PHONE) as dead:
         kernel = await greet(link)
-        half_open = Talk(dead)
+        half_open = Client(dead)
         await half_open.join("admins")
         for n in range(4):
             await kernel.group("admins", n)
         position = (await half_open.hear_all("note"))[1]["position"]
         async with site.connect(f"{PHONE}&position={position}") as socket:
-            assert await texts(Talk(socket), 2) == [2, 3]
+            assert await texts(Client(socket), 2) == [2, 3]
         async with site.connect(f"{PHONE}&position=nonsense") as socket:
-            assert await texts(Talk(socket), 0) == []
+            assert await texts(Client(socket), 0) == []
 
 
 async def test_reader_that_stopped_reading_is_closed_and_gets_the_rest(started, site):
     async with site.link() as link:
         kernel = await greet(link)
         slow = await site.connect(PHONE, max_queue=1, max_size=None, compression=None)
-        await Talk(slow).join("admins")
+        await Client(slow).join("admins")
         slow.transport.pause_reading()
         counts = []
         for n in range(400):
@@ -150,7 +136,7 @@ async def test_reader_that_stopped_reading_is_closed_and_gets_the_rest(started, 
         path = f"{PHONE}&position={had[-1]['position']}"
         async with site.connect(path, max_size=None) as socket:
             got = [note["text"].split()[0] for note in had]
-            left = await texts(Talk(socket), len(counts) - len(had))
+            left = await texts(Client(socket), len(counts) - len(had))
             got += [text.split()[0] for text in left]
         assert got == [str(n) for n in range(len(counts))]
 
@@ -177,10 +163,10 @@ async def test_foreign_identity_with_the_same_client_id_gets_its_own(started, si
     async with site.link() as link:
         kernel = await greet(link)
         async with site.connect(PHONE) as socket:
-            await Talk(socket).join("admins")
+            await Client(socket).join("admins")
         await kernel.group("admins", "secret")
         async with site.connect(PHONE, token=None, headers=headers) as socket:
-            other = Talk(socket)
+            other = Client(socket)
             hello = await other.hear("hello")
             assert hello["identity"]["kind"] == "anonymous"
             assert await texts(other, 0) == []
@@ -189,7 +175,7 @@ async def test_foreign_identity_with_the_same_client_id_gets_its_own(started, si
             )
             assert answer["code"] == "conflict"
         async with site.connect(PHONE) as socket:
-            assert await texts(Talk(socket), 1) == ["secret"]
+            assert await texts(Client(socket), 1) == ["secret"]
 
 
 async def test_group_is_joined_by_right_or_where_it_is_open(
@@ -201,14 +187,14 @@ async def test_group_is_joined_by_right_or_where_it_is_open(
 
     jp_serverapp.web_app.settings["authorizer"] = NoGroups()
     async with site.connect() as socket:
-        client = Talk(socket)
+        client = Client(socket)
         await client.say(type="join_group", group="admins", id=1)
         assert (await client.hear("error"))["code"] == "forbidden"
 
 
 async def test_document_client_joins_without_an_ack_and_gets_data(started, site):
     async with site.link() as link, site.connect(subprotocols=None) as socket:
-        kernel, plain = await greet(link), Talk(socket)
+        kernel, plain = await greet(link), Client(socket)
         await plain.say(type="join_group", group="admins")
         await plain.say(type="subscribe", topics=["news"])
         await plain.say(type="ping")
@@ -222,7 +208,7 @@ async def test_two_kernels_do_not_disturb_one_another(started, site):
     async with site.link() as one, site.link() as two, site.connect(PHONE) as socket:
         first = await greet(one)
         second = await greet(two, kernel_id="k2", process_id="p2")
-        phone = Talk(socket)
+        phone = Client(socket)
         await phone.join("admins")
 
         async def post(kernel, name):

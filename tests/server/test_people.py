@@ -10,7 +10,7 @@ from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.auth.identity import LegacyIdentityProvider
 from jupyter_server.auth.login import LoginFormHandler
 from people_provider import PeopleProvider
-from server_harness import BASE
+from server_harness import BASE, Talk
 from traitlets.config import Config
 
 from kgnb.server.identities import names_people
@@ -44,21 +44,8 @@ def request(**rules):
     return event("approval_request", node_id="Gate", task_id="Gate:1", data=data)
 
 
-class Talk:
-    """A socket with JSON in both directions."""
-
-    def __init__(self, socket):
-        self.socket = socket
-
-    async def say(self, **message):
-        await self.socket.send(json.dumps(message))
-
-    async def hear(self, *kinds):
-        async with asyncio.timeout(10):
-            while True:
-                message = json.loads(await self.socket.recv())
-                if message["type"] in kinds:
-                    return message
+class Voter(Talk):
+    """Votes and hears of it."""
 
     async def vote(self, value, number=1):
         """The reply to a vote."""
@@ -82,7 +69,7 @@ class Place:
             proxy=None,
         )
         self.open.append(socket)
-        return Talk(socket)
+        return Voter(socket)
 
     async def person(self, name):
         headers = {"X-Test-User": name, "Origin": f"http://{self.root}"}
