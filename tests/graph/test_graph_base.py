@@ -316,3 +316,15 @@ def test_wiring_makes_no_warning_when_nothing_is_wrong():
         a, b = Node("a"), Node("b")
         a >> b
         b - "again" >> a
+
+
+@pytest.mark.parametrize(
+    ("node", "shown"),
+    [
+        (Node(), "<Node>"),
+        (Node(node_id="review"), "<Node 'review'>"),
+        (Graph(name="article"), "<Graph 'article'>"),
+    ],
+)
+def test_repr_holds_no_address(node, shown):
+    assert repr(node) == shown
