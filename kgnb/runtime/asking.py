@@ -188,6 +188,8 @@ def terms_of(wanted: Wanted) -> Terms:
 def _terms(wanted: Wanted) -> Terms:
     if not isinstance(wanted.message, str):
         raise InvalidValue("expected a str as the message")
+    # A stream's text is a str of a kind of its own, which JSON's writer refuses.
+    message = str(wanted.message)
     kind = _kind_of(wanted)
     options = _options_of(wanted, kind)
     _check_times(wanted)
@@ -196,10 +198,8 @@ def _terms(wanted: Wanted) -> Terms:
     payload = _payload_of(wanted, kind, shape)
     data = e.ApprovalData(
         approval_id=ids.ApprovalId(""),
-        args_hash=ids.args_hash(
-            wanted.message, shown_options, shape.json_schema, payload
-        ),
-        message=wanted.message,
+        args_hash=ids.args_hash(message, shown_options, shape.json_schema, payload),
+        message=message,
         options=shown_options,
         payload=payload,
         schema=shape.json_schema,
