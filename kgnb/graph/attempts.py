@@ -65,8 +65,9 @@ async def exec_with_retries_async(node: Any, prep_res: Any) -> Any:
 
 async def _exec_in_time(node: Any, prep_res: Any) -> Any:
     """Cancel exec_async when its time is over."""
+    limit = asyncio.timeout(node._policy.timeout)  # noqa: SLF001 - its lifecycle
     try:
-        async with asyncio.timeout(node._policy.timeout) as limit:  # noqa: SLF001
+        async with limit:
             return await node.exec_async(prep_res)
     except TimeoutError:
         if not limit.expired():

@@ -127,6 +127,9 @@ class _Fields:
                 msg = f"state={self.name}: field {key!r} cannot be checked: {error}"
                 raise TypeError(msg) from None
 
+    def __repr__(self) -> str:
+        return self.name
+
     def faults(self, shared: Mapping[Any, Any]) -> Iterator[Fault]:
         for key, field in self._fields.items():
             if key not in shared:
@@ -146,6 +149,9 @@ class _Model:
     def __init__(self, cls: Any) -> None:
         self.name: str = cls.__name__
         self._cls = cls
+
+    def __repr__(self) -> str:
+        return self.name
 
     def faults(self, shared: Mapping[Any, Any]) -> Iterator[Fault]:
         try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What a file says in another way, or by its structure.
 _STRUCTURE = {"node_id", "config", "name", "start", "start_node", "graph", "graphs"}
+# A graph's own settings: under other names, since a subclass may have these.
+_OF_GRAPHS = {"strict": "_is_strict", "max_visits": "_visit_limit", "state": "_state"}
 
 
 def graph_to_document(graph: Any, name: str | None = None) -> dict[str, Any]:
@@ -122,6 +124,9 @@ def _arguments(node: Any, label: str) -> Iterator[tuple[str, Any]]:
     for name in Policy.__struct_fields__:
         value = getattr(node._policy, name)  # noqa: SLF001 - the package's own
         if not is_same(value, getattr(usual_policy, name)):
+            yield name, value
+    for name, attribute in _OF_GRAPHS.items():
+        if value := getattr(node, attribute, None):
             yield name, value
 
 

@@ -123,8 +123,10 @@ def test_validate_takes_a_function_that_does_not_route_for_default():
 
     assert wired(write, "publish").validate() == [
         "'default' is not wired from 'write'",
-        "'publish' is wired from 'write', which never returns it; "
-        "@node(routes=True) makes what it returns the action",
+        (
+            "'publish' is wired from 'write', which never returns it; "
+            "@node(routes=True) makes what it returns the action"
+        ),
     ]
 
 

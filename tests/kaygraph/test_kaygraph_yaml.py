@@ -413,6 +413,12 @@ def test_export_keeps_policies():
     assert equal_again(graph).start_node._policy == graph.start_node._policy
 
 
+def test_export_keeps_what_a_graph_is_held_to():
+    graph = kaygraph.Graph(YamlStep("a"), strict=True, max_visits=4)
+    again = equal_again(graph)
+    assert (again._is_strict, again._visit_limit) == (True, 4)
+
+
 def test_export_leaves_defaults_out():
     text = kaygraph.graph_to_yaml(kaygraph.Graph(YamlStep("a")))
     assert "arguments" not in text
