@@ -160,7 +160,7 @@ class Unobserved(Observer):
         self._ended: Future[None] = Future()  # waited for, along with others
 
     def stop(self) -> None:
-        """End sync code at its next checkpoint. Once, from any thread."""
+        """End sync code at its next checkpoint. From any thread, but once."""
         self._stopped.set()
         self._ended.set_result(None)
 

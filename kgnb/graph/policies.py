@@ -54,7 +54,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; no wait grows longer. None sets no limit."""
     retry_on: Errors = Exception
     """What is tried again. Any other exception makes its attempt the last one, and
-    goes to ``exec_fallback`` as the last one's does."""
+    goes to ``exec_fallback`` as the last one's does. (A ``NodeTimeout`` is a
+    TimeoutError, and so an OSError.)"""
     max_visits: int | None = None
     """How often one pass of a graph may visit the node; None takes the graph's."""
     executor: Any = None

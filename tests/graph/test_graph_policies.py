@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kgnb.errors import NodeTimeout
 from kgnb.graph import (
+    AsyncGraph,
     AsyncNode,
     AsyncParallelBatchNode,
     Graph,
@@ -334,6 +335,28 @@ def test_timeout_of_items_is_each_items_own():
 
     node = Items(timeout=0.05)
     assert output_of(node) == [0, 1, "NodeTimeout", 3]
+    node.go.set()
+    assert node.ended.acquire(timeout=5)
+
+
+def test_cancelled_async_graph_does_not_wait_for_a_limited_attempt():
+    began = threading.Event()
+
+    class Begins(Slow):
+        def exec(self, prep_res):
+            began.set()
+            return super().exec(prep_res)
+
+    node = Begins(timeout=60)
+
+    async def main():
+        task = asyncio.create_task(AsyncGraph(node).run_async({}))
+        await asyncio.to_thread(began.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
     node.go.set()
     assert node.ended.acquire(timeout=5)
 

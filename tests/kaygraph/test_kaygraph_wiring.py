@@ -178,6 +178,16 @@ def test_unknown_action_warns_and_ends_normally_returning_it(runner, kinds, capl
     assert shared["said"] == ["a"]
 
 
+def test_unknown_action_that_resembles_none_warns_in_the_exact_words(runner, kinds):
+    say, graph = kinds
+    a = say("a", "stop")
+    a - "approve" >> say("b")
+    with pytest.warns(UserWarning, match="Graph ends") as caught:
+        runner(graph(a), {})
+    ended = [str(one.message) for one in caught if "Graph ends" in str(one.message)]
+    assert ended == ["Graph ends: 'stop' not found in ['approve']"]
+
+
 def test_missing_default_warns_and_nothing_takes_its_place(runner, kinds):
     say, graph = kinds
     a = say("a")
