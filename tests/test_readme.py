@@ -24,7 +24,9 @@ def test_python_block_runs_as_a_cell(source, monkeypatch):
     names = {}
 
     async def cell():
-        await eval(code, names)  # top-level await makes it a coroutine
+        awaits = eval(code, names)  # top-level await makes it a coroutine
+        if awaits is not None:
+            await awaits
 
     try:
         asyncio.run(cell())
