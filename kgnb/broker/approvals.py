@@ -92,6 +92,10 @@ class Approvals:
             if held.row.run_id == run.id and held.row.data.kind == kind
         ]
 
+    def asked(self, kind: events.ApprovalKind) -> list[ApprovalRow]:
+        """The questions of one kind of all runs, oldest first."""
+        return [held.row for held in self._held.values() if held.row.data.kind == kind]
+
     def asked_at(self, run: Run, node_id: str) -> list[ApprovalRow]:
         """The questions that one node of a run asks or has asked."""
         return [

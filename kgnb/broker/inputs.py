@@ -71,7 +71,7 @@ class Inputs:
             if row is None:
                 self._keep(conn, command, run, now)
                 return
-        self._approvals.answer(conn, _answer_to(row, command), now)
+        self._approvals.answer(conn, answer_to(row, command), now)
 
     def say(
         self,
@@ -122,7 +122,7 @@ class Inputs:
         kept = run.row.early.get(command.node_id)
         return (kept is not None and kept.command == sent) or any(
             row.command == sent
-            or decisions.has_counted(row, conn.peer, _answer_to(row, command))
+            or decisions.has_counted(row, conn.peer, answer_to(row, command))
             for row in self._approvals.asked_at(run, command.node_id)
         )
 
@@ -173,7 +173,7 @@ class Inputs:
         """The open question of a node, or what this very input answered."""
         rows = self._approvals.asked_at(run, command.node_id)
         for row in rows:
-            if decisions.has_counted(row, conn.peer, _answer_to(row, command)):
+            if decisions.has_counted(row, conn.peer, answer_to(row, command)):
                 return row
         asked = [row for row in rows if row.state == "open"]
         # Waits for any input are one another's like: the oldest is served first.
@@ -274,9 +274,8 @@ def tell(items: Iterable[Item], *, is_stored: bool) -> None:
             item.done(None if is_stored else Unavailable(text))
 
 
-def _answer_to(
-    row: ApprovalRow, command: commands.NodeInput
-) -> commands.AnswerApproval:
+def answer_to(row: ApprovalRow, command: commands.NodeInput) -> commands.AnswerApproval:
+    """A node's input as the answer to one of its questions."""
     value = unwrap(row.data, command.data)
     return commands.AnswerApproval(
         approval_id=row.approval_id, value=value, id=command.id

@@ -12,12 +12,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kgnb.broker import decisions, rows
-from kgnb.broker.inputs import END_CHAT
+from kgnb.broker.inputs import END_CHAT, answer_to
 from kgnb.broker.rows import SessionRow
 from kgnb.broker.starts import Request
 from kgnb.errors import Conflict, Forbidden, KgnbError, NoSuchWorkflow
 from kgnb.protocol import commands, replies
-from kgnb.protocol.ids import ApprovalId, timestamp
+from kgnb.protocol.ids import timestamp
 from kgnb.protocol.workflows import split_name
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kgnb.broker.draft import Draft
     from kgnb.broker.inputs import Inputs
     from kgnb.broker.limits import BrokerLimits
+    from kgnb.broker.rows import ApprovalRow
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
     from kgnb.broker.starts import Starts
@@ -61,9 +62,24 @@ class _Talk:
     def __init__(self, run: Run | None = None) -> None:
         self.run = run
         self.waiting: deque[_Said] = deque()
-        self.handed = ("", 0.0)
+        self.handed: tuple[str, float] = ("", 0.0)
         """The wait that the last message was handed to, and until when it is not
         handed another one."""
+        self.handed_command: str | None = None
+        """That message's fingerprint."""
+
+    def has_in_hand(self, said: _Said, sent: str, now: float) -> bool:
+        """Whether a message is on its way to the log, or waits for its turn.
+
+        Then its reply goes to who said it last.
+        """
+        if self.handed_command == sent and now < self.handed[1]:
+            return True
+        is_waiting = any(other.fingerprint == sent for other in self.waiting)
+        self.waiting = deque(
+            said if other.fingerprint == sent else other for other in self.waiting
+        )
+        return is_waiting
 
 
 class Sessions:
@@ -129,7 +145,7 @@ class Sessions:
         key = _Key(conn.peer.identity.user, session_id, split_name(workflow)[0])
         said = _Said(conn, command, workflow)
         talk = self._talks.get(key)
-        if self._was_said(said, talk):
+        if self._was_said(key, said, talk, now):
             return
         if talk is None or talk.run is None:
             self._begin(key, said, now)
@@ -156,20 +172,27 @@ class Sessions:
         active = [r.run for r in conn.readers.values() if not r.run.row.has_ended]
         return len(active) == 1 and active[0].row.session_id is None
 
-    def _was_said(self, said: _Said, talk: _Talk | None) -> bool:
+    def _was_said(self, key: _Key, said: _Said, talk: _Talk | None, now: float) -> bool:
         """Whether this very command has come before, and its reply was or will be."""
         sent = said.fingerprint
         if sent is None:
             return False
         if self._starts.repeat(said.conn, sent, said.command.id):
             return True
-        if talk is None:
-            return False
-        if any(other.fingerprint == sent for other in talk.waiting):
-            talk.waiting = deque(
-                said if other.fingerprint == sent else other for other in talk.waiting
-            )
-            return True
+        return self._was_handed(key, said, now) or (
+            talk is not None and talk.has_in_hand(said, sent, now)
+        )
+
+    def _was_handed(self, key: _Key, said: _Said, now: float) -> bool:
+        """Whether a node got it before; then its reply is given again."""
+        for row in self._approvals.asked("input"):
+            run = self._runs.by_id.get(row.run_id)
+            if row.command is None or run is None or _key_of(run) != key:
+                continue
+            given = _input_for(row, said.command)
+            if decisions.has_counted(row, said.conn.peer, answer_to(row, given)):
+                self._inputs.give(said.conn, given, now)
+                return True
         return False
 
     def _begin(self, key: _Key, said: _Said, now: float) -> None:
@@ -228,21 +251,14 @@ class Sessions:
         if not free:
             return
         said, row = talk.waiting.popleft(), free[0]
+        talk.handed_command = said.fingerprint
         # If the log fails the wait stays open, and may be given another message.
         talk.handed = (row.approval_id, now + self._limits.order_timeout)
         self.subscriptions.follow(said.conn, run)
-        command = said.command
-        given = commands.NodeInput(
-            id=command.id,
-            run_id=run.id,
-            node_id=row.node_id,
-            approval_id=ApprovalId(row.approval_id),
-            data=_data_of(command),
-        )
         try:
-            self._inputs.give(said.conn, given, now)
+            self._inputs.give(said.conn, _input_for(row, said.command), now)
         except KgnbError as error:
-            said.conn.refuse(error, command.id)
+            said.conn.refuse(error, said.command.id)
 
     def write(self, draft: Draft, event: events.Step, now: float) -> None:
         """Keep a run's messages with the step that they are of."""
@@ -265,9 +281,15 @@ def _key_of(run: Run) -> _Key | None:
     return _Key(row.owner, row.session_id, row.workflow)
 
 
-def _data_of(command: Saying) -> Any:
-    """What the node is given."""
-    return END_CHAT if isinstance(command, commands.EndChat) else command.content
+def _input_for(row: ApprovalRow, command: Saying) -> commands.NodeInput:
+    """The message as an input for the wait of a node."""
+    return commands.NodeInput(
+        id=command.id,
+        run_id=row.run_id,
+        node_id=row.node_id,
+        approval_id=row.approval_id,
+        data=END_CHAT if isinstance(command, commands.EndChat) else command.content,
+    )
 
 
 def command_fingerprint(conn: Connection, command: commands.Command) -> str | None:

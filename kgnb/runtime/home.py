@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 LINK_WAIT = 0.3
 """Seconds that ``run()`` waits for the server's log before it takes its own."""
+ANNOUNCE_WAIT = 2.0
+"""Seconds that ``publish()`` waits for a server that was never reached."""
 START_WAIT = 10.0
 MOST_RECENT = 1_000
 """Runs of which it is remembered where their log is."""
@@ -221,7 +223,10 @@ class Home:
         may_dial = self._may_dial and process.choose_mode(None) != "ci"
 
         async def tell() -> str | None:
-            chosen = await self._choose_port(may_dial=may_dial)
+            linked = await self._dial() if may_dial else None
+            if linked is not None and not await linked.wait_up(ANNOUNCE_WAIT):
+                known.set_result(None)  # it is told with its welcome
+            chosen = linked or await self._own_port()
             for port in (self._linked, self._local):
                 if port is not None and port.conversation.is_up:
                     awaited = known if port is chosen else None

@@ -533,3 +533,23 @@ def test_steps_that_somebody_asks_for_are_asked_of_the_kernel_once(host, kernel)
         client.ask(type="subscribe", run_id=order["run_id"], topics=["steps"])
     told = kernel.take("tell_steps")
     assert told == [{"type": "tell_steps", "run_id": order["run_id"]}]
+
+
+def test_message_that_a_node_got_is_not_handed_to_another_wait(host, talking):
+    client = host.client()
+    client.send(**SAY)
+    order = ordered(talking)
+    begin(talking, order)
+    client.send(**{**SAY, "content": "once"}, id=7)
+    wait_for_input(host, talking, order, 2, "w1")
+    wait_for_input(host, talking, order, 3, "w2")
+    client.take()
+    returned = host.client()
+    reply = returned.ask(**{**SAY, "content": "once"}, id=7)
+    assert (reply["type"], reply["data"]["value"]) == ("ack", "once")
+    events = host.events(order["run_id"])
+    given = [e["data"] for e in events if e["type"] == "approval_resolved"]
+    assert [each["approval_id"] for each in given] == ["w1"]
+    end(talking, order, 4)
+    assert returned.ask(**{**SAY, "content": "once"}, id=7)["type"] == "ack"
+    assert talking.take("start") == []

@@ -34,6 +34,9 @@ class Far:
     def carry_out(self, order, done):
         done(None if order.run_id == RUN else "no_such_run", "")
 
+    def welcomed(self, conversation):
+        pass
+
     def produce(self):
         def room():
             self.rooms += 1
