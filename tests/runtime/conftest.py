@@ -9,7 +9,6 @@ import pytest
 
 from kgnb.runtime import home, hooks
 
-
 sys.path.insert(0, str(Path(__file__).parent))  # for model_server
 
 

@@ -1,7 +1,7 @@
 """Questions with a form, as the kernel puts them on the wire."""
 
 import dataclasses
-import datetime
+import datetime as dt
 from typing import Annotated, Literal
 
 import msgspec
@@ -32,8 +32,8 @@ class Booking(pydantic.BaseModel):
     """Everything that the hotel wants to know."""
 
     guest: str = pydantic.Field(title="Name of the guest", min_length=2)
-    arrives: datetime.date = pydantic.Field(description="The first night")
-    called_at: datetime.datetime | None = None
+    arrives: dt.date = pydantic.Field(description="The first night")
+    called_at: dt.datetime | None = None
     board: Literal["none", "half", "full"] = "half"
     extras: set[Literal["crib", "parking", "view"]] = set()
     smoker: bool = False
@@ -52,7 +52,7 @@ class Trip:
 
     city: str
     nights: Annotated[int, msgspec.Meta(ge=1, le=30, description="Breakfasts")] = 3
-    leaves: datetime.datetime | None = None
+    leaves: dt.datetime | None = None
     stops: list[str] = dataclasses.field(default_factory=list)
     ticket: bytes | None = None
 
