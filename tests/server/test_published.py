@@ -217,15 +217,15 @@ async def test_session_goes_on_on_another_socket(site):
 
 
 async def test_socket_without_a_session_has_one_of_its_own(site):
-    async with documents(site, "kgnb/ws/steps") as one:
-        async with documents(site, "kgnb/ws/steps") as two:
-            for turn in (1, 2):
-                await say(one, type="message", content="x")
-                heard = await until_end(one)
-                assert heard[-1]["data"] == turn
-                assert "step" not in [frame["type"] for frame in heard]
-            await say(two, message="x")
-            assert (await until_end(two))[-1]["data"] == 1
+    path = "kgnb/ws/steps"
+    async with documents(site, path) as one, documents(site, path) as two:
+        for turn in (1, 2):
+            await say(one, type="message", content="x")
+            heard = await until_end(one)
+            assert heard[-1]["data"] == turn
+            assert "step" not in [frame["type"] for frame in heard]
+        await say(two, message="x")
+        assert (await until_end(two))[-1]["data"] == 1
 
 
 async def test_approval_of_the_document_is_answered_by_a_node_input(site):
