@@ -7,7 +7,8 @@ their newest entries and count what they dropped.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -29,6 +30,8 @@ from kgnb.protocol.live_view import (
     show_token,
 )
 
+T = TypeVar("T")
+
 MAX_LOGS = 1000
 MAX_TIMELINE = 1000
 MAX_CUSTOM = 200
@@ -44,6 +47,7 @@ RunStatus = Literal[
     "lost",
 ]
 ENDED = frozenset({"completed", "failed", "cancelled", "lost"})
+_QUESTIONS = (e.ApprovalRequest, e.ApprovalVote, e.ApprovalResolved)
 
 
 class NodeView(msgspec.Struct, kw_only=True):
@@ -144,7 +148,7 @@ class PauseView(msgspec.Struct, kw_only=True):
     by: e.By | None
 
 
-class RunView(msgspec.Struct, kw_only=True):
+class RunView(msgspec.Struct, kw_only=True, dict=True):
     """Everything a panel shows of one run."""
 
     run_id: str = ""
@@ -175,6 +179,11 @@ class RunView(msgspec.Struct, kw_only=True):
     result: Any = None
     error: e.Problem | None = None
 
+    @cached_property
+    def visits(self) -> dict[str | None, VisitView]:
+        """The timeline by task, for the fold alone: no field, so never sent."""
+        return {visit.task_id: visit for visit in self.timeline}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as the JavaScript twin holds them."""
         plain = msgspec.to_builtins(self)
@@ -192,27 +201,32 @@ def fold(view: RunView, event: e.AnyEvent) -> None:
         return
     if event.seq:
         view.seq = event.seq
+    before = view.status
     if view.status == "stalled":
         view.status = "running" if view.paused is None else "paused"
     if isinstance(event, e.Custom):
         _custom(view, event)
     else:
         _FOLD[type(event)](view, event)
-    if view.status in ("running", "waiting"):
+    # Other events leave it as it was; a long chat has many questions to look through.
+    may_wait = view.status != before or isinstance(event, _QUESTIONS)
+    if may_wait and view.status in ("running", "waiting"):
         is_waiting = any(a.state == "open" for a in view.approvals)
         view.status = "waiting" if is_waiting else "running"
 
 
-def _bounded(entries: list[Any], entry: Any, limit: int) -> int:
+def _bounded(entries: list[T], entry: T, limit: int) -> list[T]:
+    """Append an entry; what had to go for it."""
     entries.append(entry)
     excess = max(0, len(entries) - limit)
+    dropped = entries[:excess]
     del entries[:excess]
-    return excess
+    return dropped
 
 
 def _custom(view: RunView, event: e.Custom) -> None:
     entry = CustomView(type=event.type, node_id=event.node_id, data=event.data)
-    view.custom_dropped += _bounded(view.custom, entry, MAX_CUSTOM)
+    view.custom_dropped += len(_bounded(view.custom, entry, MAX_CUSTOM))
 
 
 def _started(view: RunView, event: e.WorkflowStarted) -> None:
@@ -242,7 +256,7 @@ def _node_update(view: RunView, event: e.NodeUpdate) -> None:
     if event.progress is not None:
         node.message = event.message
         return
-    visit = _visit(view, event.task_id)
+    visit = view.visits.get(event.task_id)
     has_ended = event.status in _NODE_ENDED
     if event.task_id != node.task_id and visit is None:
         if has_ended and view.timeline_dropped:
@@ -313,17 +327,19 @@ def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitVie
         status=event.status,
         started_at=event.timestamp,
     )
-    view.timeline_dropped += _bounded(view.timeline, entry, MAX_TIMELINE)
+    _add_visit(view, entry)
     if event.via is not None:
         _traverse(view, event.via, event.node_id)
     return entry
 
 
-def _visit(view: RunView, task_id: str | None) -> VisitView | None:
-    for visit in reversed(view.timeline):
-        if visit.task_id == task_id:
-            return visit
-    return None
+def _add_visit(view: RunView, entry: VisitView) -> None:
+    view.visits[entry.task_id] = entry
+    dropped = _bounded(view.timeline, entry, MAX_TIMELINE)
+    view.timeline_dropped += len(dropped)
+    for visit in dropped:
+        if view.visits[visit.task_id] is visit:
+            del view.visits[visit.task_id]
 
 
 def _traverse(view: RunView, via: e.Via, target: NodeId) -> None:
@@ -384,7 +400,7 @@ def _log(view: RunView, event: e.Log) -> None:
         level=event.data.level,
         text=event.data.text,
     )
-    view.logs_dropped += _bounded(view.logs, entry, MAX_LOGS)
+    view.logs_dropped += len(_bounded(view.logs, entry, MAX_LOGS))
 
 
 def _ended(view: RunView, status: RunStatus, at: str) -> None:

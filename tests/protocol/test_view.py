@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kgnb.protocol import RunView, decode_event, fold
 from kgnb.protocol import events as e
+from kgnb.protocol.view import MAX_TIMELINE
 
 GOLDEN = sorted((Path(__file__).parent.parent / "wire").glob("fold-*.json"))
 
@@ -49,3 +51,29 @@ def test_views_share_no_state():
     first, second = RunView(), RunView()
     fold(first, e.ResultEvent(run_id="r", seq=1, node_id="A", data=1))
     assert second.results == {}
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_fold_goes_on_from_a_view_that_was_sent_as_a_snapshot(path):
+    golden = json.loads(path.read_text())
+    view = RunView()
+    for event in golden["events"]:
+        fold(view, decode_event(json.dumps(event).encode()))
+        view = msgspec.convert(view.to_dict(), RunView)
+    assert view.to_dict() == golden["view"]
+
+
+def test_end_of_a_visit_that_left_the_timeline_is_counted_alone():
+    view = RunView()
+    names = [f"N{number}" for number in range(MAX_TIMELINE + 1)]
+    for name in names:
+        fold(view, update(name, "running"))
+    for name in names[:2]:
+        fold(view, update(name, "completed"))
+    assert [view.nodes[name].active for name in names[:3]] == [0, 0, 1]
+    assert [visit.status for visit in view.timeline[:2]] == ["completed", "running"]
+    assert len(view.visits) == len(view.timeline) == MAX_TIMELINE
+
+
+def update(name, status):
+    return e.NodeUpdate(run_id="r", node_id=name, task_id=f"{name}:1", status=status)
