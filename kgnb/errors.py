@@ -44,7 +44,7 @@ came, what to do.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class KgnbError(Exception):
@@ -291,23 +291,28 @@ class RunLost(KgnbError):
     code = "unavailable"
 
 
-def _tree(cls: type[KgnbError]) -> list[type[KgnbError]]:
-    found = [cls]
-    for child in cls.__subclasses__():
-        found += _tree(child)
-    return found
-
-
-class _ByCode:
-    """The most general class for each code that has one to itself."""
-
-    table: ClassVar[dict[str, type[KgnbError]]] = {}
+_BY_CODE: dict[str, type[KgnbError]] = {
+    cls.code: cls
+    for cls in (
+        Unauthorized,
+        Forbidden,
+        RateLimited,
+        FrameTooLarge,
+        UnknownType,
+        InvalidValue,
+        NoSuchWorkflow,
+        NoSuchRun,
+        NoSuchApproval,
+        AlreadyAnswered,
+        Expired,
+        Conflict,
+        Gap,
+        Unavailable,
+    )
+}
+"""What a code says, and no more: "expired" need not be a node's time-out."""
 
 
 def from_code(code: str, message: str, **data: Any) -> KgnbError:
     """The error that an ``error`` frame stands for."""
-    if not _ByCode.table:
-        for cls in _tree(KgnbError):
-            _ByCode.table.setdefault(cls.code, cls)
-    cls = _ByCode.table.get(code, KgnbError)
-    return cls(message, code=code, **data)
+    return _BY_CODE.get(code, KgnbError)(message, code=code, **data)
