@@ -177,7 +177,8 @@ class Broker:
         self._last_id += 1
         return ConnectionId(self._last_id)
 
-    def _sockets(self) -> list[Connection]:
+    def sockets(self) -> list[Connection]:
+        """Clients' connections but those that kernels carry, oldest first."""
         return [
             conn
             for conn in self._connections.values()
@@ -187,7 +188,7 @@ class Broker:
     def connect(self, peer: Peer, now: float) -> ConnectionId:
         """Greet a client, or close at once with 4013."""
         conn = Connection(self._new_id(), peer, self.effects)
-        sockets = self._sockets()
+        sockets = self.sockets()
         user = peer.identity.user
         same = sum(other.peer.identity.user == user for other in sockets)
         if len(sockets) >= self.limits.max_connections:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from kgnb.broker import rows
 from kgnb.broker.clock import steady_clock
-from kgnb.broker.core import Broker, Statistics
+from kgnb.broker.core import Broker
 from kgnb.broker.effects import Close, Commit, Get, Read, Send
+from kgnb.broker.known import Known
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
-    from kgnb.broker.rows import ApprovalRow, RunRow
-    from kgnb.broker.workflows import Offer
     from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
@@ -72,7 +71,7 @@ class LinkAttachment(Attachment):
     """A kernel's link: its first frame must be the hello."""
 
 
-class BrokerDriver:
+class BrokerDriver(Known):
     """A broker with its log and its clock.
 
     Args:
@@ -175,17 +174,6 @@ class BrokerDriver:
         await asyncio.wait([main])
         await self._log.aclose()
 
-    @property
-    def _core(self) -> Broker:
-        if self._broker is None:
-            raise Unavailable("broker: expected it to be started, and not closed")
-        return self._broker
-
-    @property
-    def log_id(self) -> str:
-        """Of the log."""
-        return self._core.log_id
-
     # Connections
 
     def connect(self, peer: Peer, sink: Sink) -> Attachment:
@@ -286,47 +274,6 @@ class BrokerDriver:
         self._core.effects.commit(_PROBE, done)
         self._perform()
         return tried
-
-    # What is known
-
-    def statistics(self) -> Statistics:
-        """Counts of this moment."""
-        return self._core.statistics(self._clock())
-
-    def run(self, run_id: str) -> RunRow | None:
-        """One run's row; do not change it."""
-        run = self._core.runs.by_id.get(run_id)
-        return run.row if run is not None else None
-
-    def runs(self) -> list[RunRow]:
-        """All runs' rows, oldest first; do not change them."""
-        return [run.row for run in self._core.runs.by_id.values()]
-
-    def processes_of_kernel(self, kernel_id: str) -> set[str]:
-        """Those, as they named themselves, that have unfinished runs or workflows."""
-        runs = {run.row.process_id for run in self._core.kernels.runs_of(kernel_id)}
-        return runs | self._core.workflows.processes_of(kernel_id)
-
-    def watched_kernels(self) -> set[str]:
-        """Kernels with unfinished runs or workflows, whether or not they are connected.
-
-        After a start the host compares them with the kernels that it has, and
-        calls :meth:`kernel_gone` for the others.
-        """
-        runs = {run.row.kernel_id for run in self._core.runs.unfinished()}
-        return runs | {offer.kernel_id for offer in self.workflows()}
-
-    def open_approvals(self, peer: Peer | None = None) -> list[ApprovalRow]:
-        """Open approvals of the runs that ``peer`` may know of (None: all)."""
-        return self._core.approvals.open_rows(peer)
-
-    def workflow(self, name: str, peer: Peer | None = None) -> Offer | None:
-        """The published workflow of a name, or of ``name@<kernel id>``."""
-        return self._core.workflows.find(name, peer)
-
-    def workflows(self, peer: Peer | None = None) -> list[Offer]:
-        """Published workflows that ``peer`` may know of (None: all), newest first."""
-        return self._core.workflows.offers(peer)
 
     # Effects
 

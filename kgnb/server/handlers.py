@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
 from kgnb.broker.peer import Identity, Peer
-from kgnb.server import access, closecodes
+from kgnb.server import access, callers, closecodes
 from kgnb.server.sockets import GatedSocket
 
 if TYPE_CHECKING:
@@ -43,11 +42,12 @@ class ClientSocket(GatedSocket):
         """Whoever Jupyter knows and its authorizer lets read."""
         if not self.current_user or self._is_cookie_alone():
             return closecodes.UNAUTHORIZED
-        self._role = await access.role_of(self._may)
+        may = callers.rights(self)
+        self._role = await access.role_of(may)
         if self._role is None:
             return closecodes.FORBIDDEN
-        self._identity = await self._identify()
-        self._may_join = await self._may(*access.JOIN)
+        self._identity = await callers.identity_of(self)
+        self._may_join = await may(*access.JOIN)
         return None
 
     def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
@@ -77,21 +77,6 @@ class ClientSocket(GatedSocket):
             "Origin" not in self.request.headers
             and self.identity_provider.auth_enabled
             and not self.token_authenticated
-        )
-
-    async def _may(self, action: str, resource: str) -> bool:
-        user: Any = self.current_user
-        allowed = self.authorizer.is_authorized(self, user, action, resource)
-        return bool(await ensure_async(allowed))
-
-    async def _identify(self) -> Identity:
-        user = self.current_user
-        cookie = self.identity_provider.get_user_cookie(self)
-        return access.identify(
-            user.username,
-            user.display_name or user.name or "",
-            has_cookie=await ensure_async(cookie) is not None,
-            needs_token=self.identity_provider.auth_enabled,
         )
 
 

@@ -26,7 +26,12 @@ class Settings:
 
 
 class OpenSocket(Protocol):
-    """A socket that can be told to go."""
+    """A connection that stays, and can be told to go."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """That wait for the peer."""
+        ...
 
     def leave(self, code: int, reason: str) -> None:
         """Close with a reason; the peer may come back."""

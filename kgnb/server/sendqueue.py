@@ -57,6 +57,11 @@ class SocketSink:
         """Whether a replay should wait before it sends more."""
         return self._outbox.is_congested
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait here, not those that the system has taken."""
+        return self._outbox.size
+
     def send_nowait(self, frame: OutFrame) -> None:
         """Write the frame or queue it; a full queue ends the socket with 4009."""
         if self._closing is not None:

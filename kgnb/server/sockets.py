@@ -8,13 +8,13 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.websocket import WebSocketMixin
-from jupyter_server.utils import origin_matches_pat
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from kgnb.broker.limits import Window
 from kgnb.server import access, closecodes
+from kgnb.server.callers import may_come_from
 from kgnb.server.discreet import Discreet
 from kgnb.server.keepalive import KeepAlive
 from kgnb.server.scrub import one_line
@@ -98,34 +98,9 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     ) -> bool:
         """Whether a page of the Origin header may be here.
 
-        Called by us for every connection and by tornado for some. A token does
-        not excuse a foreign page: the page may have stolen it.
+        Called by us for every connection and by tornado for some.
         """
-        headers = self.request.headers
-        origin = origin or headers.get("Origin")
-        if origin is None:
-            return True
-        schemes = {self.request.protocol}
-        forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0]
-        if forwarded.strip().lower() == "https":
-            # Set by a proxy that ends TLS; a page cannot set it.
-            schemes.add("https")
-        if headers.get("Sec-Fetch-Site") == "same-origin":
-            # The browser itself compared the schemes that it sees.
-            schemes = {"http", "https"}
-        host = headers.get("Host", "")
-        if access.same_origin(origin, host=host, schemes=schemes):
-            return True
-        if self.host.settings.allow_origins:
-            return access.listed_origin(origin, self.host.settings.allow_origins)
-        return self._jupyter_allows(origin)
-
-    def _jupyter_allows(self, origin: str) -> bool:
-        """Jupyter's own allow-list, which its kernel sockets obey as well."""
-        if self.allow_origin:
-            return self.allow_origin in ("*", origin.lower())
-        pattern = self.allow_origin_pat
-        return bool(pattern and origin_matches_pat(pattern, origin.lower()))
+        return may_come_from(self, origin)
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """Refuse before the upgrade, without Jupyter's HTML page."""
@@ -262,6 +237,11 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         return self.ws_connection.stream if self.ws_connection is not None else None
 
     # ---- the end
+
+    @property
+    def queued_bytes(self) -> int:
+        """That wait for the peer."""
+        return self._sink.queued_bytes if self._sink is not None else 0
 
     def leave(self, code: int, reason: str) -> None:
         """Close with a reason; nothing that comes later is read."""
