@@ -55,43 +55,23 @@ _bar = msgspec.json.Decoder(_Bar)
 
 
 class StoredEvent:
-    """One event of a run, as the log has it."""
+    """One event of a run, as the log has it; made where somebody reads it.
+
+    ``frame`` is for a ``kgnb.v1`` client.
+    """
 
     def __init__(self, run_id: RunId, seq: int, payload: bytes) -> None:
+        facts = _facts.decode(payload)
         self.run_id = run_id
         self.seq = seq
         self.payload = payload
-
-    @cached_property
-    def _facts(self) -> _Facts:
-        return _facts.decode(self.payload)
-
-    @property
-    def type(self) -> str:
-        """The event's type."""
-        return self._facts.type
-
-    @cached_property
-    def _merge_key(self) -> tuple[str, ...] | None:
-        facts = self._facts
-        if facts.type == "token":
-            call = "" if facts.call is None else str(facts.call.number)
-            return ("token", self.run_id, facts.stream, facts.kind, call)
-        if facts.type == "progress":
-            bar = _bar.decode(facts.data)
-            place = (repr(bar.item), repr(bar.track))
-            return ("progress", self.run_id, facts.node_id, *place)
-        if facts.type == "node_update" and facts.progress is not None:
-            return ("node_update", self.run_id, facts.node_id)
-        return None
+        self.type = facts.type
+        self._merge_key = _merge_key(run_id, facts)
+        self.frame = self._frame(payload)
 
     def _frame(self, payload: bytes) -> OutFrame:
-        return OutFrame(payload, self.type, self._merge_key, self.seq, self.run_id)
-
-    @cached_property
-    def frame(self) -> OutFrame:
-        """For a ``kgnb.v1`` client."""
-        return self._frame(with_seq(self.payload, self.seq, self.run_id))
+        whole = with_seq(payload, self.seq, self.run_id)
+        return OutFrame(whole, self.type, self._merge_key, self.seq, self.run_id)
 
     @cached_property
     def document_frame(self) -> OutFrame:
@@ -100,5 +80,17 @@ class StoredEvent:
         if "data" in fields:
             return self.frame
         own = {key: value for key, value in fields.items() if key not in _COMMON}
-        payload = msgspec.json.encode({**fields, "data": own})
-        return self._frame(with_seq(payload, self.seq, self.run_id))
+        return self._frame(msgspec.json.encode({**fields, "data": own}))
+
+
+def _merge_key(run_id: RunId, facts: _Facts) -> tuple[str, ...] | None:
+    if facts.type == "token":
+        call = "" if facts.call is None else str(facts.call.number)
+        return ("token", run_id, facts.stream, facts.kind, call)
+    if facts.type == "progress":
+        bar = _bar.decode(facts.data)
+        place = (repr(bar.item), repr(bar.track))
+        return ("progress", run_id, facts.node_id, *place)
+    if facts.type == "node_update" and facts.progress is not None:
+        return ("node_update", run_id, facts.node_id)
+    return None

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from kgnb.broker import rows
 from kgnb.broker.draft import Draft
-from kgnb.broker.frames import StoredEvent
 from kgnb.broker.inputs import tell
 from kgnb.broker.rows import RunRow
 from kgnb.broker.run import Declaration, Frames, Given, Run, declared, may_see
@@ -378,13 +377,8 @@ class Runs:
 
     def publish(self, run: Run, first_seq: int, payloads: list[bytes]) -> None:
         """Show readers what is stored now."""
-        stored = [
-            StoredEvent(run.id, seq, payload)
-            for seq, payload in enumerate(payloads, first_seq)
-        ]
-        if stored:
-            run.seq = max(run.seq, stored[-1].seq)
-            self.subscriptions.publish(run, stored)
+        run.seq = max(run.seq, first_seq + len(payloads) - 1)
+        self.subscriptions.publish(run, first_seq, payloads)
 
     def _put_back(self, run: Run, items: list[Item]) -> None:
         run.inbox.extendleft(reversed(items))

@@ -325,13 +325,19 @@ class Subscriptions:
         if not left:
             del self._parked[run_id or ""]
 
-    def publish(self, run: Run, stored: list[StoredEvent]) -> None:
+    def publish(self, run: Run, first_seq: int, payloads: list[bytes]) -> None:
         """Send what was just stored to the readers that are up to date."""
-        for reader in list(self._readers.get(run.id, {}).values()):
-            if reader.is_live:
-                for event in stored:
-                    if event.seq > reader.seq:
-                        reader.send(event)
+        live = [r for r in self._readers.get(run.id, {}).values() if r.is_live]
+        if not live:
+            return
+        stored = [
+            StoredEvent(run.id, seq, payload)
+            for seq, payload in enumerate(payloads, first_seq)
+        ]
+        for reader in live:
+            for event in stored:
+                if event.seq > reader.seq:
+                    reader.send(event)
 
     # Catching up
 

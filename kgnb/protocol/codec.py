@@ -131,7 +131,10 @@ def decode_event(data: bytes) -> events.AnyEvent:
     Raises:
         BadFrame: It is no event.
     """
-    kind = _decode(data, _peek_decoder, "event").type
+    return _event(data, _decode(data, _peek_decoder, "event").type)
+
+
+def _event(data: bytes, kind: str | None) -> events.AnyEvent:
     if kind is None:
         raise BadFrame("event: expected a field 'type'")
     decoder = _event_decoder if kind in _EVENTS else _custom_decoder
@@ -150,7 +153,7 @@ def decode_frame(data: bytes | str) -> events.AnyEvent | replies.AnyReply:
     if kind in _REPLIES:
         reply: replies.AnyReply = _decode(raw, _reply_decoder, f"frame {kind!r}")
         return reply
-    return decode_event(raw)
+    return _event(raw, kind)
 
 
 def decode_command(data: bytes | str, limits: Limits = _DEFAULT) -> commands.AnyCommand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from kgnb.broker.driver import BrokerDriver
@@ -72,10 +73,29 @@ class _Sink:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._loop = asyncio.get_running_loop()
+        self._frames: deque[bytes] = deque()
+        self._is_due = False
 
     def send_nowait(self, frame: OutFrame) -> None:
         """See ``broker.peer.Sink``."""
-        self._loop.call_soon(self._conversation.received, frame.payload)
+        self._frames.append(frame.payload)
+        self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        """Hand on what waits; what comes of it waits for the loop's next round."""
+        try:
+            for _ in range(len(self._frames)):
+                self._conversation.received(self._frames.popleft())
+        finally:
+            # Also where a frame ran into an error: the others must not stay behind.
+            self._is_due = False
+            if self._frames:
+                self._deliver_soon()
 
     def close_nowait(self, code: int, reason: str) -> None:
         """See ``broker.peer.Sink``."""

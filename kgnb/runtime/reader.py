@@ -194,15 +194,16 @@ class RunReader:
         frame = codec.decode_frame(data)
         if self._is_frozen:
             return
-        if isinstance(frame, replies.Snapshot):
+        if isinstance(frame, e.Event | e.Custom):
+            if frame.seq > self._view.seq:
+                self._take(frame)
+        elif isinstance(frame, replies.Snapshot):
             self._replace(msgspec.convert(frame.view, RunView))
         elif isinstance(frame, replies.ErrorReply) and frame.id is None:
             # The subscription: the run's first event is not stored yet.
             self._later(RETRY, self._subscribe)
-        elif isinstance(frame, replies.AnyReply):
+        else:
             self.commander.reply(frame)
-        elif frame.seq > self._view.seq:
-            self._take(frame)
 
     def _take(self, event: e.AnyEvent) -> None:
         with self._lock:
