@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.graph.batches import each_in_turn_async, each_together, listed
 from kgnb.graph.nodes import BatchNode, Node
+from kgnb.graph.spec import label_of
 
 if TYPE_CHECKING:
     from kgnb.graph.config import Config
@@ -44,7 +45,12 @@ class AsyncNode(Node):
         return await self._run_async(shared)
 
     def _run(self, shared: Any) -> Any:  # noqa: ARG002
-        raise RuntimeError(USE_RUN_ASYNC)
+        error = RuntimeError(USE_RUN_ASYNC)
+        error.add_note(
+            f"{label_of(self)} is async: run its graph by kgnb.run(graph, shared), or "
+            f"make it an AsyncGraph and await graph.run_async(shared)"
+        )
+        raise error
 
     async def _run_async(self, shared: Any) -> Any:
         """One visit: BaseNode._run's order, awaited."""
@@ -102,7 +108,7 @@ class AsyncParallelBatchNode(AsyncBatchNode):
     async def _exec_async(self, prep_res: Any) -> Any:
         return await each_together(
             self,
-            listed(prep_res),
+            listed(self, prep_res),
             lambda node, item: node._exec_item_async(item),  # noqa: SLF001 - a copy of self
             max_concurrency=self.max_concurrency,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import ExecutorFault
 from kgnb.graph.apart import caller_of, timed_out
+from kgnb.graph.spec import label_of
 from kgnb.graph.steps import Step, step_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def exec_with_retries(node: Node, prep_res: Any) -> Any:
                 pause = _pause_after(node, step, number, error)
                 if pause is None:
                     return node.exec_fallback(prep_res, error)
-    raise RuntimeError(NEVER_TRIED)
+    raise _never_tried(node)
 
 
 async def exec_with_retries_async(node: Any, prep_res: Any) -> Any:
@@ -60,7 +61,16 @@ async def exec_with_retries_async(node: Any, prep_res: Any) -> Any:
                 pause = _pause_after(node, step, number, error)
                 if pause is None:
                     return await node.exec_fallback_async(prep_res, error)
-    raise RuntimeError(NEVER_TRIED)
+    raise _never_tried(node)
+
+
+def _never_tried(node: Any) -> RuntimeError:
+    error = RuntimeError(NEVER_TRIED)
+    error.add_note(
+        f"{label_of(node)}: max_retries={node.max_retries} leaves no attempt; it "
+        f"counts all of them, the first included"
+    )
+    return error
 
 
 async def _exec_in_time(node: Any, prep_res: Any) -> Any:

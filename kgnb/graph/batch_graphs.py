@@ -75,7 +75,7 @@ class AsyncParallelBatchGraph(AsyncGraph, BatchGraph):
     async def _work_async(self, shared: Any, prep_res: Any) -> Any:
         await each_together(
             self,
-            [self._pass_params(item) for item in listed(prep_res)],
+            [self._pass_params(item) for item in listed(self, prep_res)],
             lambda graph, params: graph._orch_async(shared, params),  # noqa: SLF001 - a copy of self
             max_concurrency=self.max_concurrency,
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from kgnb.graph.spec import label_of
 from kgnb.graph.steps import step_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ def each_in_turn(node: Any, items: Any, work: Callable[[Any], T]) -> list[T]:
     """Call ``work`` with one item after the other; None stands for no items."""
     step = step_of(node)
     results = []
-    for index, item in _numbered(items):
+    for index, item in enumerate(iterable(node, items)):
         step.checkpoint()
         with step.item(node, index, total_of(items)):
             results.append(work(item))
@@ -35,7 +36,7 @@ async def each_in_turn_async(
     """``each_in_turn`` on a loop."""
     step = step_of(node)
     results = []
-    for index, item in _numbered(items):
+    for index, item in enumerate(iterable(node, items)):
         await step.checkpoint_async()
         with step.item(node, index, total_of(items)):
             results.append(await work(item))
@@ -105,15 +106,30 @@ async def all_or_first_error(
     return [task.result() for task in tasks]  # type: ignore[misc]  # no error: no None
 
 
-def _numbered(items: Any) -> Iterator[tuple[int, Any]]:
-    # Iterated, never tested for truth: arrays and data frames refuse that, and a
+def iterable(node: Any, items: Any) -> Iterable[Any]:
+    """What prep gave, to be gone through; None stands for no items.
+
+    Raises:
+        TypeError: It cannot be; names the node.
+    """
+    # Never tested for truth: arrays and data frames refuse that. Nor listed: a
     # generator's items may depend on what was done with earlier ones.
-    return enumerate(() if items is None else items)
+    if items is None:
+        return ()
+    try:
+        iter(items)
+    except TypeError:
+        msg = (
+            f"{label_of(node)}: prep of a batch gives its items, as a list or another "
+            f"iterable; got {items!r:.80} ({type(items).__name__})"
+        )
+        raise TypeError(msg) from None
+    return cast("Iterable[Any]", items)
 
 
-def listed(items: Any) -> list[Any]:
+def listed(node: Any, items: Any) -> list[Any]:
     """All items at once, for those who run them at the same time."""
-    return [] if items is None else list(items)
+    return list(iterable(node, items))
 
 
 def total_of(items: Any) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from kgnb.errors import GraphWarning, UnknownAction
 from kgnb.graph import pictures
 from kgnb.graph.async_nodes import AsyncNode
-from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode
+from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode, levels_to_caller
 from kgnb.graph.checking import check_graph, findings, not_wired
 from kgnb.graph.near import nearest
 from kgnb.graph.observe import Unobserved
@@ -101,9 +101,18 @@ class Graph(BaseNode):
 
         Raises:
             UnknownAction: The same, in a strict graph.
+            TypeError: ``action`` can be no key, as a list.
         """
         key = action or DEFAULT_ACTION
-        following = curr.successors.get(key)
+        try:
+            following = curr.successors.get(key)
+        except TypeError as error:
+            msg = (
+                f"{label_of(curr)} returned an unhashable action, {action!r:.80} "
+                f"({type(action).__name__}): an action is a str or None; put data "
+                f"into shared"
+            )
+            raise TypeError(msg) from error
         if key not in curr.successors and curr.successors:
             self._note_unknown(curr, key)
         return following
@@ -122,7 +131,7 @@ class Graph(BaseNode):
         if near is not None:
             ending = f"{ending}: {text}"
         self.logger.warning(ending)
-        warnings.warn(ending, GraphWarning, stacklevel=3)
+        warnings.warn(ending, GraphWarning, stacklevel=levels_to_caller())
 
     def validate(self) -> list[str]:
         """What can be said against the graph before it runs, a sentence each.

@@ -10,7 +10,7 @@ from kgnb.graph.apart import check_items
 from kgnb.graph.attempts import exec_with_retries, exec_with_retries_async
 from kgnb.graph.base import BaseNode
 from kgnb.graph.batches import each_in_turn, listed, most_at_once
-from kgnb.graph.policies import Policies, policy_of
+from kgnb.graph.policies import Policies, check_number, policy_of
 from kgnb.graph.steps import step_of
 from kgnb.graph.workers import call_in_threads
 
@@ -57,10 +57,10 @@ class Node(BaseNode):
         number, node_id = number_or_id(type(self), max_retries, node_id)
         super().__init__(node_id=node_id, config=config)
         self._policy = policy_of(type(self), policies)
-        if number is not None:
-            self.max_retries = number
-        if wait is not None:
-            self.wait = wait
+        for name, value in (("max_retries", number), ("wait", wait)):
+            if value is not None:
+                check_number(type(self).__name__, name, value)
+                setattr(self, name, value)
 
     def exec_fallback(self, prep_res: Any, exc: Exception) -> Any:  # noqa: ARG002
         """Asked after the last failed attempt: a value to go on with, or raise."""
@@ -128,7 +128,7 @@ class ParallelBatchNode(BatchNode):
         )
 
     def _exec(self, prep_res: Any) -> Any:
-        items = listed(prep_res)
+        items = listed(self, prep_res)
         check_items(self, step_of(self), items)
         calls: list[Callable[[], Any]] = [
             partial(self._exec_apart, index, item, len(items))

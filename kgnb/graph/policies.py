@@ -9,6 +9,7 @@ that nobody writes to: an attribute of the same name that a program keeps for it
 from __future__ import annotations
 
 import inspect
+import operator
 import random
 import threading
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -121,6 +122,9 @@ def _is_set(cls: type, name: str) -> bool:
 
 
 _NUMBERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    # Less than one attempt is an error when it runs, as KayGraph's users know it.
+    "max_retries": ("a whole number of attempts", lambda v: operator.index(v) == v),
+    "wait": ("seconds, not below 0", lambda v: v >= 0),
     "timeout": ("seconds above 0, or None", lambda v: v is None or v > 0),
     "backoff": ("a factor of at least 1", lambda v: v >= 1),
     "jitter": ("a share from 0 to 1", lambda v: 0 <= v <= 1),
@@ -130,16 +134,8 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def _check(owner: str, policy: Policy) -> None:
-    for name, (expected, is_met) in _NUMBERS.items():
-        value = getattr(policy, name)
-        try:
-            is_right = is_met(value)
-        except TypeError:
-            msg = f"{owner}: {name}= takes {expected}, got {value!r:.80}"
-            raise TypeError(msg) from None
-        if not is_right:
-            msg = f"{owner}: {name}= takes {expected}, got {value!r}"
-            raise ValueError(msg)
+    for name in ("timeout", "backoff", "jitter", "max_wait", "max_visits"):
+        check_number(owner, name, getattr(policy, name))
     _check_errors(owner, policy.retry_on)
     executor = policy.executor
     if not (executor is None or executor is False or hasattr(executor, "submit")):
@@ -148,6 +144,23 @@ def _check(owner: str, policy: Policy) -> None:
             f"run's) or False (none), got {executor!r:.80}"
         )
         raise TypeError(msg)
+
+
+def check_number(owner: str, name: str, value: Any) -> None:
+    """See that a keyword of ``Node`` has a number that makes sense.
+
+    Raises:
+        TypeError: It has no number.
+        ValueError: It makes no sense.
+    """
+    expected, is_met = _NUMBERS[name]
+    msg = f"{owner}: {name}= takes {expected}, got {value!r:.80}"
+    try:
+        is_right = is_met(value)
+    except TypeError:
+        raise TypeError(msg) from None
+    if not is_right:
+        raise ValueError(msg)
 
 
 def _check_errors(owner: str, given: Any) -> None:

@@ -39,8 +39,8 @@ def check_sendable(node: Node, items: Iterable[Any]) -> None:
         NotPicklable: Names the first culprit.
     """
     twin = _to_send(node)
-    for item in items:
-        _packed(twin, item)
+    for index, item in enumerate(items):
+        _packed(twin, item, f"item {index}")
 
 
 def send(executor: Executor, node: Node, prep_res: Any) -> Future[Any]:
@@ -80,14 +80,14 @@ def _to_send(node: Node) -> Node:
     return twin
 
 
-def _packed(node: Node, prep_res: Any) -> bytes:
+def _packed(node: Node, prep_res: Any, what: str = "what it is to work on") -> bytes:
     try:
         return pickle.dumps((node, prep_res), pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # pickling runs any object's code
-        raise _refusal(node, prep_res, error) from error
+        raise _refusal(node, prep_res, what, error) from error
 
 
-def _refusal(node: Node, prep_res: Any, error: Exception) -> NotPicklable:
+def _refusal(node: Node, prep_res: Any, what: str, error: Exception) -> NotPicklable:
     label = label_of(node)
     for name, value in vars(node).items():
         if not _is_picklable(value):
@@ -95,7 +95,7 @@ def _refusal(node: Node, prep_res: Any, error: Exception) -> NotPicklable:
             break
     else:
         if not _is_picklable(prep_res):
-            culprit = _part_of(prep_res)
+            culprit = _part_of(prep_res, what)
         else:
             culprit = (
                 f"its class {type(node).__qualname__}, which must stand at the top of "
@@ -108,8 +108,8 @@ def _refusal(node: Node, prep_res: Any, error: Exception) -> NotPicklable:
     )
 
 
-def _part_of(value: Any) -> str:
-    what = f"what it is to work on ({_kind(value)})"
+def _part_of(value: Any, what: str) -> str:
+    what = f"{what} ({_kind(value)})"
     parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         parts = value.items()

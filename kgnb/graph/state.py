@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from kgnb.errors import StateError
-from kgnb.graph.near import did_you_mean
+from kgnb.graph.near import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,11 +94,16 @@ def _error(
     node: str | None,
 ) -> StateError:
     who = f"graph {graph!r} begins with" if node is None else f"node {node!r} left"
-    what = "shared" if fault.key is None else f"shared[{fault.key!r}]"
-    others = () if fault.key in shared else shared
+    if fault.key is None or fault.key in shared:
+        what = "shared" if fault.key is None else f"shared[{fault.key!r}]"
+        text = f"{what} that does not fit {state.name}"
+        end = f", got {fault.got}"
+    else:
+        near = nearest(fault.key, shared)
+        text = f"no shared[{fault.key!r}], which {state.name} requires"
+        end = "" if near is None else f"; there is {near!r}, perhaps misspelt"
     return StateError(
-        f"{who} {what} that does not fit {state.name}: expected {fault.expected}, got "
-        f"{fault.got}{did_you_mean(fault.key, others)}",
+        f"{who} {text}: expected {fault.expected}{end}",
         node=node,
         key=fault.key,
         expected=fault.expected,
@@ -157,21 +162,25 @@ class _Model:
         try:
             model = self._cls.model_validate(dict(shared), strict=True)
         except ValueError as error:
-            yield from _told(error)
+            yield from self._told(error)
             return
         for name, info in self._cls.model_fields.items():
             key = info.alias or name
             if key in shared and not _is_same(getattr(model, name), shared[key]):
                 yield Fault(key, _shown(info.annotation), _got(shared[key]))
 
-
-def _told(error: Any) -> Iterator[Fault]:
-    for each in error.errors():
-        where = each["loc"]
-        got = "nothing" if each["type"] == "missing" else _got(each["input"])
-        inside = "".join(f"[{part!r}]" for part in where[1:])
-        expected = f"{each['msg']}{f' at {inside}' if inside else ''}"
-        yield Fault(where[0] if where else None, f"“{expected}”", got)
+    def _told(self, error: Any) -> Iterator[Fault]:
+        fields = self._cls.model_fields
+        types = {info.alias or name: info.annotation for name, info in fields.items()}
+        for each in error.errors():
+            key, *within = each["loc"] or (None,)
+            is_missing = each["type"] == "missing"
+            if is_missing and not within and key in types:
+                expected = _shown(types[key])
+            else:
+                inside = "".join(f"[{part!r}]" for part in within)
+                expected = f"“{each['msg']}{f' at {inside}' if inside else ''}”"
+            yield Fault(key, expected, "nothing" if is_missing else _got(each["input"]))
 
 
 def _fields_of(cls: Any) -> dict[str, _Field]:

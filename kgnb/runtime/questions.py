@@ -245,7 +245,10 @@ class Questions:
         if data.outcome == "cancelled":
             settle(asked.future, error=voting.cancelled_error(asked.data, data))
         elif data.outcome == "timed_out" and asked.data.on_timeout is msgspec.UNSET:
-            text = f"ask({asked.data.message!r}): nobody answered in time"
+            text = (
+                f"ask({asked.data.message!r}): nobody answered in time; "
+                f"on_timeout= gives a value to go on with"
+            )
             settle(asked.future, error=ApprovalTimeout(text))
         else:
             settle(asked.future, value=data)

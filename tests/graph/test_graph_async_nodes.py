@@ -98,7 +98,7 @@ def test_async_node_hooks_may_be_coroutines():
 
 
 def test_async_node_run_says_to_use_run_async():
-    with pytest.raises(RuntimeError, match=r"^Use run_async for AsyncNode\.$"):
+    with pytest.raises(RuntimeError, match=r"(?m)^Use run_async for AsyncNode\.$"):
         AsyncNode().run({})
 
 

@@ -71,7 +71,9 @@ def test_attempts_max_retries_counts_the_first_one(cls):
 @both
 def test_attempts_zero_never_tries(cls):
     node = cls(0, max_retries=0)
-    with pytest.raises(RuntimeError, match=r"^Execution loop finished unexpectedly\.$"):
+    with pytest.raises(
+        RuntimeError, match=r"(?m)^Execution loop finished unexpectedly\.$"
+    ):
         run(node, {})
     assert node.seen == []
 
@@ -158,3 +160,11 @@ def test_attempts_count_is_set_on_the_copy_not_on_the_users_node():
     node = Flaky(2, max_retries=3)
     Graph(node).run({})
     assert "cur_retry" not in vars(node)
+
+
+def test_attempts_of_none_say_whose_and_why():
+    with pytest.raises(RuntimeError) as caught:
+        Node(node_id="n", max_retries=0).run({})
+    assert caught.value.__notes__ == [
+        "n: max_retries=0 leaves no attempt; it counts all of them, the first included"
+    ]

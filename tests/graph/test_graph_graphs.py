@@ -379,7 +379,7 @@ def test_async_graph_run_works_if_all_nodes_are_sync():
 
 @pytest.mark.parametrize("kind", [Graph, AsyncGraph])
 def test_async_node_in_a_sync_run_says_to_use_run_async(kind):
-    with pytest.raises(RuntimeError, match=r"^Use run_async for AsyncNode\.$"):
+    with pytest.raises(RuntimeError, match=r"(?m)^Use run_async for AsyncNode\.$"):
         kind(SayAsync("a")).run({})
 
 

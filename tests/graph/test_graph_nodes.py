@@ -259,3 +259,15 @@ def test_parallel_positional_order_and_id():
     assert node.node_id == "n"
     assert ParallelBatchNode("mine").node_id == "mine"
     assert ParallelBatchNode("mine").max_workers is None
+
+
+@pytest.mark.parametrize("kind", [BatchNode, ParallelBatchNode])
+def test_batch_of_what_is_no_iterable_names_the_node(kind):
+    class Five(kind):
+        def prep(self, shared):
+            return 5
+
+    with pytest.raises(
+        TypeError, match=r"Five: prep of a batch gives .* got 5 \(int\)"
+    ):
+        Five().run({})

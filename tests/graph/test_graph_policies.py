@@ -368,3 +368,16 @@ def test_keyboard_interrupt_in_a_limited_attempt_passes():
 
     with pytest.raises(KeyboardInterrupt):
         Interrupted(timeout=5, max_retries=3).run({})
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        ({"max_retries": 2.5}, TypeError, "max_retries= takes a whole number"),
+        ({"wait": "1"}, TypeError, "Node: wait= takes seconds, not below 0, got '1'"),
+        ({"wait": -1}, ValueError, "Node: wait= takes seconds, not below 0, got -1"),
+    ],
+)
+def test_node_refuses_attempts_and_waits_that_are_none(given, error, text):
+    with pytest.raises(error, match=text):
+        Node(**given)
