@@ -1,8 +1,8 @@
 """What can be said against a graph before it runs.
 
 A graph does not know what its nodes will return; where their code says so (a
-``Literal`` as the return type of post, or plain ``return "approve"`` statements) it
-is held against what is wired.
+``Literal`` as the return type of post, plain ``return "approve"`` statements, the
+options of an ``Approval`` or ``Vote``) it is held against what is wired.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from kgnb.errors import GraphWarning, InvalidGraph
-from kgnb.graph.base import DEFAULT_ACTION, levels_to_caller
+from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, levels_to_caller
 from kgnb.graph.functions import FunctionNode
 from kgnb.graph.near import nearest
+from kgnb.graph.people import AskingNode
 from kgnb.graph.spec import (
     Scope,
     describe,
@@ -132,20 +133,60 @@ def _in_node(node: Any, name: str) -> Iterator[tuple[str, bool]]:
         if target is not None and not is_node(target):
             kind = type(target).__name__
             yield f"{action!r} leads from {name!r} to a {kind}, which is no node", True
+    for text in _uncalled(node, name):
+        yield text, True
     if not node.successors:
         return
     wired = [str(action) for action in node.successors]
     actions = actions_of(node)
+    # "default" is what an error leads to that on_error took.
+    taken = {DEFAULT_ACTION} if _is_users(getattr(type(node), "on_error", None)) else ()
+    leads_on = not (actions.is_complete and {*actions.names, *taken}.isdisjoint(wired))
     meant = set()
     for action in sorted(actions.names.difference(wired)):
         near = nearest(action, sorted(set(wired) - actions.names))
         meant.add(near)
-        yield not_wired(action, name, near), near is not None
+        yield not_wired(action, name, near), near is not None or not leads_on
     if actions.is_complete:
-        # "default" is what an error leads to that on_error took.
         for action in wired:
             if action not in {*actions.names, *meant, DEFAULT_ACTION}:
                 yield _never(action, name, node), True
+
+
+def _uncalled(node: Any, name: str) -> Iterator[str]:
+    """Phases written for the other kind of node, sync or async."""
+    if is_graph(node):
+        return
+    for phase in ("prep", "exec", "exec_fallback", "post"):
+        twin = f"{phase}_async"
+        owner, own = _definition(node, phase)
+        if not _is_users(own):
+            continue
+        if hasattr(owner, "exec_async"):
+            if not _is_users(getattr(type(node), twin, None)):
+                yield (
+                    f"{name!r} is an async node, whose {phase} is never called; "
+                    f"write {twin}"
+                )
+        elif hasattr(node, "exec_async"):
+            continue  # a sync node's, mixed in: perhaps to be called by hand
+        elif inspect.iscoroutinefunction(own) or inspect.isasyncgenfunction(own):
+            yield (
+                f"{name!r} is a sync node, whose async {phase} nobody awaits; make it "
+                f"an AsyncNode with {twin}"
+            )
+
+
+def _definition(node: Any, method: str) -> tuple[type | None, Any]:
+    """The class that a node has a method from, and the method."""
+    for cls in type(node).__mro__:
+        if method in vars(cls):
+            return cls, vars(cls)[method]
+    return None, None
+
+
+def _is_users(function: Any) -> bool:
+    return inspect.isfunction(function) and not function.__module__.startswith(PACKAGE)
 
 
 def not_wired(action: str, name: str, near: str | None) -> str:
@@ -171,7 +212,11 @@ def actions_of(node: Any) -> Actions:
             return Actions(frozenset({DEFAULT_ACTION}), is_complete=True)
         return _returned_by(node.function)
     name = "post_async" if hasattr(node, "exec_async") else "post"
-    return _returned_by(getattr(type(node), name, None))
+    post = getattr(type(node), name, None)
+    if isinstance(node, AskingNode) and not _is_users(post):
+        names = node._actions  # noqa: SLF001 - the package's own
+        return Actions() if names is None else Actions(names, is_complete=True)
+    return _returned_by(post)
 
 
 def _returned_by(function: Any) -> Actions:

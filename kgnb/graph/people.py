@@ -126,6 +126,11 @@ class AskingNode(Node):
             )
         shared[key] = value
 
+    @property
+    def _actions(self) -> frozenset[str] | None:
+        """What its action can be, where that is known."""
+        return None
+
     def _question(self) -> dict[str, Any]:
         """What is asked, besides message and payload: arguments of ``ask``."""
         raise NotImplementedError
@@ -173,7 +178,7 @@ class Approval(AskingNode):
         **others: Any,
     ) -> None:
         super().__init__(message, writes=writes, **others)
-        self.options = _actions(self, options)
+        self.options = _leading_on(self, options)
         if self.on_timeout is not UNSET and self.on_timeout not in self.options:
             raise InvalidValue(
                 f"{label_of(self)}: on_timeout={self.on_timeout!r}: expected one of "
@@ -194,6 +199,10 @@ class Approval(AskingNode):
         if exec_res.edited:
             self._write(shared, self.payload, exec_res.payload)
         return super().post(shared, prep_res, exec_res)
+
+    @property
+    def _actions(self) -> frozenset[str]:
+        return frozenset(self.options)
 
     def _question(self) -> dict[str, Any]:
         return {
@@ -252,7 +261,7 @@ class Form(AskingNode):
         }
 
 
-def _actions(node: Any, options: Any) -> list[str]:
+def _leading_on(node: Any, options: Any) -> list[str]:
     """Options that lead on.
 
     Raises:
@@ -314,7 +323,7 @@ class Vote(AskingNode):
         **others: Any,
     ) -> None:
         super().__init__(message, writes=writes, **others)
-        self.options = _actions(self, options)
+        self.options = _leading_on(self, options)
         self.need = need
         self.approvers = approvers
         self.veto = veto
@@ -333,6 +342,11 @@ class Vote(AskingNode):
             if self.undecided is None:
                 raise
             return self.undecided
+
+    @property
+    def _actions(self) -> frozenset[str]:
+        besides = (self.on_timeout, self.undecided)
+        return frozenset([*self.options, *(a for a in besides if isinstance(a, str))])
 
     def _value(self, exec_res: Any) -> Any:
         return exec_res if isinstance(exec_res, str) else exec_res.value

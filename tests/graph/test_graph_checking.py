@@ -9,12 +9,14 @@ import pytest
 from kgnb.engines import engine_for
 from kgnb.errors import GraphError, GraphWarning, InvalidGraph, UnknownAction
 from kgnb.graph import (
+    Approval,
     AsyncGraph,
     AsyncNode,
     Graph,
     Node,
     PersistentGraph,
     UserInputNode,
+    Vote,
     node,
 )
 
@@ -272,3 +274,59 @@ def test_strict_graph_ends_where_nothing_is_wired_or_none_is():
     last - "revise" >> Open()
     assert Graph(last, strict=True).run({"action": "stop"}) == "stop"
     assert Graph(Open(), strict=True).run({"action": "x"}) == "x"
+
+
+# Actions that none of the wires knows, and phases of the other kind of node.
+
+
+def test_validate_reads_the_options_of_an_approval():
+    approval = Approval("Publish?", options=["publish", "drop"])
+    assert wired(approval, "publsh").validate() == [
+        "'drop' is not wired from 'Approval'",
+        "'publish' is not wired from 'Approval'; did you mean 'publsh'?",
+    ]
+
+
+def test_validate_reads_what_a_vote_may_come_to():
+    vote = Vote("Ship?", options=["ship", "hold"], on_timeout="late", undecided="tie")
+    assert wired(vote, "ship", "hold", "late", "tie").validate() == []
+
+
+def test_validate_reads_the_post_that_an_approval_was_given():
+    class Mine(Approval):
+        def post(self, shared, prep_res, exec_res):
+            return "onward"
+
+    assert wired(Mine(), "onward").validate() == []
+
+
+def test_build_warns_where_no_action_leads_on():
+    approval = Approval("Publish?")
+    approval >> Node()
+    with pytest.warns(GraphWarning) as all_:
+        engine_for(Graph(approval))
+    assert [str(each.message) for each in all_] == [
+        "'approve' is not wired from 'Approval'",
+        "'reject' is not wired from 'Approval'",
+    ]
+
+
+def test_build_warns_of_a_sync_phase_in_an_async_node():
+    class Mixed(AsyncNode):
+        async def prep_async(self, shared):
+            return shared
+
+        def exec(self, prep_res):
+            return prep_res
+
+    with pytest.warns(GraphWarning, match="'Mixed' is an async node, whose exec is"):
+        engine_for(Mixed())
+
+
+def test_build_warns_of_an_async_phase_in_a_sync_node():
+    class Mixed(Node):
+        async def exec(self, prep_res):
+            return prep_res
+
+    with pytest.warns(GraphWarning, match="whose async exec nobody awaits; make it"):
+        engine_for(Graph(Mixed()))

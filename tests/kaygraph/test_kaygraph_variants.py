@@ -242,6 +242,7 @@ def test_async_parallel_without_a_limit_runs_all_items_at_once(runner):
     runner(Batch(), {})
 
 
+@pytest.mark.filterwarnings("ignore:'Both' is an async node:kgnb.errors.GraphWarning")
 def test_async_node_never_calls_the_sync_phases(runner):
     calls = []
 
