@@ -131,7 +131,16 @@ def decode_event(data: bytes) -> events.AnyEvent:
     Raises:
         BadFrame: It is no event.
     """
-    return _event(data, _decode(data, _peek_decoder, "event").type)
+    return _known_event(data) or _event(data, _type_of(data, "event"))
+
+
+def _known_event(data: bytes) -> events.KnownEvent | None:
+    """Nearly all there are, read at one go; None where it is something else."""
+    try:
+        event: events.KnownEvent = _event_decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None  # what it is, or what is wrong with it, is told below
+    return event
 
 
 def _event(data: bytes, kind: str | None) -> events.AnyEvent:
@@ -142,6 +151,11 @@ def _event(data: bytes, kind: str | None) -> events.AnyEvent:
     return event
 
 
+def _type_of(data: bytes, what: str) -> str | None:
+    peek: _Peek = _decode(data, _peek_decoder, what)
+    return peek.type
+
+
 def decode_frame(data: bytes | str) -> events.AnyEvent | replies.AnyReply:
     """What a server sent to a client: an event or a reply.
 
@@ -149,7 +163,10 @@ def decode_frame(data: bytes | str) -> events.AnyEvent | replies.AnyReply:
         BadFrame: It is neither.
     """
     raw = data.encode() if isinstance(data, str) else data
-    kind = _decode(raw, _peek_decoder, "frame").type
+    known = _known_event(raw)
+    if known is not None:
+        return known
+    kind = _type_of(raw, "frame")
     if kind in _REPLIES:
         reply: replies.AnyReply = _decode(raw, _reply_decoder, f"frame {kind!r}")
         return reply

@@ -67,7 +67,7 @@ def args_hash(
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC with milliseconds, of seconds since the epoch."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def seconds(stamp: str) -> float:

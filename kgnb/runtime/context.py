@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kgnb.errors import InvalidValue
-from kgnb.graph.context import check_attempt
+from kgnb.graph.context import check_attempt, current_context
 from kgnb.protocol import codec
 from kgnb.protocol import events as e
 from kgnb.runtime.inputs import NodeInputs, announce
@@ -20,8 +20,9 @@ from kgnb.runtime.voting import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+    from contextvars import Token
 
-    from kgnb.graph.context import NodeVisit
+    from kgnb.graph.context import Context, NodeVisit
     from kgnb.runtime.asked import Asked
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.result import Answer
@@ -42,12 +43,14 @@ _MADE = frozenset({"message", "progress", "result", "token"})
 class RunContext:
     """One attempt of one visit (or batch item) of a run.
 
-    Made by the run for each; may be used from any thread that carried it along.
+    Made by the run for each and entered around its code; may be used from any thread
+    that carried it along.
     """
 
     def __init__(self, execution: Execution, visit: NodeVisit) -> None:
         self.execution = execution
         self._visit = visit
+        self._entered: Token[Context | None] | None = None
         self._lock = threading.Lock()
         self._questions = 0
         self._streams: set[str] = set()
@@ -55,6 +58,15 @@ class RunContext:
         self._told: ShownStream | None = None
         """The stream of tokens that the node sends itself, while it goes on."""
         self._bars = Bars(execution.control.check, self._report_bar)
+
+    def __enter__(self) -> Self:
+        self._entered = current_context.set(self)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._entered is not None:
+            current_context.reset(self._entered)
+        self.close()
 
     @property
     def visit(self) -> NodeVisit:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import KgnbError
-from kgnb.graph.context import current_context
 from kgnb.graph.observe import NO_RESULT
 from kgnb.protocol import codec, ids
 from kgnb.protocol import events as e
@@ -16,7 +14,7 @@ from kgnb.runtime.context import RunContext
 from kgnb.runtime.result import answered_values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
@@ -47,6 +45,7 @@ class RunObserver:
 
     def __init__(self, execution: Execution, pause_before: Collection[str]) -> None:
         self._execution = execution
+        self._control = execution.control
         self._pause_before = frozenset(pause_before)
         self._lock = threading.Lock()
         self._active: dict[str, NodeVisit] = {}
@@ -69,25 +68,27 @@ class RunObserver:
 
     def checkpoint(self, visit: NodeVisit) -> None:
         """See ``Observer.checkpoint``."""
-        self._arrive(visit)
-        self._execution.control.hold()
+        if self._pause_before:
+            self._arrive(visit)
+        self._control.hold()
 
     async def checkpoint_async(self, visit: NodeVisit) -> None:
         """See ``Observer.checkpoint_async``."""
-        self._arrive(visit)
-        await self._execution.control.hold_async()
+        if self._pause_before:
+            self._arrive(visit)
+        await self._control.hold_async()
 
     def wait(self, visit: NodeVisit, seconds: float) -> None:
         """See ``Observer.wait``."""
         del visit
-        self._execution.control.sleep(seconds)
+        self._control.sleep(seconds)
 
     def wait_for(
         self, visit: NodeVisit, future: Future[Any], seconds: float | None
     ) -> bool:
         """See ``Observer.wait_for``."""
         del visit
-        return self._execution.control.wait_for(future, seconds)
+        return self._control.wait_for(future, seconds)
 
     def attempt_left(self, visit: NodeVisit) -> None:
         """See ``Observer.attempt_left``."""
@@ -106,7 +107,7 @@ class RunObserver:
                 self.status(visit, "running")
             else:
                 self._item(visit, visit.item, 0.0)
-        return _entered(RunContext(self._execution, visit))
+        return RunContext(self._execution, visit)
 
     # Reporting.
 
@@ -252,13 +253,3 @@ class RunObserver:
             is_last=is_last,
         )
         execution.put(step)
-
-
-@contextmanager
-def _entered(context: RunContext) -> Iterator[None]:
-    token = current_context.set(context)
-    try:
-        yield
-    finally:
-        current_context.reset(token)
-        context.close()
