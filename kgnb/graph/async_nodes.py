@@ -116,4 +116,6 @@ class AsyncParallelBatchNode(AsyncBatchNode):
 
 async def settle(value: Any) -> Any:
     """The value of a hook, which may be a coroutine."""
+    if value is None:  # of most hooks, at each visit; isawaitable has a long way to No
+        return None
     return await value if inspect.isawaitable(value) else value
