@@ -306,6 +306,12 @@ def _follow(source: Any, action: str, target: Any) -> Any:
     return source.next(target, action)
 
 
+def is_ours(function: Any) -> bool:
+    """Whether this package's code stands there, and not a user's."""
+    # None is the module of what was executed without a name.
+    return (function.__module__ or "").startswith(PACKAGE)
+
+
 def levels_to_caller() -> int:
     """The ``stacklevel`` of the first frame that is not kgnb's, seen from above."""
     level = 1

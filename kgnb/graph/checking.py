@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from kgnb.errors import GraphWarning, InvalidGraph
-from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, levels_to_caller
+from kgnb.graph.base import DEFAULT_ACTION, is_ours, levels_to_caller
 from kgnb.graph.functions import FunctionNode
 from kgnb.graph.near import nearest
 from kgnb.graph.people import AskingNode
@@ -186,7 +186,7 @@ def _definition(node: Any, method: str) -> tuple[type | None, Any]:
 
 
 def _is_users(function: Any) -> bool:
-    return inspect.isfunction(function) and not function.__module__.startswith(PACKAGE)
+    return inspect.isfunction(function) and not is_ours(function)
 
 
 def not_wired(action: str, name: str, near: str | None) -> str:

@@ -119,6 +119,6 @@ def _known_names() -> set[str]:
 
 def _caller_globals() -> Mapping[str, Any]:
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].startswith(PACKAGE):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(PACKAGE):
         frame = frame.f_back
     return {} if frame is None else frame.f_globals

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kgnb.errors import NotCopyable
-from kgnb.graph.base import PACKAGE, BaseNode
+from kgnb.graph.base import BaseNode, is_ours
 from kgnb.graph.batches import all_or_first_error, most_at_once
 from kgnb.graph.graphs import Graph, run_on_loop, visit_on_loop, watched
 from kgnb.graph.spec import label_of
@@ -54,7 +54,7 @@ class _AroundGraphs(BaseNode):
     @property
     def _runs_itself(self) -> bool:
         """Whether a user replaced exec, which is sync code and must be called."""
-        return not type(self).exec.__module__.startswith(PACKAGE)
+        return not is_ours(type(self).exec)
 
 
 class SubGraphNode(_AroundGraphs):

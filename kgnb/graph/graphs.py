@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from kgnb.errors import GraphWarning, UnknownAction
 from kgnb.graph import pictures
 from kgnb.graph.async_nodes import AsyncNode
-from kgnb.graph.base import DEFAULT_ACTION, PACKAGE, BaseNode, levels_to_caller
+from kgnb.graph.base import DEFAULT_ACTION, BaseNode, is_ours, levels_to_caller
 from kgnb.graph.checking import check_graph, findings, not_wired
 from kgnb.graph.near import nearest
 from kgnb.graph.observe import Unobserved
@@ -287,7 +287,7 @@ async def run_on_loop(graph: Graph, shared: Any, watch: Watch) -> Any:
 def _is_replaced(graph: Graph, method: str) -> bool:
     if method in vars(graph):
         return True
-    return not getattr(type(graph), method).__module__.startswith(PACKAGE)
+    return not is_ours(getattr(type(graph), method))
 
 
 @contextmanager

@@ -330,3 +330,13 @@ def test_build_warns_of_an_async_phase_in_a_sync_node():
 
     with pytest.warns(GraphWarning, match="whose async exec nobody awaits; make it"):
         engine_for(Graph(Mixed()))
+
+
+def test_validate_takes_code_that_was_executed_without_a_module():
+    namespace = {}
+    exec("def exec(self, prep_res): return 1", namespace)
+    mixed = type("Mixed", (AsyncNode,), {"exec": namespace["exec"]})
+    assert namespace["exec"].__module__ in {None, "builtins"}
+    assert Graph(mixed()).validate() == [
+        "'Mixed' is an async node, whose exec is never called; write exec_async"
+    ]
