@@ -10,6 +10,7 @@ from kgnb.errors import GraphError
 from kgnb.graph import arrows
 from kgnb.graph.classes import class_name
 from kgnb.graph.composition import is_same
+from kgnb.graph.functions import FunctionNode
 from kgnb.graph.policies import Policy, policy_of
 from kgnb.graph.spec import Scope, describe, is_node, label_of, members
 
@@ -74,6 +75,11 @@ class _Writer:
         label = scope.name(node).label
         if hasattr(node, "get_next_node"):
             return {"workflow": self.workflow(node, scope.child(node), label)}
+        if isinstance(node, FunctionNode):
+            raise GraphError(
+                f"{label}: a file names the classes of its nodes, and this one is made "
+                f"of a function; write it as a class, or keep the graph in Python"
+            )
         cls = class_name(type(node))
         parameters = _parameters(type(node))
         concept: dict[str, Any] = {"class": cls}

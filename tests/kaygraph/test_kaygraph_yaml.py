@@ -485,6 +485,11 @@ def test_export_names_what_it_cannot_write():
         GraphError, match=r"hidden: YamlHidden takes secret.*self\.secret"
     ):
         kaygraph.graph_to_yaml(kaygraph.Graph(YamlHidden("x", "hidden")))
+    outline = kgnb.node(lambda topic: topic, node_id="outline")
+    with pytest.raises(
+        GraphError, match=r"outline: .* made of a function; write it as"
+    ):
+        kaygraph.graph_to_yaml(kaygraph.Graph(outline))
     first = YamlStep("a")
     first.next(YamlStep("b"), 1.5)
     with pytest.raises(GraphError, match=r"action 1\.5 \(float\) cannot be written"):
