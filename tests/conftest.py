@@ -32,6 +32,18 @@ STAYING = (
     "GarbageCollectorThread",  # pyzmq's, at the first message that it need not copy
 )
 PATIENCE = 5.0
+RERUNS = {"browser": 2, "notebooks": 1, "server": 1, "web": 1}
+"""How often a test is tried again before it fails, by its folder: real servers,
+kernels and browsers on machines that are shared and noisy. What was tried again is
+named in pytest's closing line."""
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0]
+        if folder in RERUNS:
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS[folder]))
 
 
 def threads():

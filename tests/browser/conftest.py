@@ -74,13 +74,3 @@ def open_notebook(context):
         return NotebookPage(context.new_page(), jupyter, name).open()
 
     return open_
-
-
-def pytest_collection_modifyitems(items):
-    """Try a browser test again before it fails: the machines are shared and noisy.
-
-    What was tried again is named in pytest's closing line.
-    """
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=2))
