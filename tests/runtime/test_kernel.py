@@ -7,7 +7,10 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.flaky(reruns=1),  # a real kernel; see tests/conftest.py
+]
 
 
 @pytest.fixture(scope="module")
