@@ -1,20 +1,28 @@
 """The ``kgnb`` command.
 
 ``kgnb doctor`` says what of kgnb works in this environment and what to do
-about the rest.
+about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from kgnb.errors import KgnbError
+from kgnb.protocol.events import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from kgnb.clients import Client
 
 _PACKAGES = (
     "kgnb",
@@ -25,6 +33,12 @@ _PACKAGES = (
     "ipywidgets",
     "anywidget",
 )
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C, as of a shell: 128 and the signal's number."""
+_TOLD = frozenset({"status", "action", "data", "error", "reason", "message"})
+"""Fields of an event that ``tail`` shows after its type."""
+_LONGEST = 200
+"""Characters of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +46,105 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kgnb", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this environment")
-    parser.parse_args(arguments)
-    return doctor()
+    _add_clients(commands)
+    given = parser.parse_args(arguments)
+    if given.command == "doctor":
+        return doctor()
+    work = _tail(given) if given.command == "tail" else _answer(given)
+    try:
+        return asyncio.run(work)
+    except KgnbError as error:
+        print(f"kgnb {given.command}: {error.code}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read it has enough; the flush at exit must not complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _add_clients(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--url", help="of the server; without it, the one that runs on this machine"
+    )
+    where.add_argument(
+        "--token",
+        default=os.environ.get("JUPYTER_TOKEN"),
+        help="of the server; also in the variable JUPYTER_TOKEN",
+    )
+    tail = commands.add_parser(
+        "tail",
+        parents=[where],
+        help="follow a run to its end",
+        epilog="exits with 0 if the run completed, else with 1",
+    )
+    tail.add_argument("run", metavar="RUN", help="the run's id")
+    tail.add_argument(
+        "--since", type=int, metavar="N", help="begin after the event number N"
+    )
+    tail.add_argument(
+        "--json", action="store_true", help="print events as they are sent"
+    )
+    answer = commands.add_parser("answer", parents=[where], help="answer a question")
+    answer.add_argument("approval", metavar="APPROVAL", help="the question's id")
+    answer.add_argument(
+        "value", metavar="VALUE", help="JSON, or else the text as it stands"
+    )
+    answer.add_argument("--reason", help="shown beside the answer")
+
+
+# ---- runs and questions
+
+
+def _connect(given: argparse.Namespace) -> AbstractAsyncContextManager[Client]:
+    from kgnb.clients import connect, from_jupyter  # noqa: PLC0415  # doctor has no use
+
+    return connect(given.url or from_jupyter(), token=given.token)
+
+
+async def _tail(given: argparse.Namespace) -> int:
+    """Print events up to the run's end; 0 if it completed."""
+    async with _connect(given) as client:
+        kind = ""
+        async for event in client.events(run_id=given.run, since=given.since):
+            kind = event["type"]
+            print(json.dumps(event) if given.json else _line(event), flush=True)
+    return 1 if kind in TERMINAL - {"workflow_completed"} else 0
+
+
+def _line(event: dict[str, Any]) -> str:
+    """One event in one line: number, time, what, where, and the rest, shortened."""
+    if event["type"] == "snapshot":
+        view = event["view"]
+        head = [str(view["seq"]), "", "snapshot", view["status"]]
+        return " ".join(part for part in head if part)
+    clock = event.get("timestamp", "")[11:19]
+    head = [f"{event['seq']:>5}", clock, event["type"], event.get("node_id", "")]
+    told = {key: event[key] for key in event if key in _TOLD}
+    text = told["data"] if told.keys() == {"data"} else told
+    rest = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+    if told:
+        head.append(rest if len(rest) <= _LONGEST else rest[:_LONGEST] + "…")
+    line = " ".join(part for part in head if part)
+    # What a model wrote must not move the terminal's cursor.
+    return "".join(sign if sign.isprintable() else " " for sign in line)
+
+
+async def _answer(given: argparse.Namespace) -> int:
+    """Answer a question; 0 once the answer counts."""
+    try:
+        value = json.loads(given.value)
+    except ValueError:
+        value = given.value
+    async with _connect(given) as client:
+        await client.answer(given.approval, value, reason=given.reason)
+    print(f"answered: {json.dumps(value, ensure_ascii=False)}")
+    return 0
+
+
+# ---- doctor
 
 
 def doctor() -> int:
