@@ -16,7 +16,7 @@ from kgnb.broker import rows
 from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker
 from kgnb.broker.effects import Close, Commit, Get, Read, Send
-from kgnb.broker.known import Known
+from kgnb.broker.known import Known, StoreLoad
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
@@ -104,6 +104,7 @@ class BrokerDriver(Known):
         self._has_reads = asyncio.Event()
         self._all_stored = asyncio.Event()
         self._is_storing = False
+        self._is_reading = False
         self._is_performing = False
         self._probe: asyncio.Future[None] | None = None
         self._next_probe = 0.0
@@ -275,6 +276,14 @@ class BrokerDriver(Known):
         self._perform()
         return tried
 
+    def store(self) -> StoreLoad:
+        """How busy the log is at this moment."""
+        return StoreLoad(
+            pool_size=2,
+            pool_in_use=self._is_storing + self._is_reading,
+            waiting=len(self._commits) + len(self._reads),
+        )
+
     # Effects
 
     def _perform(self) -> None:
@@ -387,7 +396,9 @@ class BrokerDriver(Known):
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
                 continue
+            self._is_reading = True
             await self._read(read)
+            self._is_reading = False
             self._perform()
 
     async def _read(self, read: Read | Get) -> None:

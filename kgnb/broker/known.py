@@ -40,6 +40,16 @@ class ClientInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That it reads."""
 
 
+class StoreLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy the log is."""
+
+    pool_size: int
+    """Calls that we make of it at once: one that writes, one that reads."""
+    pool_in_use: int
+    waiting: int
+    """Transactions and reads that are queued."""
+
+
 class Known:
     """The reading half of :class:`kgnb.broker.driver.BrokerDriver`.
 

@@ -153,14 +153,14 @@ def position(given: str | None) -> int | None:
 _VIA = frozenset({"panel", "page", "python", "script"})
 
 
-def via(given: str | None, *, is_page: bool) -> str:
+def via(given: str | None, *, is_page: bool, otherwise: str = "python") -> str:
     """Which kind of client it says it is; stands under its decisions.
 
     Only what a client may claim of itself: no ``kernel``, ``control`` or ``comm``.
     """
     if given in _VIA:
         return given
-    return "page" if is_page else "python"
+    return "page" if is_page else otherwise
 
 
 # ---- the kernels' own secret

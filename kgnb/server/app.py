@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import prometheus_client
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Enum, Float, Int, List, Unicode
@@ -18,11 +19,24 @@ from kgnb.broker.peer import Voters
 from kgnb.errors import Unavailable
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
-from kgnb.server.api import Approvals, Health, NotFound, Runs
+from kgnb.server.api import NotFound
+from kgnb.server.api_approvals import Approvals, OneApproval
+from kgnb.server.api_events import RunEvents
+from kgnb.server.api_runs import (
+    OneRun,
+    Order,
+    Picture,
+    Report,
+    Runs,
+    Trace,
+    Workflows,
+)
+from kgnb.server.figures import Series
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
 from kgnb.server.host import Host, Settings
 from kgnb.server.identities import names_people
 from kgnb.server.kernels import KernelWatcher
+from kgnb.server.monitoring import Health, Metrics
 from kgnb.server.pages import RunPage, WebFile
 from kgnb.storage import open_log
 
@@ -33,6 +47,9 @@ if TYPE_CHECKING:
 
 _STOP_TIMEOUT = 8.0
 """Seconds that stopping may take; the log gets 5 of them."""
+
+_RUN = "([0-9A-Za-z_.-]{1,128})"
+"""A run's id in a path."""
 
 URL = "KGNB_LINK_URL"
 SECRET = "KGNB_LINK_SECRET"  # noqa: S105  # a variable's name
@@ -111,6 +128,7 @@ class KgnbApp(ExtensionApp):
 
     _claim: logs.Claim | None = None
     _watcher: KernelWatcher | None = None
+    _series: Series | None = None
     _environment: Mapping[str, str] = MappingProxyType({})
 
     def initialize_handlers(self) -> None:
@@ -122,10 +140,19 @@ class KgnbApp(ExtensionApp):
                 (r"kgnb/ws/?", ClientSocket, shared),
                 (r"kgnb/ws/workflow", ClientSocket, shared),
                 (r"kgnb/(?:ws/)?health", Health, shared),
+                (r"kgnb/(?:ws/)?metrics", Metrics, shared),
                 (r"kgnb/ws/([^/]+)(?:/([^/]+))?", WorkflowSocket, shared),
                 (r"kgnb/link", LinkSocket, shared),
+                (r"kgnb/api/workflows", Workflows, shared),
                 (r"kgnb/api/runs", Runs, shared),
+                (rf"kgnb/api/runs/{_RUN}", OneRun, shared),
+                (rf"kgnb/api/runs/{_RUN}/graph\.svg", Picture, shared),
+                (rf"kgnb/api/runs/{_RUN}/report\.html", Report, shared),
+                (rf"kgnb/api/runs/{_RUN}/trace\.jsonl", Trace, shared),
+                (rf"kgnb/api/runs/{_RUN}/events", RunEvents, shared),
+                (rf"kgnb/api/runs/{_RUN}/(cancel|pause|resume)", Order, shared),
                 (r"kgnb/api/approvals", Approvals, shared),
+                (r"kgnb/api/approvals/([^/]{1,400})", OneApproval, shared),
                 (r"kgnb/runs/([0-9a-f]{32})", RunPage, shared),
                 (r"kgnb/static/([a-z.]+)", WebFile, shared),
                 (r"kgnb/.*", NotFound, shared),
@@ -167,6 +194,20 @@ class KgnbApp(ExtensionApp):
         self.host.driver = driver
         self._watcher = KernelWatcher(serverapp.kernel_manager, driver)
         self._watcher.start()
+        self._show_series()
+
+    def _show_series(self) -> None:
+        """Let Jupyter's own ``/metrics`` show our series too."""
+        series = Series(self.host)
+        try:
+            prometheus_client.REGISTRY.register(series)
+        except ValueError:
+            self.log.warning(
+                "kgnb: another server of this process shows its series in /metrics;"
+                " those of this one are at kgnb/metrics only"
+            )
+        else:
+            self._series = series
 
     def _set_environment(self, serverapp: ServerApp) -> None:
         if serverapp.sock:
@@ -264,6 +305,9 @@ class KgnbApp(ExtensionApp):
             self._release_claim()
 
     async def _stop(self) -> None:
+        series, self._series = self._series, None
+        if series is not None:
+            prometheus_client.REGISTRY.unregister(series)
         driver, self.host.driver = self.host.driver, None
         if self._watcher is not None:
             await self._watcher.aclose()

@@ -54,7 +54,9 @@ class RecordingDriver:
         return self.links[-1]
 
     def statistics(self):
-        return SimpleNamespace(connections=sum(not c.is_closed for c in self.clients))
+        return SimpleNamespace(
+            connections=sum(not c.is_closed for c in self.clients), runs=0, uptime=1.0
+        )
 
     def watched_kernels(self):
         return set()

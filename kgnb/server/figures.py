@@ -1,0 +1,120 @@
+"""The server's figures: as JSON, and as the series that Prometheus scrapes.
+
+Label sets are bounded: the only label is a run's status. No series names a run, a
+workflow or a person.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from kgnb.protocol.view import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import Metric
+
+    from kgnb.broker.driver import BrokerDriver
+    from kgnb.server.host import Host
+
+_STATM = Path("/proc/self/statm")
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process has in RAM; None where the system does not say."""
+    try:
+        pages = int(_STATM.read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def queued_bytes(host: Host) -> int:
+    """Bytes in the send queues of all sockets and readers."""
+    return sum(socket.queued_bytes for socket in host.sockets)
+
+
+def figures(host: Host, driver: BrokerDriver) -> dict[str, Any]:
+    """Everything at once: the documents' four fields, then ours."""
+    counts = driver.statistics()
+    store = driver.store()
+    return {
+        "active_connections": counts.connections,
+        "total_messages": counts.total_messages,
+        "uptime": round(counts.uptime, 3),
+        "clients": msgspec.to_builtins(driver.clients()),
+        "max_connections": host.settings.max_connections,
+        "links": counts.links,
+        "channels": counts.channels,
+        "runs": counts.runs,
+        "runs_stored": counts.runs_stored,
+        "open_approvals": counts.open_approvals,
+        "send_queue_bytes": queued_bytes(host),
+        "rss_bytes": resident_bytes(),
+        "store_pool_size": store.pool_size,
+        "store_pool_in_use": store.pool_in_use,
+        "store_waiting": store.waiting,
+        "store_healthy": driver.is_healthy,
+    }
+
+
+class Series(Collector):
+    """The same figures as Prometheus series; none while the broker is not there."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def collect(self) -> Iterable[Metric]:
+        """The figures of this moment. On the server's loop, as Jupyter calls it."""
+        driver = self._host.driver
+        if driver is None:
+            return
+        known = figures(self._host, driver)
+        for name, key, text in _GAUGES:
+            if known[key] is not None:
+                yield GaugeMetricFamily(f"kgnb_{name}", text, value=float(known[key]))
+        yield CounterMetricFamily(
+            "kgnb_messages_sent",
+            "Frames sent to clients and kernels.",
+            value=known["total_messages"],
+        )
+        by_status = Counter(row.status for row in driver.runs())
+        runs = GaugeMetricFamily(
+            "kgnb_runs", "Runs in the log, by status.", labels=["status"]
+        )
+        for status in get_args(RunStatus):
+            runs.add_metric([status], by_status[status])
+        yield runs
+
+
+_GAUGES = (
+    ("connections", "active_connections", "Clients' sockets and event readers."),
+    ("max_connections", "max_connections", "How many there may be."),
+    ("links", "links", "Kernels that are connected."),
+    ("channels", "channels", "Clients that kernels carry over their links."),
+    ("open_approvals", "open_approvals", "Questions that nobody has answered."),
+    ("uptime_seconds", "uptime", "Since the broker's start."),
+    ("send_queue_bytes", "send_queue_bytes", "That wait for slow readers."),
+    ("resident_memory_bytes", "rss_bytes", "Of the whole server process."),
+    ("store_pool_size", "store_pool_size", "Calls that the log takes at once."),
+    ("store_pool_in_use", "store_pool_in_use", "Calls of the log under way."),
+    ("store_waiting", "store_waiting", "Transactions and reads that wait for it."),
+    ("store_healthy", "store_healthy", "Whether the log took its last transaction."),
+)
+"""Name, figure, help."""
+
+
+def prometheus_text(series: Series) -> bytes:
+    """Our own series alone, in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(series)
+    return generate_latest(registry)
