@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import KgnbError
+from kgnb.errors import KgnbError, Unavailable
 from kgnb.protocol.events import TERMINAL
 
 if TYPE_CHECKING:
@@ -165,6 +165,17 @@ def _findings() -> Iterator[tuple[bool, str]]:
     yield _drawing()
     yield _server_extension()
     yield _lab_extension()
+    yield from _servers()
+
+
+def _servers() -> Iterator[tuple[bool, str]]:
+    from kgnb.clients import probing  # noqa: PLC0415  # only where it is asked for
+
+    yield from probing.link_of_kernel(os.environ)
+    try:
+        yield from probing.servers()
+    except Unavailable as error:
+        yield False, str(error)
 
 
 def _drawing() -> tuple[bool, str]:

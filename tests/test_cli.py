@@ -1,6 +1,16 @@
 """``kgnb doctor`` in a working environment and in broken ones."""
 
+import pytest
+
 from kgnb import cli
+from kgnb.clients import addresses
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    """Whatever else runs on this machine is not this test's."""
+    monkeypatch.setattr(addresses, "running", list)
+    monkeypatch.delenv("KGNB_LINK_URL", raising=False)
 
 
 def test_doctor_in_a_working_environment_is_content(capsys):
@@ -8,6 +18,27 @@ def test_doctor_in_a_working_environment_is_content(capsys):
     printed = capsys.readouterr().out
     assert "MEND" not in printed
     assert "graphs are drawn" in printed
+    assert "no Jupyter server of this user runs now" in printed
+
+
+def test_doctor_beside_a_server_without_kgnb_says_what_to_do(capsys, monkeypatch):
+    server = addresses.Server("http://127.0.0.1:1/", "secret")
+    monkeypatch.setattr(addresses, "running", lambda: [server])
+    assert cli.main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "MEND  the server at http://127.0.0.1:1/ has no working kgnb" in printed
+    assert "secret" not in printed
+
+
+def test_doctor_in_a_kernel_whose_link_is_broken_names_it(capsys, monkeypatch):
+    monkeypatch.setenv("KGNB_LINK_URL", "ws://127.0.0.1:1/kgnb/link")
+    assert cli.main(["doctor"]) == 1
+    assert "this kernel's link cannot reach" in capsys.readouterr().out
+
+
+def test_answer_without_a_server_says_what_to_do(capsys):
+    assert cli.main(["answer", "a", "yes"]) == 1
+    assert "start one, or give its url" in capsys.readouterr().err
 
 
 def test_doctor_without_jupyter_folders_says_what_to_do(capsys, monkeypatch):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 from websockets.asyncio.client import connect as dial
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
 from kgnb.clients.exchange import Exchange
 from kgnb.errors import (
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from kgnb.clients.addresses import Address
 
 logger = logging.getLogger("kgnb.clients")
-_socket_logger = logging.getLogger("kgnb.clients.socket")
+socket_logger = logging.getLogger("kgnb.clients.socket")
 # At DEBUG websockets logs the headers of its handshake, our token among them.
-_socket_logger.setLevel(logging.INFO)
+socket_logger.setLevel(logging.INFO)
 
 _OPEN_TIMEOUT = 10.0
 """Seconds for the handshake, and as many again for the greeting."""
@@ -185,9 +186,9 @@ class Connection:
             # The exchange knows how far a named client has read its messages.
             self._address.url + self.exchange.position(self._address.url),
             additional_headers={"Authorization": f"token {token}"} if token else None,
-            subprotocols=["kgnb.v1"],  # type: ignore[list-item]  # a NewType of str
+            subprotocols=[Subprotocol("kgnb.v1")],
             proxy=None if self._address.is_local else True,
-            logger=_socket_logger,
+            logger=socket_logger,
             max_size=_LARGEST,
             open_timeout=_OPEN_TIMEOUT,
             close_timeout=_CLOSE_TIMEOUT,

@@ -315,7 +315,7 @@ async def test_kgnb_answer_resolves_a_blocked_cell(server, url):
         assert found[0] == 1
         assert "yes" in found[2]
         assert not cell.done()
-        code, out, err = await kgnb(
+        code, _, err = await kgnb(
             server, "answer", asked["approval_id"], "yes", "--reason", "checked"
         )
         assert (code, err) == (0, "")
@@ -343,3 +343,22 @@ async def test_kgnb_tail_follows_a_run_to_its_end(server, url):
     (line,) = out.splitlines()
     assert "workflow_completed" in line
     assert line.endswith("publish")
+
+
+async def test_kgnb_doctor_finds_the_server_and_names_a_broken_link(server, url):
+    code, out, _ = await kgnb(server, "doctor")
+    where = f"http://127.0.0.1:{server.port}"
+    assert code == 0, out
+    assert "ok    kernels can dial the server at" in out
+    assert "ok    pages can connect to" in out
+    link = f"{where}{BASE}kgnb/link".replace("http", "ws")
+    async with Shell(server, server.kernel) as shell:
+        secret = await shell.run("import os; print(os.environ['KGNB_LINK_SECRET'])")
+    for given, status, told in (
+        (secret, 0, "this kernel's link reaches its server"),
+        ("another", 1, "the server refuses this kernel's link"),
+    ):
+        environment = {"KGNB_LINK_URL": link, "KGNB_LINK_SECRET": given}
+        code, out, _ = await kgnb(server, "doctor", settings=environment)
+        assert code == status
+        assert told in out

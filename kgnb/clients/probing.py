@@ -1,0 +1,131 @@
+"""What can be told of a server from outside; ``kgnb doctor`` says it.
+
+A finding is whether all is well, and a sentence that says what to do if not.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect as dial
+from websockets.typing import Origin, Subprotocol
+
+from kgnb.clients import addresses
+from kgnb.clients.connection import socket_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kgnb.clients.addresses import Server
+
+Finding = tuple[bool, str]
+
+_TIMEOUT = 5.0
+_REFUSED = 403
+_IS_NO_SOCKET = 400
+"""What a link says to a plain GET that carries its secret."""
+
+
+def servers() -> Iterator[Finding]:
+    """Of each Jupyter server that runs on this machine for this user.
+
+    Raises:
+        Unavailable: Jupyter Server is not installed here.
+    """
+    found = addresses.running()
+    if not found:
+        yield True, "no Jupyter server of this user runs now, so none was asked"
+    for server in found:
+        if addresses.has_kgnb(server):
+            yield _link(server)
+            yield _browser(server)
+        else:
+            yield False, _absent(server)
+
+
+def _absent(server: Server) -> str:
+    return (
+        f"the server at {server.url} has no working kgnb: install kgnb into the "
+        f"environment that runs it, then restart it"
+    )
+
+
+def _link(server: Server) -> Finding:
+    status = _status(server.url + "kgnb/link", "")
+    if status == _REFUSED:  # as it must be, without the secret
+        return True, f"kernels can dial the server at {server.url}"
+    return False, (
+        f"kernels cannot dial the server at {server.url} (its link says {status}): "
+        f"see its log, and restart it"
+    )
+
+
+def _browser(server: Server) -> Finding:
+    """Come as the server's own pages do: with an Origin, and a WebSocket."""
+    address = addresses.address_of(server)
+    parts = urlsplit(server.url)
+    header = {"Authorization": f"token {address.token}"} if address.token else None
+    try:
+        with dial(
+            address.url,
+            origin=Origin(f"{parts.scheme}://{parts.netloc}"),
+            additional_headers=header,
+            subprotocols=[Subprotocol("kgnb.v1")],
+            proxy=None,
+            logger=socket_logger,
+            open_timeout=_TIMEOUT,
+        ) as socket:
+            hello = msgspec.json.decode(socket.recv(_TIMEOUT), type=dict[str, object])
+    except (OSError, WebSocketException, TimeoutError, msgspec.DecodeError) as error:
+        return False, (
+            f"a page of the server at {server.url} cannot connect ({error}): "
+            f"see its log for the reason"
+        )
+    return True, f"pages can connect to {server.url}, which runs {hello.get('server')}"
+
+
+def link_of_kernel(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Of the link to the server that started this kernel, if one did."""
+    url = environ.get("KGNB_LINK_URL", "").replace("ws", "http", 1)
+    if not url:
+        return
+    status = _status(url, environ.get("KGNB_LINK_SECRET", ""))
+    if status == _IS_NO_SOCKET:
+        yield True, "this kernel's link reaches its server"
+    elif status == _REFUSED:
+        yield (
+            False,
+            (
+                "the server refuses this kernel's link, having another secret by now: "
+                "restart the kernel"
+            ),
+        )
+    else:
+        yield (
+            False,
+            (
+                f"this kernel's link cannot reach {url} ({status}): is the server "
+                f"still there? Restart the kernel if it moved to another port"
+            ),
+        )
+
+
+def _status(url: str, secret: str) -> int | str:
+    """The HTTP status of a link, or why there is none."""
+    request = urllib.request.Request(url)  # noqa: S310  # from Jupyter's own files
+    if secret:
+        request.add_header("Authorization", f"kgnb-link {secret}")
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=_TIMEOUT) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except (OSError, ValueError) as error:
+        return str(error)
