@@ -25,6 +25,8 @@ PLACES = {
     "file": ("kgnb/static/kgnb.js?v={0}", []),
     "health": ("kgnb/health?token={0}", []),
     "api": ("kgnb/api/runs?token={0}", []),
+    "metrics": ("kgnb/metrics?token={0}", []),
+    "events": ("kgnb/api/runs/x/events?token={0}&since={0}", []),
     "link": ("kgnb/link?token={0}", []),
     "header": ("kgnb/ws", ["Authorization: token {0}"]),
     "bearer": ("kgnb/ws", ["Authorization: Bearer {0}"]),
@@ -105,12 +107,12 @@ async def test_frame_that_exhausts_a_parser_logs_no_token(
 async def test_right_credential_is_not_logged_when_a_page_raises(
     raw, driver, all_logs, monkeypatch, path
 ):
-    from kgnb.server import api, pages
+    from kgnb.server import api_runs, monitoring, pages
 
     def broken(self, *args):
         raise RuntimeError("broken on purpose")
 
-    for handler in (api.Runs, api.Health, pages.RunPage):
+    for handler in (api_runs.Runs, monitoring.Health, pages.RunPage):
         monkeypatch.setattr(handler, "get", broken)
     headers = [f"Referer: http://127.0.0.1/lab;x={TOKEN}"]
     client = await raw(f"{path}?tok%65n=&token={TOKEN}", headers=headers, upgrade=False)
