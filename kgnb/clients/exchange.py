@@ -112,7 +112,7 @@ class Exchange:
         """Another log: what was known by numbers and ids is known no more."""
         text = "the server's log was made anew: {}"
         for reading in list(self._readings):
-            if reading.places:
+            if any(place.seq for place in reading.places.values()):
                 reading.fail(Gap(text.format("read the run from its start")))
         self.fail_commands(
             Unavailable(text.format("whether the command took effect is not known"))
