@@ -209,13 +209,13 @@ async def test_reader_past_the_limit_of_connections_is_503(call, site):
         kernel = Kernel(link)
         await kernel.greet()
         await kernel.append(begun())
-        readers = [Events(site, PATH) for _ in range(100)]
-        try:
-            for reader in readers:
-                await reader.__aenter__()
-            answer = await call(PATH)
-            assert (answer.status, answer.json["code"]) == (503, "unavailable")
-            assert "identity" in json.dumps(answer.json)
-        finally:
-            for reader in readers:
-                await reader.__aexit__()
+    readers = [Events(site, PATH) for _ in range(100)]
+    try:
+        for reader in readers:
+            await reader.__aenter__()
+        answer = await call(PATH)
+        assert (answer.status, answer.json["code"]) == (503, "unavailable")
+        assert "identity" in json.dumps(answer.json)
+    finally:
+        for reader in readers:
+            await reader.__aexit__()
