@@ -439,9 +439,10 @@ class BrokerDriver(Known):
         return None
 
     async def _tick_forever(self) -> None:
+        broker = self._core  # while it is closed there is none for a moment
         while True:
             await asyncio.sleep(TICK)
-            self._call_back(self._core.tick, self._clock())
+            self._call_back(broker.tick, self._clock())
             self._perform()
 
     def _call_back(
