@@ -164,7 +164,28 @@ class Delivery(RuleBasedStateMachine):
                 assert len(reader.seen) == len(self.host.events())
 
 
-class Decisions(RuleBasedStateMachine):
+class LogAndClock(RuleBasedStateMachine):
+    """What may happen to any ``self.host``: its log works or fails, time passes."""
+
+    @rule(count=st.integers(1, 4))
+    def let_the_log_work(self, count):
+        for _ in range(count):
+            if self.host.work:
+                self.host.step()
+
+    @rule()
+    def fail_once(self):
+        self.host.is_failing = True
+        if self.host.work:
+            self.host.step()
+        self.host.is_failing = False
+
+    @rule()
+    def time_passes(self):
+        self.host.tick(2.0)
+
+
+class Decisions(LogAndClock):
     """However answers, deadlines and the run's end race: one decision each."""
 
     make_host = None
@@ -202,23 +223,6 @@ class Decisions(RuleBasedStateMachine):
             value=value,
             id=self.asked,
         )
-
-    @rule(count=st.integers(1, 3))
-    def let_the_log_work(self, count):
-        for _ in range(count):
-            if self.host.work:
-                self.host.step()
-
-    @rule()
-    def fail_once(self):
-        self.host.is_failing = True
-        if self.host.work:
-            self.host.step()
-        self.host.is_failing = False
-
-    @rule()
-    def time_passes(self):
-        self.host.tick(2.0)
 
     @rule(which=st.integers(0, 2))
     def ask_again(self, which):
@@ -268,7 +272,7 @@ class Decisions(RuleBasedStateMachine):
                 }
 
 
-class Votes(RuleBasedStateMachine):
+class Votes(LogAndClock):
     """However votes race with each other, deadlines, cuts and restarts: one person has
     one vote, only the asked have one, and the first verdict stands."""
 
@@ -322,26 +326,9 @@ class Votes(RuleBasedStateMachine):
         self.asked += 1
         self.clients[who].send(**command)
 
-    @rule(count=st.integers(1, 4))
-    def let_the_log_work(self, count):
-        for _ in range(count):
-            if self.host.work:
-                self.host.step()
-
     @rule()
     def the_log_is_faster_than_its_word(self):
         self.host.store_silently()
-
-    @rule()
-    def fail_once(self):
-        self.host.is_failing = True
-        if self.host.work:
-            self.host.step()
-        self.host.is_failing = False
-
-    @rule()
-    def time_passes(self):
-        self.host.tick(2.0)
 
     @rule()
     def ask_again(self):
