@@ -312,6 +312,9 @@ _BY_CODE: dict[str, type[KgnbError]] = {
 }
 """What a code says, and no more: "expired" need not be a node's time-out."""
 
+CODES = frozenset({*_BY_CODE, KgnbError.code})
+"""Every code that the wire knows."""
+
 
 def from_code(code: str, message: str, **data: Any) -> KgnbError:
     """The error that an ``error`` frame stands for."""
