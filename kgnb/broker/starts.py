@@ -143,6 +143,7 @@ class Starts:
             workflow=offer.workflow.name,
             params=params,
             session_id=request.session_id,
+            message=None if request.said is msgspec.UNSET else request.said,
             steps=keeps or request.is_bare,
         )
         row = RunRow(

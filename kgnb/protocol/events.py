@@ -83,6 +83,8 @@ class WorkflowStarted(Event, kw_only=True, omit_defaults=True, tag="workflow_sta
     graph: GraphSpec = msgspec.field(default_factory=GraphSpec)
     params: dict[str, Any] = {}
     session_id: str | None = None
+    message: Any = None
+    """What was said to start it, where a message did."""
     resumed_from: str | None = None
 
 

@@ -274,6 +274,8 @@ class Start(LinkFrame, kw_only=True, omit_defaults=True, tag="start"):
     workflow: str
     params: dict[str, Any] = {}
     session_id: str | None = None
+    message: Any = None
+    """What was said to start it; None where a ``start_workflow`` does."""
     messages: list[dict[str, Any]] | None = None
     """The session's, with the one that starts the run; None where it has none."""
     steps: bool = False

@@ -159,6 +159,8 @@ class RunView(msgspec.Struct, kw_only=True, dict=True):
     ended_at: str | None = None
     params: dict[str, Any] = {}
     session_id: str | None = None
+    message: Any = None
+    """What was said to start it, where a message did."""
     graph: e.GraphSpec = msgspec.field(default_factory=e.GraphSpec)
     nodes: dict[str, NodeView] = {}
     edges: list[EdgeView] = []
@@ -238,6 +240,7 @@ def _started(view: RunView, event: e.WorkflowStarted) -> None:
     view.paused = None
     view.params = event.params
     view.session_id = event.session_id
+    view.message = event.message
     view.graph = event.graph
     view.error = None
     for node in event.graph.nodes:

@@ -83,6 +83,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     executor: Any = None
     params: dict[str, Any] = {}
     """What it was started with, where it is a published workflow."""
+    message: Any = None
+    """What was said to start it, likewise."""
     is_published: bool = False
     outcome: Callable[[Any], Any] | None = None
     """Picks from ``shared`` what the end of the run carries."""
@@ -155,6 +157,7 @@ class Execution:
                 graph=self.graph,
                 params=self.options.params,
                 session_id=self.options.session_id,
+                message=self.options.message,
             )
         )
         self.producer.flush()

@@ -77,6 +77,7 @@ class Entry(msgspec.Struct, kw_only=True):
             panel=False,
             session_id=order.session_id,
             params=order.params,
+            message=order.message,
             is_published=True,
             outcome=self.outcome,
             steps=Steps(messages=key or "messages", state=self.state),

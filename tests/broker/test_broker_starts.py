@@ -354,6 +354,7 @@ def test_message_starts_the_default_with_the_sessions_messages(host, talking):
     client.send(**SAY, id=1)
     order = ordered(talking)
     assert order["messages"] == [user("hi")]
+    assert order["message"] == "hi"
     begin(talking, order)
     ack = client.take("ack")[0]
     assert ack["data"] == {"session_id": "s"}

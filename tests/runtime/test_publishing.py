@@ -224,6 +224,12 @@ def test_session_holds_its_list_under_the_input_key_and_steps_show_named_state(c
         client.wait("workflow_completed")
 
 
+def test_run_tells_what_was_said_to_start_it(client):
+    publish("talk", read, input="talk")
+    client.say(session_id="s", message={"text": "hi"})
+    assert client.wait("workflow_started")["message"] == {"text": "hi"}
+
+
 def test_input_key_without_a_session_is_an_empty_list_or_the_params(client):
     publish("talk", read, input="talk")
     assert client.start("talk")["data"] == {"talk": []}

@@ -34,6 +34,7 @@ export function emptyView() {
     ended_at: null,
     params: {},
     session_id: null,
+    message: null,
     graph: { name: "", start: null, nodes: [], edges: [], svg: null },
     nodes: {},
     edges: [],
@@ -122,6 +123,7 @@ function started(view, event) {
   view.paused = null;
   view.params = event.params ?? {};
   view.session_id = event.session_id ?? null;
+  view.message = event.message ?? null;
   view.graph = graphSpec(graph);
   view.error = null;
   for (const node of view.graph.nodes) nodeOf(view, node.id);

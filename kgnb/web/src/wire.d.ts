@@ -466,6 +466,7 @@ export interface RunView {
   ended_at: string | null;
   params: Record<string, any>;
   session_id: string | null;
+  message: any;
   graph: GraphSpec;
   nodes: Record<string, NodeView>;
   edges: Array<EdgeView>;
@@ -733,6 +734,7 @@ export interface WorkflowStarted {
   graph?: GraphSpec;
   params?: Record<string, any>;
   session_id?: string | null;
+  message?: any;
   resumed_from?: string | null;
 }
 
