@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Ledger } from "../../kgnb/web/src/views/inbox.js";
+import { Ledger } from "../../kgnb/web/src/ledger.js";
 
 const ask = (id, run = "r1", hash = "h") => ({
   type: "approval_request",

@@ -126,12 +126,13 @@ export class Connection {
    * @param {string} runId
    * @param {Watcher} watcher
    * @param {AbortSignal} signal
+   * @param {string[]} [topics] what the first watcher wants to read
    */
-  watch(runId, watcher, signal) {
+  watch(runId, watcher, signal, topics) {
     this.#start();
     let feed = this.#feeds.get(runId);
     if (!feed) {
-      feed = new Feed(runId);
+      feed = new Feed(runId, topics);
       this.#feeds.set(runId, feed);
       if (this.#isUp) this.#subscribe(feed);
     }
@@ -168,7 +169,8 @@ export class Connection {
 
   /**
    * Send a command; it is sent again after a break, and takes effect once.
-   * @param {Record<string, unknown>} frame without `id`
+   * @param {Record<string, unknown>} frame with an `id` only if it was made before: then
+   *   it has had, or will have, one effect together with that one
    * @returns {Promise<wire.Frame>} the ack
    * @throws {CommandError} the broker refused it
    */
@@ -178,7 +180,7 @@ export class Connection {
       const message = "too many commands wait for the connection";
       return Promise.reject(new CommandError({ code: "unavailable", message }));
     }
-    const id = randomId();
+    const id = String(frame.id ?? randomId());
     return new Promise((resolve, reject) => {
       const pending = { frame: { ...frame, id }, resolve, reject };
       this.#pending.set(id, pending);
@@ -325,7 +327,7 @@ export class Connection {
     feed.isSubscribed = false;
     this.#channel?.send({
       type: "subscribe",
-      topics: ["all"],
+      topics: feed.topics,
       run_id: feed.runId,
       since: { log_id: this.logId || null, seq: feed.view.seq },
       id: `run:${feed.runId}`,

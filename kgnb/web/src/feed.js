@@ -26,9 +26,10 @@ export class Feed {
   /** @type {Set<Watcher>} */
   watchers = new Set();
 
-  /** @param {string} runId */
-  constructor(runId) {
+  /** @param {string} runId @param {string[]} [topics] */
+  constructor(runId, topics = ["all"]) {
     this.runId = runId;
+    this.topics = topics;
   }
 
   /** @param {wire.AnyEvent} event */

@@ -11,7 +11,7 @@
 import { Connection } from "./connect.js";
 import { commTransport, modelTransport } from "./transports/comm.js";
 import { controlTransport } from "./transports/control.js";
-import { websocketTransport } from "./transports/websocket.js";
+import { socketUrl, websocketTransport } from "./transports/websocket.js";
 
 const KEY = Symbol.for("kgnb.connections.v1");
 
@@ -49,12 +49,14 @@ function nameOf(thing) {
 
 /**
  * @param {string} baseUrl
- * @param {{via?: "panel" | "page", token?: string}} [options]
+ * @param {{via?: "panel" | "page", token?: string, workflow?: string}} [options] `workflow`:
+ *   the published one that the socket is bound to
  * @returns {Connection}
  */
-export function serverConnection(baseUrl, { via, token } = {}) {
-  const key = `websocket ${baseUrl} ${token ?? ""}`;
-  return shared(key, () => websocketTransport({ baseUrl, via, token }));
+export function serverConnection(baseUrl, { via, token, workflow } = {}) {
+  const key = `websocket ${baseUrl} ${workflow ?? ""} ${token ?? ""}`;
+  const url = () => socketUrl(baseUrl, via, workflow);
+  return shared(key, () => websocketTransport(url, token));
 }
 
 /**

@@ -37,7 +37,7 @@ function addSidePanel(app, widget) {
   const baseUrl = pageBaseUrl();
   if (!baseUrl) return;
   const life = new AbortController();
-  const inbox = new Inbox(baseUrl, life.signal, placesOf(app));
+  const inbox = new Inbox(baseUrl, life.signal, { places: placesOf(app) });
   widget.id = "kgnb-runs";
   widget.title.caption = "kgnb runs";
   widget.title.iconClass = "kgnb-tab-icon";

@@ -7,30 +7,30 @@
 const SUBPROTOCOL = "kgnb.v1";
 
 /**
- * @param {object} options
- * @param {string} options.baseUrl path of the server on this origin, ending in "/"
- * @param {"panel" | "page"} [options.via] what stands under a decision made here
- * @param {string} [options.token] a share link's; travels as a subprotocol, never in a URL
+ * @param {() => string} url asked at each dial
+ * @param {string} [token] travels as a subprotocol, never in a URL
  * @returns {Transport}
  */
-export function websocketTransport({ baseUrl, via = "panel", token }) {
+export function websocketTransport(url, token) {
   const protocols = token ? [SUBPROTOCOL, `kgnb.token.${token}`] : [SUBPROTOCOL];
   return {
     name: "websocket",
     patience: 5000,
-    open: (events) => openSocket(socketUrl(baseUrl, via), protocols, events),
+    open: (events) => openSocket(url(), protocols, events),
   };
 }
 
 /**
- * @param {string} baseUrl
- * @param {string} via
+ * @param {string} baseUrl path of the server on this origin, ending in "/"
+ * @param {"panel" | "page"} [via] what stands under a decision made here
+ * @param {string} [workflow] the published one that the socket is bound to
  * @returns {string} always on the page's own origin, whatever `baseUrl` says
  */
-export function socketUrl(baseUrl, via) {
+export function socketUrl(baseUrl, via = "panel", workflow) {
   const url = new URL(location.href);
+  const bound = workflow === undefined ? "" : `/${encodeURIComponent(workflow)}`;
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.pathname = `${new URL(baseUrl, location.href).pathname}kgnb/ws`;
+  url.pathname = `${new URL(baseUrl, location.href).pathname}kgnb/ws${bound}`;
   url.search = `?via=${via}`;
   url.hash = "";
   return url.href;

@@ -86,12 +86,16 @@ function isElsewhere() {
 }
 
 /** @param {wire.ApprovalView} approval @returns {string} another text is another card */
-function keyOf(approval) {
+export function keyOf(approval) {
   return `${approval.approval_id} ${approval.args_hash}`;
 }
 
-/** @param {wire.ApprovalView} approval @param {string} label */
-function decision(approval, label) {
+/**
+ * How a question ended.
+ * @param {wire.ApprovalView} approval
+ * @param {string} label who asked
+ */
+export function decision(approval, label) {
   /** @type {Record<string, string>} */
   const outcomes = { timed_out: "timed out", cancelled: "not answered" };
   const value = h(

@@ -11,21 +11,27 @@ export class GrowingText {
   #written = 0;
   #full = "";
   #isMarkdown = false;
+  #isBoxed;
   /** @type {string[]} */
   #blocks = [];
 
-  /** @param {string} label @param {import("./elements.js").Attributes} [attributes] */
-  constructor(label, attributes) {
-    this.element = scrollable(
-      h("div", { class: "kgnb-stream-text", ...attributes }, this.#text),
-      label,
-    );
+  /**
+   * @param {string} label
+   * @param {import("./elements.js").Attributes} [attributes]
+   * @param {{isBoxed?: boolean}} [how] false: it is as high as its text, and a part of
+   *   what scrolls around it
+   */
+  constructor(label, attributes, { isBoxed = true } = {}) {
+    this.#isBoxed = isBoxed;
+    this.element = h("div", { class: "kgnb-stream-text", ...attributes }, this.#text);
+    if (isBoxed) scrollable(this.element, label);
   }
 
   /** @param {string} text all of it so far */
   update(text) {
     if (text.length === this.#full.length && this.#full) return;
     this.#full = text;
+    if (!this.#isBoxed) return this.#draw();
     const box = this.element;
     const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
     this.#draw();

@@ -1,0 +1,135 @@
+/**
+ * What is known of runs and questions over all kernels.
+ *
+ * @import * as wire from "./wire.d.ts"
+ */
+
+import { ENDED } from "./reduce.js";
+import { approvalView, showVotes } from "./reduce-approvals.js";
+
+/**
+ * @typedef {object} RunRow
+ * @property {string} run_id
+ * @property {string} workflow
+ * @property {wire.RunStatus} status
+ * @property {string | null} started_at
+ * @property {string | null} kernel_id
+ */
+
+/** @type {Record<string, wire.RunStatus>} */
+const STATUS_OF = {
+  workflow_started: "running",
+  workflow_resumed: "running",
+  workflow_paused: "paused",
+  workflow_stalled: "stalled",
+  workflow_completed: "completed",
+  workflow_failed: "failed",
+  workflow_cancelled: "cancelled",
+  workflow_lost: "lost",
+};
+
+/**
+ * What is known of runs and questions; folded by ids, so that events may come twice
+ * and in any order.
+ */
+export class Ledger {
+  /** @type {Map<string, RunRow>} */
+  runs = new Map();
+  /** @type {Map<string, {run_id: string, request: wire.ApprovalRequest}>} */
+  open = new Map();
+  /** @type {Set<string>} */
+  #resolved = new Set();
+  /** @type {Map<string, wire.ApprovalVote>} by question; votes are only ever added */
+  #votes = new Map();
+
+  /** @param {RunRow[]} rows */
+  list(rows) {
+    for (const row of rows) {
+      const known = this.runs.get(row.run_id);
+      if (known && ENDED.has(known.status)) {
+        known.kernel_id ??= row.kernel_id;
+        continue;
+      }
+      this.runs.set(row.run_id, row);
+      if (ENDED.has(row.status)) this.#close(row.run_id);
+    }
+  }
+
+  /** @param {wire.AnyEvent} event */
+  take(event) {
+    const { run_id } = event;
+    const status = STATUS_OF[event.type];
+    if (status) this.#note(event, status);
+    if (status && ENDED.has(status)) this.#close(run_id);
+    if (event.type === "approval_request") {
+      const request = /** @type {wire.ApprovalRequest} */ (/** @type {unknown} */ (event));
+      const key = `${request.data.approval_id} ${request.data.args_hash}`;
+      const isOver = ENDED.has(this.runs.get(run_id)?.status ?? "");
+      if (!this.#resolved.has(key) && !isOver) this.open.set(key, { run_id, request });
+    } else if (event.type === "approval_vote") {
+      const vote = /** @type {wire.ApprovalVote} */ (/** @type {unknown} */ (event));
+      const key = `${vote.data.approval_id} ${vote.data.args_hash}`;
+      const known = this.#votes.get(key)?.data.votes.length ?? 0;
+      const isNews = vote.data.votes.length > known && !this.#resolved.has(key);
+      if (isNews) this.#votes.set(key, vote);
+    } else if (event.type === "approval_resolved") {
+      for (const [key, { request }] of this.open) {
+        if (request.data.approval_id !== event.data.approval_id) continue;
+        this.open.delete(key);
+        this.#votes.delete(key);
+        this.#resolved.add(key);
+      }
+    }
+  }
+
+  /** @param {string} key @returns {wire.ApprovalView | null} an open question, as it stands */
+  approval(key) {
+    const entry = this.open.get(key);
+    if (!entry) return null;
+    const approvals = [approvalView(entry.request)];
+    const votes = this.#votes.get(key);
+    if (votes) showVotes(approvals, votes);
+    return approvals[0] ?? null;
+  }
+
+  /** @param {wire.AnyEvent} event @param {wire.RunStatus} status */
+  #note(event, status) {
+    const known = this.runs.get(event.run_id);
+    if (known && ENDED.has(known.status)) return;
+    this.runs.set(event.run_id, {
+      run_id: event.run_id,
+      workflow: event.workflow || known?.workflow || "run",
+      started_at: known?.started_at ?? event.timestamp ?? null,
+      kernel_id: known?.kernel_id ?? null,
+      status,
+    });
+  }
+
+  /** @param {string} runId */
+  #close(runId) {
+    for (const [key, entry] of this.open) {
+      if (entry.run_id !== runId) continue;
+      this.open.delete(key);
+      this.#votes.delete(key);
+    }
+  }
+}
+
+/**
+ * A question that a view knows, as the events that asked and closed it.
+ * @param {wire.RunView} view
+ * @param {wire.ApprovalView} approval
+ * @returns {wire.AnyEvent[]}
+ */
+export function asEvents({ run_id, workflow }, approval) {
+  const { state, node_id, opened_at, ...data } = approval;
+  const types = state === "open" ? ["approval_request", "approval_vote"] : ["approval_resolved"];
+  return types.map((type) => ({
+    type,
+    run_id,
+    workflow,
+    node_id,
+    data,
+    timestamp: opened_at,
+  }));
+}
