@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from kgnb.broker.doorway import door
 from kgnb.errors import KgnbError
 from kgnb.protocol import codec, commands, link
 from kgnb.protocol import events as e
 from kgnb.runtime import process
 from kgnb.runtime.callbacks import Callbacks
+from kgnb.runtime.hosted import HostedPort
 from kgnb.runtime.link import LinkPort, find_address
 from kgnb.runtime.loops import LoopThread
 from kgnb.runtime.ports import LocalPort
@@ -63,12 +65,16 @@ class Home:
         self._runs: dict[str, Execution] = {}
         self._local: LocalPort | None = None
         self._linked: LinkPort | None = None
+        self._hosted: HostedPort | None = None
         self._recent: OrderedDict[str, LogPort] = OrderedDict()
         self._choosing = asyncio.Lock()
         self.callbacks = Callbacks(self.loop)
         self.publications = Publications(self)
         self.views = 0
         """Clients that came by the kernel's control channel or a comm."""
+        self._forget_door = door.watch(self._door_changed)
+        if door.opening is not None:
+            self._door_changed()
 
     # The link's thread, from outside.
 
@@ -146,7 +152,26 @@ class Home:
         linked = await self._dial() if may_dial else None
         if linked is not None and await linked.wait_up(LINK_WAIT):
             return linked
+        if may_dial and door.opening is not None:
+            return self._hosted_port()
         return await self._own_port()
+
+    def _door_changed(self) -> None:
+        """A server of this process started or stopped. On the server's thread."""
+        if door.opening is not None or self._hosted is not None:
+            self.link.start()
+            self.link.call_soon(lambda: self._hosted_port().look())
+
+    def _hosted_port(self) -> HostedPort:
+        """The way to the server of this very process."""
+        if self._hosted is None:
+            self._hosted = HostedPort(self)
+            self._hosted.conversation.mail.on_change = self.callbacks.tell
+            self._hosted.look()
+        return self._hosted
+
+    def _hosted_at_hand(self) -> HostedPort | None:
+        return None if door.opening is None else self._hosted_port()
 
     async def _dial(self) -> LinkPort | None:
         """The way to the server, up or not; None where there is none to dial."""
@@ -175,13 +200,15 @@ class Home:
     @property
     def mail_at_hand(self) -> Mail | None:
         """The server's where one was dialled, though it be away now; else ours."""
-        port = self._linked or self._local
+        hosted = self._hosted if door.opening is not None else None
+        port = self._linked or hosted or self._local
         return None if port is None else port.conversation.mail
 
     async def mail(self) -> Mail:
         """The same, made where there is none. On the link's thread."""
         may_dial = self._may_dial and process.choose_mode(None) != "ci"
-        port = (await self._dial() if may_dial else None) or await self._own_port()
+        linked = await self._dial() if may_dial else None
+        port = linked or self._hosted_at_hand() or await self._own_port()
         return port.conversation.mail
 
     def carry_out(
@@ -224,24 +251,26 @@ class Home:
 
         async def tell() -> str | None:
             linked = await self._dial() if may_dial else None
-            if linked is not None and not await linked.wait_up(ANNOUNCE_WAIT):
-                known.set_result(None)  # it is told with its welcome
-            chosen = linked or await self._own_port()
-            for port in (self._linked, self._local):
+            if linked is not None:
+                await linked.wait_up(ANNOUNCE_WAIT)
+            hosted = self._hosted_at_hand()
+            chosen = linked or hosted or await self._own_port()
+            for port in (self._linked, self._hosted, self._local):
                 if port is not None and port.conversation.is_up:
                     awaited = known if port is chosen else None
                     self.publications.announce(port.conversation, awaited)
-            return None if self._linked is None else self._linked.page_url
+            if not chosen.conversation.is_up and not known.done():
+                known.set_result(None)  # it is told with its welcome
+            return None if chosen is self._local else chosen.page_url
 
         return self.link.submit(tell()).result(START_WAIT)
 
     def port_of(self, conversation: Conversation) -> LogPort:
         """The way to the log by which an order came."""
-        linked = self._linked
-        is_linked = linked is not None and linked.conversation is conversation
-        port = linked if is_linked else self._local
-        assert port is not None  # noqa: S101 - a conversation belongs to one of the two
-        return port
+        ports: list[LogPort | None] = [self._linked, self._hosted, self._local]
+        return next(
+            port for port in ports if port and port.conversation is conversation
+        )
 
     def welcomed(self, conversation: Conversation) -> None:
         """See ``conversation.Orders``."""
@@ -271,6 +300,7 @@ class Home:
         Returns:
             The names of the runs that had to be cancelled.
         """
+        self._forget_door()
         left = self.unfinished()
         for execution in left:
             execution.cancel(reason="its Python process was restarted or ended")
@@ -285,12 +315,10 @@ class Home:
         return [execution.options.workflow for execution in left]
 
     async def _close_ports(self) -> None:
-        if self._linked is not None:
-            self._linked.conversation.mail.close()
-            await self._linked.aclose()
-        if self._local is not None:
-            self._local.conversation.mail.close()
-            await self._local.aclose()
+        for port in (self._linked, self._hosted, self._local):
+            if port is not None:
+                port.conversation.mail.close()
+                await port.aclose()
 
 
 class _Current:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
 
 import msgspec
 
+from kgnb.broker.doorway import door
 from kgnb.errors import InvalidValue, KgnbError, Unavailable, WrongThread, from_code
 from kgnb.protocol import link
 from kgnb.runtime.reader import settle
@@ -104,12 +105,13 @@ class Order(Generic[T]):
             timeout: Seconds, then ``TimeoutError``; the call goes on.
 
         Raises:
-            WrongThread: This is the thread of async nodes; use await there.
+            WrongThread: This is the thread of async nodes, or the loop of the server
+                of this process; use await there.
         """
-        if self._loop.is_current and not self._is_read:
+        if (self._loop.is_current or door.is_mine) and not self._is_read:
             raise WrongThread(
                 f"manager.{self._what}().result() would block the loop of all async "
-                f"nodes: use await"
+                f"nodes, or of the server: use await"
             )
         self._is_read = True
         return wait_blocking(self.future, timeout)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kgnb.broker.doorway import door
 from kgnb.engines import engine_for
 from kgnb.errors import InvalidValue, MissingKey
 from kgnb.protocol import link
@@ -132,7 +133,8 @@ def _make_known(home: Home, name: str | None = None) -> str | None:
     """
     known: concurrent.futures.Future[None] = concurrent.futures.Future()
     page_url = home.announce(known)
-    if not home.loop.is_current:  # whose async nodes must not wait
+    # Async nodes must not wait, nor may the loop that has to answer.
+    if not (home.loop.is_current or door.is_mine):
         with contextlib.suppress(TimeoutError):
             wait_blocking(known, KNOWN_WAIT)
     if page_url is None or name is None:

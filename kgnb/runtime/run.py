@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
+from kgnb.broker.doorway import door
 from kgnb.errors import WrongThread
 from kgnb.runtime import process
 from kgnb.runtime.following import follow
@@ -152,14 +153,16 @@ class Run:
             TimeoutError: It has not ended in time; it goes on.
             RunCancelled: It was cancelled.
             RunLost: It goes on elsewhere, or was given up.
-            WrongThread: This is the loop on which the run lives; use await.
+            WrongThread: This is the loop on which the run lives, or that of the
+                server that keeps its log; use await.
             BaseException: What a node raised, with a note that names it.
         """
         done = self._execution.done
-        if not done.done() and _running_loop() is self._execution.working_loop:
+        is_mine = _running_loop() is self._execution.working_loop or door.is_mine
+        if not done.done() and is_mine:
             raise WrongThread(
                 f"run {self.workflow!r}: .result() would block the loop on which the "
-                f"run lives; use await"
+                f"run or its log lives; use await"
             )
         try:
             return wait_blocking(done, timeout)

@@ -1,0 +1,130 @@
+"""Who may open a client's socket, and as whom; the same for every host.
+
+A host fills in a :class:`Handshake`, finds out by its own means who asks (a
+``Caller``), and gets a ``Peer`` for the broker or a ``Close`` for the socket. Nothing
+here reads a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kgnb.broker.peer import Peer
+from kgnb.server import access, closecodes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+
+    from kgnb.broker.driver import BrokerDriver
+    from kgnb.server.calls.call import Caller
+    from kgnb.server.closecodes import Close
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handshake:
+    """What a client's request for a socket says."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    """By lower-case names."""
+    query: Mapping[str, str] = field(repr=False)
+    """Decoded."""
+    scheme: str = "http"
+    """``http`` or ``https``: how the server itself was reached."""
+    place: str | None = field(default=None, repr=False)
+    """``{x}`` of ``kgnb/ws/{x}``: a published name, or somebody's token."""
+    key: str | None = None
+    """What stands behind it."""
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The subprotocols that the client offered."""
+        header = self.headers.get("sec-websocket-protocol", "")
+        return tuple(name.strip() for name in header.split(",") if name.strip())
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The one to select; a token offered as one is never echoed."""
+        return access.negotiate(self.offered)
+
+
+def may_come_from(
+    headers: Mapping[str, str], scheme: str, allowed: Collection[str]
+) -> bool:
+    """Whether a page of the Origin header may be here; True where no page asks.
+
+    A token does not excuse a foreign page: the page may have stolen it.
+
+    Args:
+        headers: By lower-case names.
+        scheme: ``http`` or ``https``: how the server itself was reached.
+        allowed: Origins besides the server's own.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    schemes = {scheme}
+    forwarded = headers.get("x-forwarded-proto", "").partition(",")[0]
+    if forwarded.strip().lower() == "https":
+        # Set by a proxy that ends TLS; a page cannot set it.
+        schemes.add("https")
+    if headers.get("sec-fetch-site") == "same-origin":
+        # The browser itself compared the schemes that it sees.
+        schemes = {"http", "https"}
+    host = headers.get("host", "")
+    return access.same_origin(
+        origin, host=host, schemes=schemes
+    ) or access.listed_origin(origin, allowed)
+
+
+async def admit(
+    handshake: Handshake,
+    caller: Caller,
+    driver: BrokerDriver | None,
+    *,
+    by_token: Callable[[str], Awaitable[Caller | None]] | None = None,
+) -> Peer | Close:
+    """Judge a handshake whose origin has been judged.
+
+    What stands in the path is a published name first. Else, where the host knows
+    tokens there, it is one; and else nobody's business who has no credential.
+
+    Args:
+        handshake: The client's.
+        caller: Who asks, by the credential of header, query, subprotocol or cookie.
+        driver: The broker; None while it starts, when no name is known.
+        by_token: Whose token a text is, or None.
+    """
+    place = handshake.place
+    is_name = place is None or driver is None or driver.workflow(place) is not None
+    if place is not None and not is_name and by_token and handshake.key is None:
+        holder = await by_token(place)
+        if holder is not None:
+            caller, place, is_name = holder, None, True
+    peer = await _peer(handshake, caller, place)
+    if isinstance(peer, Peer) and not is_name:
+        return closecodes.NO_SUCH_WORKFLOW
+    return peer
+
+
+async def _peer(
+    handshake: Handshake, caller: Caller, workflow: str | None
+) -> Peer | Close:
+    identity = await caller.identity()
+    if identity is None:
+        return closecodes.UNAUTHORIZED
+    role = await access.role_of(caller.may)
+    if role is None:
+        return closecodes.FORBIDDEN
+    is_page = "origin" in handshake.headers
+    return Peer(
+        identity=identity,
+        role=role,
+        via=access.via(handshake.query.get("via"), is_page=is_page),
+        client_id=access.client_id(handshake.query.get("client_id")),
+        position=access.position(handshake.query.get("position")),
+        may_join=await caller.may(*access.JOIN),
+        protocol="document" if handshake.subprotocol is None else "kgnb.v1",
+        workflow=workflow,
+        key=handshake.key if workflow is not None else None,
+    )
