@@ -1,0 +1,7 @@
+"""kgnb as it is installed: behind nginx, and in JupyterHub."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "server")]  # for the harnesses
