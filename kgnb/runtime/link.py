@@ -40,6 +40,8 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 REFUSED_WAIT = 30.0
 """Seconds until the next try where the server does not know our secret."""
+_NO_SUCH_SECRET = frozenset({401, 403})
+"""HTTP statuses; any other may be a server's that is starting, or a proxy's."""
 OPEN_TIMEOUT = 5.0
 MOST_QUEUED = 64 * 1024 * 1024
 """Bytes that wait for a socket which does not take them; past it we dial anew."""
@@ -132,6 +134,7 @@ class LinkPort:
         from websockets.exceptions import (  # noqa: PLC0415
             ConnectionClosed,
             InvalidHandshake,
+            InvalidStatus,
         )
 
         dialled = connect(
@@ -151,10 +154,12 @@ class LinkPort:
                 await self._serve(socket)
         except ConnectionClosed:
             pass
-        except InvalidHandshake as error:
+        except InvalidStatus as error:
             logger.info("the server refused the link: %s", error)
-            return REFUSED_WAIT
-        except (OSError, TimeoutError) as error:
+            is_refused = error.response.status_code in _NO_SUCH_SECRET
+            return REFUSED_WAIT if is_refused else wait
+        except (InvalidHandshake, OSError, TimeoutError) as error:
+            # A handshake that breaks off is no refusal: the server stops just now.
             logger.debug("the server cannot be reached: %s", error)
             return wait
         return FIRST_WAIT

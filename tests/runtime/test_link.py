@@ -329,6 +329,29 @@ def test_wrong_secret_leaves_the_kernel_its_own_log(server, monkeypatch):
     assert handle.result(10).value == 1
 
 
+async def _broken_handshakes():
+    dialled = asyncio.Semaphore(0)
+
+    async def hang_up(_reader, writer):
+        dialled.release()
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    link = links.LinkPort(links.Address(f"ws://127.0.0.1:{port}/", "s"), "k", None)
+    await link.start()
+    async with asyncio.timeout(5):  # a refusal would be left alone for half a minute
+        await dialled.acquire()
+        await dialled.acquire()
+    await link.aclose()
+    server.close()
+    await server.wait_closed()
+
+
+def test_handshake_that_breaks_off_is_no_refusal():
+    asyncio.run(_broken_handshakes())
+
+
 ENVIRON = {
     links.URL: "ws://127.0.0.1:1/kgnb/link",
     links.SECRET: "s",

@@ -1,0 +1,54 @@
+"""Coroutine tests, on real servers that are broken on purpose.
+
+``KGNB_FAULTS=full`` runs every schedule; without it a few of each kind are run.
+"""
+
+import asyncio
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
+
+from faults_harness import FaultyServer, seen
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(test(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    if seen:
+        told = ", ".join(f"{count:,} {what}" for what, count in sorted(seen.items()))
+        terminalreporter.write_line(f"faults: {told}")
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """Options of the server, beyond the usual; a module may have others."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, settings):
+    """A real Jupyter server that outlives its own death."""
+    with FaultyServer(tmp_path_factory.mktemp("server"), *settings) as server:
+        asyncio.run(server.wait_ready())
+        yield server
+
+
+@pytest.fixture
+def mortal(tmp_path, settings):
+    """The same, for one test: it may be killed, and come back as another process."""
+    with FaultyServer(tmp_path, *settings) as server:
+        asyncio.run(server.wait_ready())
+        yield server

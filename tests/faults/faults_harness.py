@@ -1,0 +1,164 @@
+"""A real Jupyter server that can be killed, and a kernel that is none of its own.
+
+A kernel dies with the server that started it. The one here is played by the test:
+the real link of kgnb's runtime, whose process outlives the server, as a kernel on
+another host would. The server's watcher does not know it, so it is told to look away.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import uuid
+from collections import Counter
+
+from server_harness import BASE, TOKEN, ServerProcess, Site
+
+from kgnb.runtime import conversation, link
+from kgnb.testing.proxy import FaultProxy
+
+seen = Counter()
+"""What was done and read, over all tests; shown at the end."""
+FULL = os.environ.get("KGNB_FAULTS") == "full"
+SECRET = "the-link-secret"
+WATCHER_LOOKS_AWAY = """
+from kgnb.server.kernels import KernelWatcher
+
+async def look(self):
+    pass
+
+KernelWatcher.look = look
+"""
+
+
+class FaultyServer(ServerProcess):
+    """Use with ``with``."""
+
+    def __init__(self, folder, *settings):
+        super().__init__(folder, f"--KgnbApp.link_secret={SECRET}", *settings)
+        config = folder / "config"
+        config.mkdir(exist_ok=True)
+        (config / "jupyter_server_config.py").write_text(WATCHER_LOOKS_AWAY)
+
+    async def restart(self):
+        """kill -9, and another process at the same place."""
+        await asyncio.to_thread(self.kill)
+        self.output.close()
+        self.__enter__()
+        await self.wait_ready()
+
+    @property
+    def site(self):
+        return Site(self.port, SECRET)
+
+    def url(self, port=None):
+        """As a client is given it, perhaps by way of a proxy."""
+        return f"http://127.0.0.1:{port or self.port}{BASE}"
+
+    async def get(self, path):
+        return await asyncio.to_thread(self.call, path)
+
+
+class NoOrders:
+    """What a kernel without publications does when it is spoken to."""
+
+    def carry_out(self, order, done):
+        done("conflict", "this kernel takes no orders")
+
+    def welcomed(self, conversation):
+        pass
+
+    def told(self, frame, conversation):
+        pass
+
+
+@contextlib.asynccontextmanager
+async def linked(server, faults=(), kernel_id="far-kernel"):
+    """The runtime's own link to a server, by way of a proxy: port, proxy."""
+    async with FaultProxy("127.0.0.1", server.port, faults) as proxy:
+        address = link.Address(f"ws://127.0.0.1:{proxy.port}{BASE}kgnb/link", SECRET)
+        port = link.LinkPort(address, kernel_id, NoOrders())
+        await port.start()
+        try:
+            yield port, proxy
+        finally:
+            await port.aclose()
+
+
+class FarRun:
+    """A run that a test writes, event by event."""
+
+    def __init__(self, port, workflow="faults"):
+        self.id = uuid.uuid4().hex
+        self.workflow = workflow
+        self.refusals = []
+        self._changed = asyncio.Event()
+        self.outgoing = port.conversation.produce(
+            self.id, on_room=self._room, on_refused=self._refused
+        )
+        self.sent = 0
+
+    def _room(self):
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _refused(self, error):
+        self.refusals.append(error)
+        self._room()
+
+    def put(self, *events):
+        """Send events, or have them sent when the link is back."""
+        common = {"run_id": self.id, "workflow": self.workflow}
+        payloads = [json.dumps({**event, **common}).encode() for event in events]
+        self.outgoing.append(payloads)
+        self.sent += len(payloads)
+
+    async def wait_begun(self):
+        """Wait until the log has its first event."""
+        await self._wait(lambda: self.outgoing.stored_n > 0)
+
+    async def wait_stored(self):
+        """Wait until the log has acknowledged all of it."""
+        await self._wait(lambda: self.outgoing.stored_n == self.sent)
+
+    async def _wait(self, condition):
+        async with asyncio.timeout(60):
+            while not condition():
+                assert not self.refusals, self.refusals
+                await self._changed.wait()
+
+
+def started():
+    graph = {
+        "nodes": [{"id": "A", "label": "A"}],
+        "edges": [],
+        "name": "faults",
+        "start": "A",
+    }
+    return {"type": "workflow_started", "graph": graph, "params": {}}
+
+
+def logged(text, stream="stdout"):
+    return {"type": "log", "node_id": "A", "data": {"stream": stream, "text": text}}
+
+
+def token(text, index, name="A:1.1/1"):
+    return {
+        "type": "token", "node_id": "A", "task_id": "A:1", "attempt": 1,
+        "stream": name, "index": index, "data": text,
+    }  # fmt: skip
+
+
+def ended():
+    return {"type": "workflow_completed", "data": None}
+
+
+def new_process():
+    """Another kernel process, from here on."""
+    conversation.PROCESS_ID = uuid.uuid4().hex
+
+
+__all__ = [
+    "BASE", "FULL", "SECRET", "TOKEN", "FarRun", "FaultyServer", "ended", "linked",
+    "logged", "new_process", "seen", "started", "token",
+]  # fmt: skip
