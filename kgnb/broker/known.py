@@ -15,7 +15,7 @@ from kgnb.protocol.ids import RunId
 from kgnb.protocol.view import RunView, fold
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from kgnb.broker.core import Broker, Statistics
     from kgnb.broker.peer import Peer
@@ -105,7 +105,7 @@ class Known:
 
     async def events(
         self, run_id: str, peer: Peer | None = None
-    ) -> AsyncIterator[list[StoredEvent]]:
+    ) -> AsyncGenerator[list[StoredEvent], None]:
         """The events of a run up to now, page by page, each read when it is asked for.
 
         Raises:

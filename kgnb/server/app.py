@@ -19,25 +19,13 @@ from kgnb.broker.peer import Voters
 from kgnb.errors import Unavailable
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
-from kgnb.server.api import NotFound
-from kgnb.server.api_approvals import Approvals, OneApproval
-from kgnb.server.api_events import RunEvents
-from kgnb.server.api_runs import (
-    OneRun,
-    Order,
-    Picture,
-    Report,
-    Runs,
-    Trace,
-    Workflows,
-)
+from kgnb.server.calls.table import ROUTES
 from kgnb.server.figures import Series
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
 from kgnb.server.host import Host, Settings
+from kgnb.server.http import NotFound, handlers
 from kgnb.server.identities import names_people
 from kgnb.server.kernels import KernelWatcher
-from kgnb.server.monitoring import Health, Metrics
-from kgnb.server.pages import RunPage, WebFile
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
@@ -47,9 +35,6 @@ if TYPE_CHECKING:
 
 _STOP_TIMEOUT = 8.0
 """Seconds that stopping may take; the log gets 5 of them."""
-
-_RUN = "([0-9A-Za-z_.-]{1,128})"
-"""A run's id in a path."""
 
 URL = "KGNB_LINK_URL"
 SECRET = "KGNB_LINK_SECRET"  # noqa: S105  # a variable's name
@@ -139,22 +124,10 @@ class KgnbApp(ExtensionApp):
             [
                 (r"kgnb/ws/?", ClientSocket, shared),
                 (r"kgnb/ws/workflow", ClientSocket, shared),
-                (r"kgnb/(?:ws/)?health", Health, shared),
-                (r"kgnb/(?:ws/)?metrics", Metrics, shared),
+                *((path, handler, shared) for path, handler in handlers(ROUTES)),
+                # After the calls: ``kgnb/ws/health`` is no workflow's.
                 (r"kgnb/ws/([^/]+)(?:/([^/]+))?", WorkflowSocket, shared),
                 (r"kgnb/link", LinkSocket, shared),
-                (r"kgnb/api/workflows", Workflows, shared),
-                (r"kgnb/api/runs", Runs, shared),
-                (rf"kgnb/api/runs/{_RUN}", OneRun, shared),
-                (rf"kgnb/api/runs/{_RUN}/graph\.svg", Picture, shared),
-                (rf"kgnb/api/runs/{_RUN}/report\.html", Report, shared),
-                (rf"kgnb/api/runs/{_RUN}/trace\.jsonl", Trace, shared),
-                (rf"kgnb/api/runs/{_RUN}/events", RunEvents, shared),
-                (rf"kgnb/api/runs/{_RUN}/(cancel|pause|resume)", Order, shared),
-                (r"kgnb/api/approvals", Approvals, shared),
-                (r"kgnb/api/approvals/([^/]{1,400})", OneApproval, shared),
-                (r"kgnb/runs/([0-9a-f]{32})", RunPage, shared),
-                (r"kgnb/static/([a-z.]+)", WebFile, shared),
                 (r"kgnb/.*", NotFound, shared),
             ]
         )

@@ -10,8 +10,6 @@ from jupyter_server.utils import origin_matches_pat
 from kgnb.server import access
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from kgnb.broker.peer import Identity
     from kgnb.server.discreet import Discreet
 
@@ -53,24 +51,29 @@ def _jupyter_allows(handler: Discreet, origin: str) -> bool:
     return bool(pattern and origin_matches_pat(pattern, origin.lower()))
 
 
-def rights(handler: Discreet) -> Callable[[str, str], Awaitable[bool]]:
-    """Answers whether the request's user may do an action on a resource."""
+class JupyterCaller:
+    """Who sent a request, as Jupyter's identity provider and authorizer know."""
 
-    async def may(action: str, resource: str) -> bool:
+    def __init__(self, handler: Discreet) -> None:
+        self._handler = handler
+
+    async def identity(self) -> Identity | None:
+        """The person or token; None without a valid credential."""
+        user = self._handler.current_user
+        if not user:
+            return None
+        provider = self._handler.identity_provider
+        cookie = provider.get_user_cookie(self._handler)
+        return access.identify(
+            user.username,
+            user.display_name or user.name or "",
+            has_cookie=await ensure_async(cookie) is not None,
+            needs_token=provider.auth_enabled,
+        )
+
+    async def may(self, action: str, resource: str) -> bool:
+        """Whether the authorizer lets him do an action on a resource."""
+        handler = self._handler
         user: Any = handler.current_user
         allowed = handler.authorizer.is_authorized(handler, user, action, resource)
         return bool(await ensure_async(allowed))
-
-    return may
-
-
-async def identity_of(handler: Discreet) -> Identity:
-    """Who the request's user is; there has to be one."""
-    user = handler.current_user
-    cookie = handler.identity_provider.get_user_cookie(handler)
-    return access.identify(
-        user.username,
-        user.display_name or user.name or "",
-        has_cookie=await ensure_async(cookie) is not None,
-        needs_token=handler.identity_provider.auth_enabled,
-    )

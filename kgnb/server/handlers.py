@@ -42,12 +42,12 @@ class ClientSocket(GatedSocket):
         """Whoever Jupyter knows and its authorizer lets read."""
         if not self.current_user or self._is_cookie_alone():
             return closecodes.UNAUTHORIZED
-        may = callers.rights(self)
-        self._role = await access.role_of(may)
+        caller = callers.JupyterCaller(self)
+        self._role = await access.role_of(caller.may)
         if self._role is None:
             return closecodes.FORBIDDEN
-        self._identity = await callers.identity_of(self)
-        self._may_join = await may(*access.JOIN)
+        self._identity = await caller.identity()
+        self._may_join = await caller.may(*access.JOIN)
         return None
 
     def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:

@@ -9,8 +9,8 @@ from server_harness import BASE, RUN, TOKEN, text_frame, until
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketHandler
 
-PUBLIC = {"Health", "WebFile"}
-"""Routes that anybody may use."""
+PUBLIC = {"kgnb/health", "kgnb/static/{name}"}
+"""Calls that anybody may make: the templates of their routes, which name handlers."""
 
 OWN_SECRET = {"LinkSocket"}
 

@@ -7,6 +7,8 @@ import pytest
 from http_harness import RUN, Caller, Events, Kernel, begun, completed, token
 from server_harness import until
 
+from kgnb.server.calls.events import Reader
+
 PATH = f"kgnb/api/runs/{RUN}/events"
 
 
@@ -139,7 +141,7 @@ async def test_too_many_topics_are_refused(call, site):
 
 
 async def test_quiet_run_is_kept_alive_by_comments(call, site, monkeypatch):
-    monkeypatch.setattr("kgnb.server.api_events.BEAT", 0.02)
+    monkeypatch.setattr("kgnb.server.calls.events.BEAT", 0.02)
     async with site.link() as link:
         kernel = Kernel(link)
         await kernel.greet()
@@ -161,9 +163,7 @@ async def test_reader_counts_as_a_connection_until_it_leaves(call, site, host):
             await reader.next()
             assert host.driver.statistics().connections == 1
         await until(lambda: host.driver.statistics().connections == 0)
-        await until(
-            lambda: not host.sockets - {s for s in host.sockets if s.ws_connection}
-        )
+        await until(lambda: not any(isinstance(s, Reader) for s in host.sockets))
 
 
 async def test_reader_that_stands_still_is_cut_off_and_comes_back(

@@ -5,7 +5,12 @@ from http_harness import RUN, Caller, Kernel, begun, question
 from server_harness import TOKEN
 from test_gate import PATHS, PUBLIC
 
-from kgnb.server.api import Api
+from kgnb.errors import Forbidden
+from kgnb.server.calls.table import ROUTES
+from kgnb.server.http import Calling, NotFound
+from kgnb.server.sockets import GatedSocket
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 POSTS = {
     "kgnb/api/runs": {"workflow": "letter"},
@@ -46,40 +51,52 @@ def call(started, site):
 
 
 def calls(app):
-    """Handler, path and methods of every HTTP call in the route table."""
+    """Each route of the API with a path that it matches, found in the real handlers."""
     for pattern, handler, *_ in app.handlers:
-        if issubclass(handler, Api):
-            methods = [m for m in ("get", "post") if m in _written(handler)]
-            yield handler, PATHS[pattern], methods
+        for route in getattr(handler, "routes", {}).values():
+            if route.form == "api":
+                yield route, PATHS[pattern]
 
 
-def _written(handler):
-    return {name for cls in handler.__mro__ for name in vars(cls)
-            if cls.__module__.startswith("kgnb.")}  # fmt: skip
+def test_every_route_names_its_gate():
+    assert len(ROUTES) >= 17
+    for route in ROUTES:
+        is_public = route.template in PUBLIC
+        assert (route.needs is None) == is_public, f"{route.template} has no gate"
 
 
-def test_every_method_of_every_call_names_its_gate(app):
-    seen = 0
-    for handler, path, methods in calls(app):
-        assert methods, path
-        for name in methods:
-            method = getattr(handler, name)
-            is_public = getattr(method, "__allow_unauthenticated", False)
-            assert is_public == (handler.__name__ in PUBLIC), path
-            # ``needs`` wraps twice: a credential outside, the authorizer within.
-            is_gated = hasattr(getattr(method, "__wrapped__", None), "__wrapped__")
-            assert is_public or is_gated, f"{path}: {name} has no gate"
-            seen += 1
-    assert seen >= 15
+def test_handlers_of_jupyter_are_the_table_sockets_and_nothing_else(app):
+    served = []
+    for _, handler, *_ in app.handlers:
+        if issubclass(handler, GatedSocket) or handler is NotFound:
+            continue
+        assert issubclass(handler, Calling), handler
+        methods = {name for name in METHODS if name.lower() in vars(handler)}
+        assert methods == set(handler.routes), "a method beside its routes"
+        served += handler.routes.values()
+    assert served == list(ROUTES)
+
+
+async def test_only_the_gate_leads_to_a_call(app, monkeypatch, call):
+    """Whatever the handlers do, who is not served is not answered."""
+    judged = []
+
+    async def judge(route, call):
+        judged.append(route)
+        raise Forbidden("not today")
+
+    monkeypatch.setattr("kgnb.server.http.serve", judge)
+    asked = list(calls(app))
+    for route, path in asked:
+        assert (await call(path, method=route.method)).status == 403, path
+    assert judged == [route for route, _ in asked]
 
 
 @pytest.mark.parametrize("given", [None, "", "wrong", TOKEN[:-1], TOKEN.upper()])
 async def test_every_call_without_a_credential_is_401(app, call, given):
-    for handler, path, methods in calls(app):
-        if handler.__name__ in PUBLIC:
-            continue
-        for name in methods:
-            answer = await call(path, method=name.upper(), token=given)
+    for route, path in calls(app):
+        if route.needs is not None:
+            answer = await call(path, method=route.method, token=given)
             assert answer.status == 401, path
             assert answer.json["code"] == "unauthorized"
             assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -87,8 +104,8 @@ async def test_every_call_without_a_credential_is_401(app, call, given):
 
 async def test_every_call_without_the_right_to_read_is_403(app, call, jp_serverapp):
     jp_serverapp.web_app.settings["authorizer"] = Deny(("read", "kgnb"))
-    for handler, path, methods in calls(app):
-        if handler.__name__ in PUBLIC or "get" not in methods:
+    for route, path in calls(app):
+        if route.needs is None or route.method != "GET":
             continue
         answer = await call(path)
         assert (answer.status, answer.json["code"]) == (403, "forbidden"), path
@@ -113,10 +130,9 @@ async def test_every_order_needs_its_own_right(call, site, jp_serverapp, path):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1"])
 async def test_foreign_page_is_403_with_the_right_token_too(app, call, origin):
-    for _, path, methods in calls(app):
-        for name in methods:
-            answer = await call(path, method=name.upper(), headers={"Origin": origin})
-            assert (answer.status, answer.json["code"]) == (403, "forbidden"), path
+    for route, path in calls(app):
+        answer = await call(path, method=route.method, headers={"Origin": origin})
+        assert (answer.status, answer.json["code"]) == (403, "forbidden"), path
 
 
 async def test_own_page_may_call_and_counts_as_a_page(call, site):

@@ -107,13 +107,12 @@ async def test_frame_that_exhausts_a_parser_logs_no_token(
 async def test_right_credential_is_not_logged_when_a_page_raises(
     raw, driver, all_logs, monkeypatch, path
 ):
-    from kgnb.server import api_runs, monitoring, pages
+    from kgnb.server import http
 
-    def broken(self, *args):
+    async def broken(route, call):
         raise RuntimeError("broken on purpose")
 
-    for handler in (api_runs.Runs, monitoring.Health, pages.RunPage):
-        monkeypatch.setattr(handler, "get", broken)
+    monkeypatch.setattr(http, "serve", broken)
     headers = [f"Referer: http://127.0.0.1/lab;x={TOKEN}"]
     client = await raw(f"{path}?tok%65n=&token={TOKEN}", headers=headers, upgrade=False)
     assert client.status == 500

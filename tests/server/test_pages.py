@@ -4,7 +4,7 @@ import pytest
 from server_harness import BASE, RUN, TOKEN
 from tornado.httpclient import HTTPClientError
 
-from kgnb.server import pages
+from kgnb.server.calls import pages
 
 
 @pytest.fixture
