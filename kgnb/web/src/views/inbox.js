@@ -1,6 +1,7 @@
 /**
  * Runs and open questions over all kernels.
  *
+ * @import * as wire from "../wire.d.ts"
  * @import { RunRow } from "../ledger.js"
  * @import { Context } from "./context.js"
  */
@@ -24,6 +25,16 @@ const MOST_RUNS = 40;
  */
 
 /**
+ * An open question, and where it is asked.
+ * @typedef {object} Question
+ * @property {string} key of these very words: asked anew with others it is another
+ * @property {string} run_id
+ * @property {string} workflow
+ * @property {string | null} kernel_id null while it is not known
+ * @property {wire.ApprovalView} approval
+ */
+
+/**
  * @typedef {object} InboxOptions
  * @property {Places} [places]
  * @property {"panel" | "page"} [via] what stands under a decision made here
@@ -32,6 +43,8 @@ const MOST_RUNS = 40;
  * @property {(run: RunRow, status: string) => boolean} [isChosen] whether a run is listed
  * @property {(runs: RunRow[], statusOf: (run: RunRow) => string) => void} [onRuns] called
  *   with all that is known, before they are drawn
+ * @property {(questions: Question[]) => void} [onQuestions] called with all that are open,
+ *   after they were drawn
  * @property {(path: string) => string} [hrefOf] of a page of ours
  * @property {boolean} [isTab] whether a run's page takes the place of this one
  */
@@ -169,6 +182,7 @@ export class Inbox {
   #draw() {
     this.#drawCards();
     this.#drawRuns();
+    this.#options.onQuestions?.(this.questions());
     const open = this.#cards.size;
     this.#asks.element.hidden = open === 0;
     const isEmpty = this.#ledger.runs.size === 0;
@@ -180,28 +194,43 @@ export class Inbox {
     }
   }
 
+  /** @returns {Question[]} in the order in which they were heard of */
+  questions() {
+    const found = [];
+    for (const [key, { run_id, request }] of this.#ledger.open) {
+      const approval = this.#ledger.approval(key) ?? approvalView(request);
+      const run = this.#ledger.runs.get(run_id);
+      const workflow = run?.workflow ?? request.workflow ?? "run";
+      found.push({ key, run_id, workflow, kernel_id: run?.kernel_id ?? null, approval });
+    }
+    return found;
+  }
+
+  /** @param {string} runId @returns {RunRow | null} null where the server does not know it */
+  run(runId) {
+    return this.#ledger.runs.get(runId) ?? null;
+  }
+
   #drawCards() {
     for (const [key, { card }] of this.#cards) {
       if (this.#ledger.open.has(key)) continue;
       card.remove();
       this.#cards.delete(key);
     }
-    for (const [key, { run_id, request }] of this.#ledger.open) {
-      const approval = this.#ledger.approval(key) ?? approvalView(request);
+    for (const { key, run_id, workflow, approval } of this.questions()) {
       const known = this.#cards.get(key);
       if (known) {
         setText(known.place, this.#place(run_id));
         known.card.update(approval);
         continue;
       }
-      const workflow = this.#ledger.runs.get(run_id)?.workflow ?? request.workflow ?? "run";
-      const label = `${workflow} › ${request.node_id}`;
+      const label = `${workflow} › ${approval.node_id}`;
       const card = new Card(approval, label, this.#context());
       const place = h("p", { class: "kgnb-card-place" }, this.#place(run_id));
       card.element.append(place);
       this.#cards.set(key, { card, place });
       this.#cardList.append(card.element);
-      setText(this.#live, `${label} asks: ${request.data.message}`);
+      setText(this.#live, `${label} asks: ${approval.message}`);
     }
   }
 
