@@ -9,11 +9,15 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 import uuid
 from collections import Counter
+from pathlib import Path
 
+import server_harness
 from server_harness import BASE, TOKEN, ServerProcess, Site
 
+from kgnb.protocol import ids
 from kgnb.runtime import conversation, link
 from kgnb.testing.proxy import FaultProxy
 
@@ -21,7 +25,10 @@ seen = Counter()
 """What was done and read, over all tests; shown at the end."""
 FULL = os.environ.get("KGNB_FAULTS") == "full"
 SECRET = "the-link-secret"
-WATCHER_LOOKS_AWAY = """
+CONFIGURATION = f"""
+import sys
+sys.path.insert(0, {str(Path(server_harness.__file__).parent)!r})
+
 from kgnb.server.kernels import KernelWatcher
 
 async def look(self):
@@ -32,13 +39,17 @@ KernelWatcher.look = look
 
 
 class FaultyServer(ServerProcess):
-    """Use with ``with``."""
+    """Use with ``with``. Settings that begin with ``c.`` go to the configuration."""
 
     def __init__(self, folder, *settings):
-        super().__init__(folder, f"--KgnbApp.link_secret={SECRET}", *settings)
+        lines = [setting for setting in settings if setting.startswith("c.")]
+        options = [setting for setting in settings if setting not in lines]
+        super().__init__(folder, f"--KgnbApp.link_secret={SECRET}", *options)
         config = folder / "config"
         config.mkdir(exist_ok=True)
-        (config / "jupyter_server_config.py").write_text(WATCHER_LOOKS_AWAY)
+        (config / "jupyter_server_config.py").write_text(
+            CONFIGURATION + "\n".join(lines)
+        )
 
     async def restart(self):
         """kill -9, and another process at the same place."""
@@ -149,6 +160,21 @@ def token(text, index, name="A:1.1/1"):
     }  # fmt: skip
 
 
+def asked(question, options, **rules):
+    """An approval_request; more ``rules`` such as ``expires_at``."""
+    shown = {"message": f"{question}?", "options": options}
+    data = {
+        "approval_id": question,
+        "args_hash": ids.args_hash(shown["message"], options, None, None),
+        **shown,
+        **rules,
+    }
+    return {
+        "type": "approval_request", "node_id": "A", "task_id": "A:1", "data": data,
+        "timestamp": ids.timestamp(time.time()),
+    }  # fmt: skip
+
+
 def ended():
     return {"type": "workflow_completed", "data": None}
 
@@ -159,6 +185,6 @@ def new_process():
 
 
 __all__ = [
-    "BASE", "FULL", "SECRET", "TOKEN", "FarRun", "FaultyServer", "ended", "linked",
-    "logged", "new_process", "seen", "started", "token",
+    "BASE", "FULL", "SECRET", "TOKEN", "FarRun", "FaultyServer", "asked", "ended",
+    "linked", "logged", "new_process", "seen", "started", "token",
 ]  # fmt: skip
