@@ -24,6 +24,7 @@
     ├── NoSuchWorkflow            no_such_workflow
     ├── NoSuchRun                 no_such_run
     ├── NoSuchApproval            no_such_approval
+    ├── NoSuchLink                no_such_link
     ├── AlreadyAnswered           already_answered
     ├── Expired                   expired
     ├── Conflict                  conflict
@@ -219,6 +220,12 @@ class NoSuchApproval(KgnbError):
     code = "no_such_approval"
 
 
+class NoSuchLink(KgnbError):
+    """No share link has that id, or it is not yours."""
+
+    code = "no_such_link"
+
+
 class AlreadyAnswered(KgnbError):
     """Another answer was first; ``value`` and ``by`` are the winning ones."""
 
@@ -303,6 +310,7 @@ _BY_CODE: dict[str, type[KgnbError]] = {
         NoSuchWorkflow,
         NoSuchRun,
         NoSuchApproval,
+        NoSuchLink,
         AlreadyAnswered,
         Expired,
         Conflict,

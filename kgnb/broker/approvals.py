@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import decisions, rows, voting
+from kgnb.broker import audit, decisions, rows, voting
+from kgnb.broker.guesses import Guesses
 from kgnb.broker.rows import ApprovalRow
 from kgnb.broker.values import check_value
 from kgnb.errors import (
@@ -22,6 +23,7 @@ from kgnb.errors import (
     Forbidden,
     KgnbError,
     NoSuchApproval,
+    RateLimited,
     Unavailable,
 )
 from kgnb.protocol import codec, events, ids, replies
@@ -61,6 +63,7 @@ class Approvals:
         self._deadlines: list[tuple[float, str]] = []
         self._closing: set[str] = set()
         """Those whose deadline is under way to the log."""
+        self._guesses = Guesses(effects, limits)
 
     def load(self, found: Iterable[base.Row]) -> None:
         """Take in what the log holds, after the runs."""
@@ -168,7 +171,7 @@ class Approvals:
                 votes = known.votes
             else:
                 resolved = decisions.cancelled(known, "superseded", event.timestamp)
-                draft.add(decisions.resolved_event(known, resolved, event.timestamp))
+                draft.decide(known, resolved, "withdraw", event.timestamp)
         elif (
             known is not None
             and known.state != "cancelled"
@@ -196,7 +199,7 @@ class Approvals:
         early = draft.take_early(row.node_id) if data.kind == "input" else None
         if early is not None:
             resolved = decisions.given_early(row, early)
-            draft.add(decisions.resolved_event(row, resolved, event.timestamp))
+            draft.decide(row, resolved, "answer", event.timestamp)
             row = decisions.closed(row, resolved, early.command)
         draft.stage(row, revision)
 
@@ -208,7 +211,7 @@ class Approvals:
         reason = event.data.reason
         resolved = decisions.cancelled(known, reason, event.timestamp)
         draft.stage(decisions.closed(known, resolved), revision)
-        draft.add(decisions.resolved_event(known, resolved, event.timestamp))
+        draft.decide(known, resolved, "withdraw", event.timestamp)
 
     def close_all(self, draft: Draft, reason: str, now: float) -> None:
         """Write the end of every open question, for the run ends."""
@@ -219,7 +222,7 @@ class Approvals:
                 at = ids.timestamp(now)
                 resolved = decisions.cancelled(known, reason, at)
                 draft.stage(decisions.closed(known, resolved), revision)
-                draft.add(decisions.resolved_event(known, resolved, at))
+                draft.decide(known, resolved, "withdraw", at)
 
     def stored(
         self, run: Run, staged: dict[str, ApprovalRow], revisions: list[int]
@@ -239,7 +242,10 @@ class Approvals:
                 return
             row = decisions.answered(held.row, conn.peer, command, self._voters, now)
         except KgnbError as error:
-            conn.refuse(error, command.id, data=error.data or None)
+            if not isinstance(error, NoSuchApproval | RateLimited):
+                self._note_refusal(conn, command, error, now)
+            facts = {k: v for k, v in error.data.items() if k != "retry_after"}
+            conn.refuse(error, command.id, data=facts or None)
             return
         self._propose(conn, command, held, row, now)
 
@@ -247,8 +253,7 @@ class Approvals:
         self, conn: Connection, command: AnswerApproval, now: float
     ) -> Held | None:
         """The open approval, or None if the reply has been given already."""
-        if self.find(conn.peer, command.approval_id) is None:
-            raise NoSuchApproval(f"no approval {command.approval_id!r}")
+        self.named(conn, command.approval_id, now)
         held = self._held[command.approval_id]
         row = held.row
         if not conn.peer.may("answer"):
@@ -269,6 +274,29 @@ class Approvals:
         voting.check_voter(row, conn.peer, self._voters)
         check_value(row.data, command.value, command.edited_payload)
         return held
+
+    def named(self, conn: Connection, approval_id: str, now: float) -> ApprovalRow:
+        """The approval that somebody means to answer.
+
+        Raises:
+            NoSuchApproval: There is none that he may know of.
+            RateLimited: The same, after too many of these.
+        """
+        row = self.find(conn.peer, approval_id)
+        if row is not None:
+            return row
+        raise self._guesses.wrong(conn.peer, approval_id, now)
+
+    def _note_refusal(
+        self, conn: Connection, command: AnswerApproval, error: KgnbError, now: float
+    ) -> None:
+        facts = audit.facts_of(self._held[command.approval_id].row)
+        if command.args_hash is not None:
+            facts["args_hash"] = command.args_hash[: self._limits.max_name]
+        entry = audit.entry_by(
+            conn.peer, now, "answer", "refused", code=error.code, **facts
+        )
+        audit.write(self._effects, entry)
 
     def _propose(
         self,
@@ -298,8 +326,12 @@ class Approvals:
                         command.id,
                     )
 
+        outcome: audit.Outcome = row.resolved.outcome if row.resolved else "voted"
+        entry = audit.entry_by(
+            conn.peer, now, "answer", outcome, **audit.facts_of(held.row)
+        )
         self._effects.commit(
-            decisions.transaction_of(row, held.revision, payloads), done
+            decisions.transaction_of(row, held.revision, payloads, entry), done
         )
 
     def _written(
@@ -313,6 +345,7 @@ class Approvals:
 
     def tick(self, now: float) -> None:
         """Propose the time-out of every approval whose deadline has passed."""
+        self._guesses.forget_idle(now)
         while self._deadlines and self._deadlines[0][0] <= now:
             _, key = heapq.heappop(self._deadlines)
             self._time_out(key, now)
@@ -324,7 +357,8 @@ class Approvals:
         if held.row.deadline is None or held.row.deadline > now:
             return  # asked again meanwhile, with a later deadline
         at = ids.timestamp(now)
-        row = decisions.closed(held.row, decisions.timed_out(held.row, at))
+        resolved = decisions.timed_out(held.row, at)
+        row = decisions.closed(held.row, resolved)
         told = decisions.events_of(held.row, row, at)
         payloads = [codec.encode(event) for event in told]
         self._closing.add(key)
@@ -340,8 +374,9 @@ class Approvals:
                     again = later + self._limits.retry_after
                     heapq.heappush(self._deadlines, (again, key))
 
+        entry = audit.entry_of(held.row, resolved, "deadline", at)
         self._effects.commit(
-            decisions.transaction_of(row, held.revision, payloads), done
+            decisions.transaction_of(row, held.revision, payloads, entry), done
         )
 
 

@@ -19,6 +19,7 @@ from kgnb.broker.connections import OF_THE_KERNEL, Channel, Connection, Link
 from kgnb.broker.effects import Effects
 from kgnb.broker.inputs import Inputs
 from kgnb.broker.joining import Joining
+from kgnb.broker.kernel_shares import KernelShares
 from kgnb.broker.kernels import FORBIDDEN, Kernels
 from kgnb.broker.letters import mark_of
 from kgnb.broker.limits import BrokerLimits
@@ -28,6 +29,7 @@ from kgnb.broker.orders import Orders
 from kgnb.broker.peer import ConnectionId, Peer, Voters
 from kgnb.broker.runs import Runs
 from kgnb.broker.sessions import Sessions
+from kgnb.broker.shares import Shares
 from kgnb.broker.starts import Starts
 from kgnb.broker.subscriptions import Subscriptions
 from kgnb.broker.workflows import Workflows
@@ -35,14 +37,24 @@ from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
+    from kgnb.broker.shares import Tokens
     from kgnb.storage.base import Record, Row, StreamState
 
-Word = link.OrderReply | link.Post | link.Enrol | link.Publish | link.Started
+Word = (
+    link.OrderReply
+    | link.Post
+    | link.Enrol
+    | link.Publish
+    | link.Started
+    | link.Share
+    | link.Unshare
+)
 """What a kernel says for itself: no run's events, and no view's frames."""
 
 AT_CAPACITY = 4013
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+UNAUTHORIZED = (4001, "Unauthorized")
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +83,7 @@ class Broker:
         server: Named in the greeting.
         limits: Bounds and periods.
         voters: Whether the host can tell people apart; None: it cannot.
+        tokens: Signs share links; None: there are none.
     """
 
     def __init__(
@@ -81,6 +94,7 @@ class Broker:
         server: str = "jupyter",
         limits: BrokerLimits | None = None,
         voters: Voters | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.log_id = log_id
         self.voters = voters or Voters()
@@ -105,11 +119,14 @@ class Broker:
         self.managers = Managers(
             self.effects, self.limits, self.audience, self.mail, self.kernels.link_of
         )
-        self.orders = Orders(self.limits, self.kernels.link_of)
+        self.orders = Orders(self.effects, self.limits, self.kernels.link_of)
         self.inputs = Inputs(self.limits, self.runs, self.approvals)
         self.workflows = Workflows(self.effects, self.limits)
         self.starts = Starts(
             self.effects, self.limits, self.runs, self.workflows, self.kernels.link_of
+        )
+        self.shares = Shares(
+            self.effects, self.limits, self.runs, self.workflows, tokens
         )
         self.sessions = Sessions(
             self.limits,
@@ -118,6 +135,7 @@ class Broker:
             inputs=self.inputs,
             starts=self.starts,
             workflows=self.workflows,
+            shares=self.shares,
         )
         self.clients = Clients(
             self.limits,
@@ -139,6 +157,7 @@ class Broker:
         self.runs.sessions = self.starts.sessions = self.sessions
         self.starts.subscriptions = self.sessions.subscriptions = self.subscriptions
         self.subscriptions.tell_steps = self.starts.tell_steps
+        self.shares.ended = self._share_ended
 
     def load(
         self,
@@ -158,6 +177,10 @@ class Broker:
         self.workflows.load(published, self.kernels.known)
         self.starts.load()
         self.sessions.load()
+
+    def load_shares(self, shares: list[Row], now: float) -> None:
+        """Take in the share links that hold."""
+        self.shares.load(shares, now)
 
     def load_mail(self, clients: list[Row], managers: list[Row], now: float) -> None:
         """Take in who may come back for messages; after ``load``."""
@@ -195,6 +218,8 @@ class Broker:
             conn.close(AT_CAPACITY, "at capacity")
         elif same >= self.limits.max_connections_per_identity:
             conn.close(AT_CAPACITY, "too many connections of one identity")
+        elif peer.share_id is not None and not self.shares.holds(peer.share_id, now):
+            conn.close(*UNAUTHORIZED)
         else:
             self._connections[conn.id] = conn
             self._welcome(conn, now)
@@ -239,6 +264,12 @@ class Broker:
         self._connections[source.id] = source
         return source.id
 
+    def _share_ended(self, share_id: str) -> None:
+        """A share link was revoked or is over: so is whoever came by it."""
+        for conn in self.sockets():
+            if conn.peer.share_id == share_id:
+                conn.close(*UNAUTHORIZED)
+
     def disconnect(self, conn_id: ConnectionId, now: float) -> None:
         """A connection is gone, whoever ended it; again does nothing."""
         conn = self._connections.pop(conn_id, None)
@@ -254,7 +285,7 @@ class Broker:
             for channel in list(conn.channels.values()):
                 self.disconnect(channel.id, now)
             self.kernels.link_closed(conn, now)
-            self.orders.link_closed(conn)
+            self.orders.link_closed(conn, now)
 
     def carrier_of(self, conn_id: ConnectionId) -> ConnectionId | None:
         """The connection whose sink its frames go to; None when it is gone."""
@@ -319,13 +350,15 @@ class Broker:
     def _receive_word(self, source: Link, frame: Word, now: float) -> None:
         match frame:
             case link.OrderReply():
-                self.orders.answered(source, frame)
+                self.orders.answered(source, frame, now)
             case link.Post() | link.Enrol():
                 self.managers.receive(source, frame, now)
             case link.Publish():
                 self.workflows.receive(source, frame)
             case link.Started():
                 self.starts.answered(source, frame, now)
+            case link.Share() | link.Unshare():
+                KernelShares(self.shares).receive(source, frame, now)
 
     def _receive_channel(
         self,
@@ -378,6 +411,7 @@ class Broker:
     def tick(self, now: float) -> None:
         """Do what is due; to be called a few times a second."""
         self.approvals.tick(now)
+        self.shares.tick(now)
         self.kernels.tick(now)
         self.orders.tick(now)
         self.starts.tick(now)

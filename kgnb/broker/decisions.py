@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from kgnb.broker import rows, voting
+from kgnb.broker import audit, rows, voting
 from kgnb.errors import (
     AlreadyAnswered,
     Conflict,
@@ -24,6 +24,7 @@ from kgnb.storage import base
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kgnb.broker.audit import AuditEntry
     from kgnb.broker.peer import Peer, Voters
     from kgnb.broker.rows import ApprovalRow, EarlyInput
     from kgnb.protocol.commands import AnswerApproval, Command
@@ -136,14 +137,17 @@ def _place(row: ApprovalRow, at: str) -> dict[str, Any]:
 
 
 def transaction_of(
-    row: ApprovalRow, revision: int, payloads: Sequence[bytes]
+    row: ApprovalRow, revision: int, payloads: Sequence[bytes], entry: AuditEntry
 ) -> base.Transaction:
-    """The row as it will be, and the events that tell it."""
+    """The row as it will be, the events that tell it, and who decided."""
     key = rows.APPROVAL + row.approval_id
     return base.Transaction(
         checks=(base.RowIs(key, revision),),
         puts=(base.Put(key, rows.encode(row)),),
-        appends=(base.Append(rows.STREAM + row.run_id, tuple(payloads)),),
+        appends=(
+            base.Append(rows.STREAM + row.run_id, tuple(payloads)),
+            audit.append_of(entry),
+        ),
         durable=True,
     )
 

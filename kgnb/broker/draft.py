@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import rows
+from kgnb.broker import audit, decisions, rows
 from kgnb.protocol import codec
 from kgnb.storage.base import Append, Producer, Put, RowIs, Transaction
 
 if TYPE_CHECKING:
+    from kgnb.broker.audit import Action, AuditEntry
     from kgnb.broker.rows import ApprovalRow, EarlyInput, RunRow
-    from kgnb.protocol.events import AnyEvent
+    from kgnb.protocol.events import AnyEvent, ResolvedData
     from kgnb.protocol.ids import NodeId
 
 
@@ -34,6 +35,7 @@ class Draft:
         self.is_durable = False
         """Whether it must outlive a power cut; somebody is told that it was taken."""
         self._rest: dict[str, Put] = {}
+        self._entries: list[AuditEntry] = []
         self._stored_row = row
         self._revision = revision
         self._stored_n = (row.epoch, n)
@@ -42,6 +44,13 @@ class Draft:
     def add(self, event: AnyEvent) -> None:
         """Put an event behind those before it."""
         self.payloads.append(codec.encode(event))
+
+    def decide(
+        self, row: ApprovalRow, resolved: ResolvedData, action: Action, at: str
+    ) -> None:
+        """Put the event of a decision, and write it down in the audit."""
+        self.add(decisions.resolved_event(row, resolved, at))
+        self._entries.append(audit.entry_of(row, resolved, action, at))
 
     def stage(self, row: ApprovalRow, revision: int) -> None:
         """Write an approval's row, which is stored with ``revision`` (0: is not)."""
@@ -100,5 +109,7 @@ class Draft:
             checks.insert(0, RowIs(key, self._revision))
             puts.insert(0, Put(key, rows.encode(self.row)))
         puts += self._rest.values()
-        append = Append(stream, tuple(self.payloads), producer)
-        return Transaction(tuple(checks), tuple(puts), (append,), self.is_durable)
+        appends = [Append(stream, tuple(self.payloads), producer)]
+        if self._entries:
+            appends.append(audit.append_of(*self._entries))
+        return Transaction(tuple(checks), tuple(puts), tuple(appends), self.is_durable)

@@ -16,8 +16,9 @@ from kgnb.broker import rows
 from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker
 from kgnb.broker.effects import Close, Commit, Get, Read, Send
-from kgnb.broker.known import Known, StoreLoad
+from kgnb.broker.known import StoreLoad
 from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.sharing import Sharing
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
+    from kgnb.broker.shares import Tokens
     from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
@@ -71,7 +73,7 @@ class LinkAttachment(Attachment):
     """A kernel's link: its first frame must be the hello."""
 
 
-class BrokerDriver(Known):
+class BrokerDriver(Sharing):
     """A broker with its log and its clock.
 
     Args:
@@ -80,6 +82,7 @@ class BrokerDriver(Known):
         limits: What clients may use.
         server: Which host this is: ``jupyter``, ``kernel`` or ``asgi``.
         voters: Whether people can be told apart; None: they cannot.
+        tokens: Signs share links; None: there are none.
     """
 
     def __init__(
@@ -90,9 +93,11 @@ class BrokerDriver(Known):
         limits: BrokerLimits | None = None,
         server: str = "jupyter",
         voters: Voters | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._log = log
         self._voters = voters
+        self._tokens = tokens
         self._clock = clock or steady_clock()
         self._limits = limits or BrokerLimits()
         self._server = server
@@ -127,6 +132,7 @@ class BrokerDriver(Known):
                 server=self._server,
                 limits=self._limits,
                 voters=self._voters,
+                tokens=self._tokens,
             )
             broker.load(
                 await self._log.scan(rows.RUN),
@@ -136,6 +142,7 @@ class BrokerDriver(Known):
                 now,
             )
             broker.load_workflows(await self._log.scan(rows.WORKFLOWS))
+            broker.load_shares(await self._log.scan(rows.SHARE), now)
             await self._load_mail(broker, now)
         except BaseException:
             await self._log.aclose()

@@ -22,7 +22,6 @@ from kgnb.errors import (
     Forbidden,
     InvalidValue,
     KgnbError,
-    NoSuchApproval,
     NoSuchRun,
     NoSuchWorkflow,
     Unavailable,
@@ -60,7 +59,7 @@ class Inputs:
         """Answer the node's question, or keep the input for its next wait."""
         row: ApprovalRow | None
         if command.approval_id is not None:
-            row = self._named(conn, command)
+            row = self._named(conn, command, now)
         else:
             run = self._run(conn, command.run_id)
             if not conn.peer.may("answer"):
@@ -126,10 +125,10 @@ class Inputs:
             for row in self._approvals.asked_at(run, command.node_id)
         )
 
-    def _named(self, conn: Connection, command: commands.NodeInput) -> ApprovalRow:
-        row = self._approvals.find(conn.peer, command.approval_id or "")
-        if row is None:
-            raise NoSuchApproval(f"no approval {command.approval_id!r}")
+    def _named(
+        self, conn: Connection, command: commands.NodeInput, now: float
+    ) -> ApprovalRow:
+        row = self._approvals.named(conn, command.approval_id or "", now)
         if row.node_id != command.node_id or command.run_id not in (None, row.run_id):
             raise Conflict(
                 f"approval {command.approval_id!r} is asked by node {row.node_id!r} "

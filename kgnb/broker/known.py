@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import rows
+from kgnb.broker import audit, rows
+from kgnb.broker.audit import Numbered
 from kgnb.broker.frames import StoredEvent
 from kgnb.broker.run import may_see
 from kgnb.errors import Gap, NoSuchRun, Unavailable
@@ -136,6 +137,21 @@ class Known:
             for event in page:
                 fold(view, codec.decode_event(event.frame.payload))
         return view
+
+    async def audit(self, after: int, limit: int) -> list[Numbered]:
+        """Entries of the audit behind the one numbered ``after``, in order.
+
+        Raises:
+            Unavailable: The log cannot be read.
+        """
+        records = await self._log.read(audit.STREAM, after, limit)
+        return [
+            Numbered(
+                record.seq,
+                msgspec.json.decode(record.payload, type=audit.AuditEntry),
+            )
+            for record in records
+        ]
 
     # Kernels
 

@@ -48,6 +48,12 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of one session that wait for its run."""
     max_session: int = 1024 * 1024
     """Bytes of a session's messages."""
+    max_wrong_ids: int = 20
+    """Answers of one identity to approvals that are not there, in one window."""
+    share_ttl: float = 86_400.0
+    """How long a share link may hold."""
+    max_shares: int = 1_000
+    """Share links of one identity that hold at a time."""
     stall_after: float = 10.0
     order_timeout: float = 10.0
     cursor_interval: float = 10.0

@@ -12,19 +12,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kgnb.broker import audit
 from kgnb.errors import Conflict, KgnbError, Unavailable, from_code
 from kgnb.protocol import codec, events, link, replies
+from kgnb.protocol.commands import Cancel, Pause, Resume
 from kgnb.protocol.ids import RunId, timestamp
 
 if TYPE_CHECKING:
     from kgnb.broker.connections import Connection, Link
+    from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.run import Run
     from kgnb.broker.runs import LinkOf
-    from kgnb.protocol.commands import Cancel, CommandId, Pause, Resume
+    from kgnb.protocol.commands import CommandId
 
     RunCommand = Cancel | Pause | Resume
 
+_ACTIONS: dict[type[RunCommand], audit.Action] = {
+    Cancel: "cancel",
+    Pause: "pause",
+    Resume: "resume",
+}
 _REMEMBERED = 1000
 """Orders carried out whose repetitions are answered from memory."""
 
@@ -32,9 +40,13 @@ _REMEMBERED = 1000
 class _Pending:
     """An order under way, and who waits for its reply."""
 
-    def __init__(self, target: Link, run_id: RunId, key: str, until: float) -> None:
+    def __init__(
+        self, target: Link, run: Run, key: str, command: RunCommand, until: float
+    ) -> None:
         self.target = target
-        self.run_id = run_id
+        self.run_id = run.id
+        self.workflow = run.row.workflow
+        self.action = _ACTIONS[type(command)]
         self.key = key
         self.until = until
         self.waiting: list[tuple[Connection, CommandId | None]] = []
@@ -51,7 +63,8 @@ class _Pending:
 class Orders:
     """Orders to kernels, and their replies."""
 
-    def __init__(self, limits: BrokerLimits, link_of: LinkOf) -> None:
+    def __init__(self, effects: Effects, limits: BrokerLimits, link_of: LinkOf) -> None:
+        self._effects = effects
         self._limits = limits
         self._link_of = link_of
         self._last_id = 0
@@ -84,7 +97,8 @@ class Orders:
                 retry_after=self._limits.retry_after,
             )
         self._last_id += 1
-        pending = _Pending(target, run.id, key, now + self._limits.order_timeout)
+        until = now + self._limits.order_timeout
+        pending = _Pending(target, run, key, command, until)
         pending.waiting.append((conn, command.id))
         self._pending[self._last_id] = pending
         if key:
@@ -98,12 +112,13 @@ class Orders:
             )
         )
 
-    def answered(self, source: Link, reply: link.OrderReply) -> None:
+    def answered(self, source: Link, reply: link.OrderReply, now: float) -> None:
         """The kernel did it, or says why not."""
         pending = self._pending.get(reply.order_id)
         if pending is None or pending.target is not source:
             return
         self._forget(reply.order_id)
+        self._note(pending, reply.code, now)
         if reply.code is not None:
             pending.refuse(from_code(reply.code, reply.message))
             return
@@ -113,15 +128,29 @@ class Orders:
                 self._done.popitem(last=False)
         pending.acknowledge()
 
+    def _note(self, pending: _Pending, code: str | None, now: float) -> None:
+        conn, _command_id = pending.waiting[0]
+        entry = audit.entry_by(
+            conn.peer,
+            now,
+            pending.action,
+            "done" if code is None else "refused",
+            run_id=pending.run_id,
+            workflow=pending.workflow,
+            code=code,
+        )
+        audit.write(self._effects, entry)
+
     def _forget(self, order_id: int) -> None:
         pending = self._pending.pop(order_id)
         self._by_key.pop(pending.key, None)
 
-    def link_closed(self, closed: Link) -> None:
+    def link_closed(self, closed: Link, now: float) -> None:
         """Nobody will answer any more; whether it was done is not known."""
         for order_id, pending in list(self._pending.items()):
             if pending.target is closed:
                 self._forget(order_id)
+                self._note(pending, Unavailable.code, now)
                 pending.refuse(Unavailable("the kernel's link ended before its answer"))
 
     def tick(self, now: float) -> None:
@@ -129,6 +158,7 @@ class Orders:
         for order_id, pending in list(self._pending.items()):
             if pending.until <= now:
                 self._forget(order_id)
+                self._note(pending, Unavailable.code, now)
                 seconds = self._limits.order_timeout
                 pending.refuse(
                     Unavailable(f"the kernel did not answer within {seconds:g} s")

@@ -88,6 +88,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """``params.key`` of what it starts of that workflow."""
     kernel_id: str | None = None
     """The only kernel whose runs it may know of (a channel of that kernel)."""
+    share_id: str | None = None
+    """The share link that it came by; with its end the connection ends."""
 
     @property
     def is_script(self) -> bool:

@@ -22,9 +22,12 @@ MANAGER = "manager/"
 MAIL = "mail/"
 WORKFLOWS = "workflows/"
 SESSION = "session/"
+SHARE = "share/"
 """Prefixes of keys, and of the streams that hold runs' events and messages."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+ShareRole = Literal["view", "answer", "control", "start"]
 
 
 class EarlyInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -163,6 +166,29 @@ class SessionRow(msgspec.Struct, kw_only=True):
     session_id: str
     messages: list[dict[str, Any]] = []
     changed_at: str = ""
+
+
+class ShareRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the holder of a token that this broker signed may do, and until when.
+
+    It is for one run, for one workflow's runs, or for one session of its maker's.
+    """
+
+    share_id: str
+    run_id: str | None = None
+    workflow: str | None = None
+    session_id: str | None = None
+    role: ShareRole = "view"
+    label: str = ""
+    """Shown as the name of whoever comes by it."""
+    maker: str
+    """The identity, and the session's where it is for one."""
+    of_kernel: bool = False
+    """Whether a kernel made it, for whoever uses the notebook."""
+    made_at: str = ""
+    expires_at: float
+    """Seconds since the epoch, by the broker's clock."""
+    revoked_at: str | None = None
 
 
 def session_key(user: str, session_id: str) -> str:

@@ -1,9 +1,9 @@
 """Sessions: whose messages start a run, and which run gets the next one.
 
 A session belongs to an identity and a ``session_id``: another identity's of the same
-name is another session. What is said while its run is busy waits in order, until a
-node of the run waits for an input, or until the run has ended and the next one is
-started by it.
+name is another session, unless its owner gave the other a token for it. What is said
+while its run is busy waits in order, until a node of the run waits for an input, or
+until the run has ended and the next one is started by it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kgnb.broker.rows import ApprovalRow
     from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
+    from kgnb.broker.shares import Shares
     from kgnb.broker.starts import Starts
     from kgnb.broker.subscriptions import Subscriptions
     from kgnb.broker.workflows import Workflows
@@ -94,6 +95,7 @@ class Sessions:
         inputs: Inputs,
         starts: Starts,
         workflows: Workflows,
+        shares: Shares,
     ) -> None:
         self.subscriptions: Subscriptions
         self._limits = limits
@@ -102,6 +104,7 @@ class Sessions:
         self._inputs = inputs
         self._starts = starts
         self._workflows = workflows
+        self._shares = shares
         self._talks: dict[_Key, _Talk] = {}
 
     def load(self) -> None:
@@ -117,10 +120,14 @@ class Sessions:
         self, conn: Connection, command: commands.StartWorkflow, now: float
     ) -> None:
         """Start a workflow with params, in a session or in none."""
+        owner, session_id = conn.peer.identity.user, command.session_id
+        if session_id is not None:
+            owner, session_id = self._shares.session_of(conn.peer, session_id, now)
         request = Request(
             workflow=command.workflow,
             params=command.params,
-            session_id=command.session_id,
+            session_id=session_id,
+            owner=owner,
             id=command.id,
             fingerprint=command_fingerprint(conn, command),
         )
@@ -141,8 +148,9 @@ class Sessions:
         if self._is_for_a_run(conn, command) or workflow is None:
             self._say_to_run(conn, command, now)
             return
-        session_id = command.session_id or conn.own_session()
-        key = _Key(conn.peer.identity.user, session_id, split_name(workflow)[0])
+        named = command.session_id or conn.own_session()
+        owner, session_id = self._shares.session_of(conn.peer, named, now)
+        key = _Key(owner, session_id, split_name(workflow)[0])
         said = _Said(conn, command, workflow)
         talk = self._talks.get(key)
         if self._was_said(key, said, talk, now):
@@ -207,6 +215,7 @@ class Sessions:
         request = Request(
             workflow=said.workflow,
             session_id=key.session_id,
+            owner=key.user,
             said=command.content,
             is_bare=command.bare,
             id=command.id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.broker import rows
+from kgnb.broker import audit, rows
 from kgnb.broker.fitting import problems_of
 from kgnb.broker.rows import RunRow, SessionRow
 from kgnb.broker.run import Run
@@ -29,6 +29,7 @@ from kgnb.protocol.ids import RunId, timestamp
 from kgnb.storage.base import Committed, Conflict, Put, RowIs, Transaction
 
 if TYPE_CHECKING:
+    from kgnb.broker.audit import AuditEntry
     from kgnb.broker.connections import Connection, Link
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
@@ -49,6 +50,8 @@ class Request(msgspec.Struct, kw_only=True):
     said: Any = msgspec.UNSET
     """The message that starts it; absent: a ``start_workflow``."""
     is_bare: bool = False
+    owner: str
+    """The identity whose session it is."""
     id: CommandId | None = None
     fingerprint: str | None = None
 
@@ -123,19 +126,20 @@ class Starts:
             )
         params = _params(conn, request, offer)
         _check_params(offer, params)
-        run = self._allot(conn, request, offer, params)
+        run = self._allot(request, offer, params)
         pending = _Pending([(conn, request.id)], now + self._limits.order_timeout)
         self._pending[run.id] = pending
         conn.started.add(run.id)
+        entry = audit.entry_by(
+            conn.peer, now, "start", "done", run_id=run.id, workflow=run.row.workflow
+        )
         if run.row.keeps_messages:
-            self._fetch_session(run, request)
+            self._fetch_session(run, request, entry)
         else:
-            self._store(run, None, 0)
+            self._store(run, request, entry)
         return run
 
-    def _allot(
-        self, conn: Connection, request: Request, offer: Offer, params: dict[str, Any]
-    ) -> Run:
+    def _allot(self, request: Request, offer: Offer, params: dict[str, Any]) -> Run:
         run_id = RunId(uuid.uuid4().hex)
         keeps = request.session_id is not None and offer.workflow.input is not None
         start = link.Start(
@@ -151,7 +155,7 @@ class Starts:
             workflow=offer.workflow.name,
             kernel_id=offer.kernel_id,
             process_id=offer.process_id,
-            owner=conn.peer.identity.user,
+            owner=request.owner,
             session_id=request.session_id,
             keeps_messages=keeps,
             is_bare=request.is_bare,
@@ -168,7 +172,7 @@ class Starts:
 
     # The session's messages, which the run is given.
 
-    def _fetch_session(self, run: Run, request: Request) -> None:
+    def _fetch_session(self, run: Run, request: Request, entry: AuditEntry) -> None:
         key = rows.session_key(run.row.owner, run.row.session_id or "")
 
         def done(found: list[Row] | None, now: float) -> None:
@@ -188,7 +192,7 @@ class Starts:
                 return
             put = Put(key, rows.encode(session))
             revision = 0 if stored is None else stored.revision
-            self._store(run, put, revision, request)
+            self._store(run, request, entry, put, revision)
 
         self._effects.get(key, done)
 
@@ -212,11 +216,12 @@ class Starts:
     def _store(
         self,
         run: Run,
-        session: Put | None,
-        revision: int,
-        request: Request | None = None,
+        request: Request,
+        entry: AuditEntry,
+        session: Put | None = None,
+        revision: int = 0,
     ) -> None:
-        """Store the run's row, and its session's, before anybody is told."""
+        """Store the run's row, its session's and who starts it; then tell."""
         key = rows.RUN + run.id
         checks = [RowIs(key, 0)]
         puts = [Put(key, rows.encode(run.row))]
@@ -231,17 +236,21 @@ class Starts:
                     run.is_committing = False
                     self._tell(run)
                     self._runs.submit(run, now)
-                case Conflict() if request is not None:
+                case Conflict() if session is not None:
                     # Another run of the session spoke meanwhile.
-                    self._fetch_session(run, request)
+                    self._fetch_session(run, request, entry)
                 case _:
                     error = Unavailable("the log cannot be written now")
                     self._fail(run, error, now)
 
         # Durable: who is told of a run must find it again.
-        self._effects.commit(
-            Transaction(checks=tuple(checks), puts=tuple(puts), durable=True), done
+        transaction = Transaction(
+            checks=tuple(checks),
+            puts=tuple(puts),
+            appends=(audit.append_of(entry),),
+            durable=True,
         )
+        self._effects.commit(transaction, done)
 
     # The kernel.
 
@@ -288,7 +297,9 @@ class Starts:
 
     def _greet(self, conn: Connection, run: Run, command_id: CommandId | None) -> None:
         session = run.row.session_id
-        data = None if session is None else {"session_id": session}
+        # Who was let into another's session goes on by its token, not by its name.
+        is_own = run.row.owner == conn.peer.identity.user
+        data = {"session_id": session} if session is not None and is_own else None
         conn.reply(replies.Ack(id=command_id, run_id=run.id, data=data))
         self.subscriptions.follow(conn, run)
 

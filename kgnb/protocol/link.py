@@ -139,6 +139,25 @@ class Started(LinkFrame, kw_only=True, omit_defaults=True, tag="started"):
     """Of ``params``, field by field."""
 
 
+class Share(LinkFrame, kw_only=True, omit_defaults=True, tag="share"):
+    """The kernel asks for a share link of one of its runs."""
+
+    n: Count
+    """Repeated by the answer."""
+    run_id: RunId
+    role: str
+    ttl: float | None = None
+    """Seconds; None: as the server has it."""
+    label: str = ""
+
+
+class Unshare(LinkFrame, kw_only=True, omit_defaults=True, tag="unshare"):
+    """The kernel takes one back."""
+
+    n: Count
+    link_id: str
+
+
 KernelFrame = (
     LinkHello
     | AppendFrame
@@ -150,6 +169,8 @@ KernelFrame = (
     | Enrol
     | Publish
     | Started
+    | Share
+    | Unshare
 )
 
 
@@ -288,6 +309,21 @@ class TellSteps(LinkFrame, kw_only=True, omit_defaults=True, tag="tell_steps"):
     run_id: RunId
 
 
+class Shared(LinkFrame, kw_only=True, omit_defaults=True, tag="shared"):
+    """What became of a ``share`` or ``unshare``; ``code`` is None where it was done."""
+
+    n: Count
+    link_id: str = ""
+    token: str = ""
+    """Empty where one was taken back."""
+    expires_at: str = ""
+    """RFC 3339."""
+    public_url: str | None = None
+    """Where people reach the server's pages; None: where the kernel does."""
+    code: str | None = None
+    message: str = ""
+
+
 ServerFrame = (
     Welcome
     | Appended
@@ -300,4 +336,5 @@ ServerFrame = (
     | Published
     | Start
     | TellSteps
+    | Shared
 )

@@ -55,6 +55,7 @@ _STATUS: dict[str, int] = {
     "no_such_workflow": 404,
     "no_such_run": 404,
     "no_such_approval": 404,
+    "no_such_link": 404,
     "already_answered": 409,
     "expired": 410,
     "conflict": 409,

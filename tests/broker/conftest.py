@@ -23,10 +23,12 @@ KERNEL = Peer(identity=Identity(user="kernel", kind="kernel"), role="owner", via
 class Host:
     """Carries out effects at once, or, while ``is_held``, when told to."""
 
-    def __init__(self, limits=None, tables=None, now=1_000_000.0, voters=VOTERS):
+    def __init__(
+        self, limits=None, tables=None, now=1_000_000.0, voters=VOTERS, tokens=None
+    ):
         self.now = now
         self.tables = tables or _Tables()
-        self.broker = Broker("log-1", now, limits=limits, voters=voters)
+        self.broker = Broker("log-1", now, limits=limits, voters=voters, tokens=tokens)
         self.broker.load(
             [r for k, r in sorted(self.tables.rows.items()) if k.startswith("run/")],
             list(self.tables.states.values()),
@@ -36,6 +38,8 @@ class Host:
         )
         published = [r for k, r in self.tables.rows.items() if k.startswith("workf")]
         self.broker.load_workflows(published)
+        shared = [r for k, r in self.tables.rows.items() if k.startswith("share/")]
+        self.broker.load_shares(shared, now)
         self._load_mail()
         self.frames = {}
         self.out_frames = {}
