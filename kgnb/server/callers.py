@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from jupyter_server.utils import origin_matches_pat
 
-from kgnb.server import access
+from kgnb.server import access, entrance
 
 if TYPE_CHECKING:
     from kgnb.broker.peer import Identity
@@ -23,24 +23,13 @@ def may_come_from(handler: Discreet, origin: str | None = None) -> bool:
         handler: With the request.
         origin: In place of the header's.
     """
-    headers = handler.request.headers
-    origin = origin or headers.get("Origin")
-    if origin is None:
+    headers = {name.lower(): text for name, text in handler.request.headers.items()}
+    if origin is not None:
+        headers["origin"] = origin
+    allowed = handler.host.settings.allow_origins
+    if entrance.may_come_from(headers, handler.request.protocol, allowed):
         return True
-    schemes = {handler.request.protocol}
-    forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0]
-    if forwarded.strip().lower() == "https":
-        # Set by a proxy that ends TLS; a page cannot set it.
-        schemes.add("https")
-    if headers.get("Sec-Fetch-Site") == "same-origin":
-        # The browser itself compared the schemes that it sees.
-        schemes = {"http", "https"}
-    host = headers.get("Host", "")
-    if access.same_origin(origin, host=host, schemes=schemes):
-        return True
-    if handler.host.settings.allow_origins:
-        return access.listed_origin(origin, handler.host.settings.allow_origins)
-    return _jupyter_allows(handler, origin)
+    return not allowed and _jupyter_allows(handler, headers["origin"])
 
 
 def _jupyter_allows(handler: Discreet, origin: str) -> bool:

@@ -8,13 +8,13 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
 from kgnb.broker.peer import Identity, Peer
-from kgnb.server import access, callers, closecodes
+from kgnb.server import access, closecodes, entrance
+from kgnb.server.callers import JupyterCaller
+from kgnb.server.closecodes import Close
 from kgnb.server.sockets import GatedSocket
 
 if TYPE_CHECKING:
     from kgnb.broker.driver import Attachment, BrokerDriver
-    from kgnb.broker.peer import Role
-    from kgnb.server.closecodes import Close
     from kgnb.server.sendqueue import SocketSink
 
 _LINK_SIZE = 16
@@ -27,49 +27,39 @@ long as it likes; whether the kernel lives is known from its manager."""
 class ClientSocket(GatedSocket):
     """``kgnb/ws``: panels, pages and scripts."""
 
-    _role: Role | None = None
-    _identity: Identity | None = None
-    _may_join = False
-    _workflow: str | None = None
-    _key: str | None = None
+    _peer: Peer | None = None
 
     @allow_unauthenticated  # the gate answers with 4001, which a browser can read
     async def get(self, *args: str) -> None:
         """Upgrade to a WebSocket."""
         await self.handshake(*args)
 
-    async def admit(self, *_args: str) -> Close | None:
+    async def admit(self, *args: str) -> Close | None:
         """Whoever Jupyter knows and its authorizer lets read."""
-        if not self.current_user or self._is_cookie_alone():
+        place, key = args or (None, None)
+        if self._is_cookie_alone():
             return closecodes.UNAUTHORIZED
-        caller = callers.JupyterCaller(self)
-        self._role = await access.role_of(caller.may)
-        if self._role is None:
-            return closecodes.FORBIDDEN
-        self._identity = await caller.identity()
-        self._may_join = await caller.may(*access.JOIN)
+        request = self.request
+        handshake = entrance.Handshake(
+            headers={name.lower(): text for name, text in request.headers.items()},
+            query={
+                name: self.get_query_argument(name) for name in request.query_arguments
+            },
+            scheme=request.protocol,
+            place=place,
+            key=key,
+        )
+        verdict = await entrance.admit(handshake, JupyterCaller(self), self.host.driver)
+        if isinstance(verdict, Close):
+            return verdict
+        self._peer = verdict
         return None
 
     def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
-        """Connect with the identity and the role found at the handshake."""
-        if self._identity is None or self._role is None:
+        """Connect as whom the handshake showed."""
+        if self._peer is None:
             raise HTTPError(403)
-        is_ours = self.selected_subprotocol == access.PROTOCOL
-        peer = Peer(
-            identity=self._identity,
-            role=self._role,
-            via=access.via(
-                self.get_query_argument("via", None),
-                is_page="Origin" in self.request.headers,
-            ),
-            client_id=access.client_id(self.get_query_argument("client_id", None)),
-            position=access.position(self.get_query_argument("position", None)),
-            may_join=self._may_join,
-            protocol="kgnb.v1" if is_ours else "document",
-            workflow=self._workflow,
-            key=self._key,
-        )
-        return driver.connect(peer, sink)
+        return driver.connect(self._peer, sink)
 
     def _is_cookie_alone(self) -> bool:
         """A cookie that no page sent: every browser names the page's origin."""
@@ -87,16 +77,6 @@ class WorkflowSocket(ClientSocket):
     """
 
     hidden_after = "/kgnb/ws/"
-
-    async def admit(self, *args: str) -> Close | None:
-        """As for ``kgnb/ws``; then the workflow has to exist."""
-        refusal = await super().admit(*args)
-        if refusal is not None:
-            return refusal
-        self._workflow, self._key = args
-        driver = self.host.driver
-        is_unknown = driver is not None and driver.workflow(self._workflow) is None
-        return closecodes.NO_SUCH_WORKFLOW if is_unknown else None
 
 
 class LinkSocket(GatedSocket):
