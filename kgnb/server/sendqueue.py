@@ -28,7 +28,10 @@ class Wire(Protocol):
         ...
 
     def write_frame(self, payload: bytes) -> asyncio.Future[None] | None:
-        """Send one frame; None if the socket is closed, else done when flushed."""
+        """Send one frame; None if the socket is closed, else done when flushed.
+
+        It is done at once where the system takes the whole frame, as a rule.
+        """
 
     def leave(self, code: int, reason: str) -> None:
         """Send the close frame and let go."""
@@ -90,7 +93,7 @@ class SocketSink:
         flushed = self._wire.write_frame(payload)
         if flushed is None:
             self.drop()
-        else:
+        elif not flushed.done():
             flushed.add_done_callback(self._written)
 
     def _written(self, flushed: asyncio.Future[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.websocket import WebSocketMixin
@@ -13,7 +14,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from kgnb.broker.limits import Window
-from kgnb.server import access, closecodes
+from kgnb.server import access, closecodes, frames
 from kgnb.server.callers import may_come_from
 from kgnb.server.discreet import Discreet
 from kgnb.server.keepalive import KeepAlive
@@ -55,6 +56,8 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     _attachment: Attachment | None = None
     _sink: SocketSink | None = None
     _keepalive: KeepAlive | None = None
+    _flushed: asyncio.Future[None]
+    """Done, as is each write that the system took at once."""
 
     # ---- what tornado asks
 
@@ -92,6 +95,12 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Ours, if it was offered."""
         return access.negotiate(subprotocols)
+
+    @cached_property
+    def _may_compress(self) -> bool:
+        """Whether the peer may have been promised compression."""
+        asked = self.request.headers.get("Sec-WebSocket-Extensions", "")
+        return self.get_compression_options() is not None and "deflate" in asked
 
     def check_origin(  # pyright: ignore[reportIncompatibleMethodOverride]  # the bases name it differently
         self, origin: str | None = None
@@ -144,6 +153,11 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         if refusal is not None or driver is None:
             await self._show_out(refusal or closecodes.STARTING)
             raise _RefusedError
+        # Else each small frame waits, 40 ms as a rule, until the one before is
+        # acknowledged (Nagle's algorithm beside delayed acknowledgements).
+        self.set_nodelay(True)
+        self._flushed = asyncio.get_running_loop().create_future()
+        self._flushed.set_result(None)
         self._sink = SocketSink(self)
         interval, timeout = self.keepalive_times
         self._keepalive = KeepAlive(
@@ -228,10 +242,16 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
 
     def write_frame(self, payload: bytes) -> asyncio.Future[None] | None:
         """Send one text frame; None when the socket is closed."""
-        try:
-            return self.write_message(payload)
-        except WebSocketClosedError:
+        stream = self._stream()
+        if self.ws_connection is None or self.ws_connection.is_closing():
             return None
+        try:
+            if stream is None or self._may_compress:
+                return self.write_message(payload)
+            rest = frames.write(stream, frames.text_frame(payload))
+        except (StreamClosedError, WebSocketClosedError):
+            return None
+        return rest or self._flushed
 
     def _stream(self) -> IOStream | None:
         return self.ws_connection.stream if self.ws_connection is not None else None

@@ -1,0 +1,267 @@
+"""A thousand clients of one run: kgnb on a real Jupyter server, and bare tornado.
+
+Each client reads every event of a run that makes 20 a second, 200 bytes each. The
+server has one process, all clients and the kernel's end of the link have another:
+sockets without a library, which offer no compression. Bare tornado is a handler that
+gives a message to ``write_message`` of every client, with no identity, topics, log or
+bound on what a slow reader may hold.
+
+A delivery's latency runs from before the event is written to the server until its
+last byte was read; both ends are one process. Every client checks that the ``seq`` of
+each event is the last one's plus one.
+
+    python benchmarks/fanout.py [--clients 1000] [--rate 20] [--seconds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "server"))
+
+from server_harness import BASE, TOKEN, ServerProcess, free_port
+from swarm import Swarm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUN = "0123456789abcdef" * 2
+SECRET = "a benchmark's"
+SIZE = 200
+"""Bytes of an event as clients get it, about."""
+SETTLING = 10.0
+"""Seconds in which the last events may still come."""
+
+
+@dataclass
+class Measured:
+    """One server under the load."""
+
+    expected: int
+    delivered: int = 0
+    gaps: int = 0
+    latencies: list[float] = field(default_factory=list)
+    """Seconds, sorted."""
+    seconds: float = 0.0
+    cpu: float = 0.0
+    """Seconds of the server's processor time."""
+    load_cpu: float = 0.0
+    """The same, of the clients'."""
+    rss_before: int = 0
+    rss: int = 0
+    """Bytes, before the clients came and the most of the load."""
+
+    def quantile(self, share: float) -> float:
+        """Milliseconds."""
+        last = len(self.latencies) - 1
+        return self.latencies[min(last, int(share * len(self.latencies)))] * 1000
+
+
+class Bare:
+    """Bare tornado: what the clients and the source say to it."""
+
+    @contextmanager
+    def serving(self) -> Iterator[tuple[psutil.Process, int]]:
+        port = free_port()
+        command = [sys.executable, __file__, "--serve", str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            try:
+                yield psutil.Process(process.pid), port
+            finally:
+                process.terminate()
+
+    def join(self, swarm: Swarm, clients: int) -> None:
+        for _ in range(clients):
+            swarm.connect("/events", is_reader=True)
+        self._source = swarm.connect("/source")
+
+    def send(self, seq: int, text: str) -> None:
+        event = {"type": "reading", "run_id": RUN, "node_id": "Sensor", "data": text}
+        self._source.send(json.dumps({"seq": seq, **event}, separators=(",", ":")))
+
+
+class Kgnb:
+    """kgnb: the clients subscribe to all of a run, a kernel's link appends to it."""
+
+    @contextmanager
+    def serving(self) -> Iterator[tuple[psutil.Process, int]]:
+        settings = (
+            "--KgnbApp.max_connections=100000",
+            # All by the server's token, which makes them one identity.
+            "--KgnbApp.max_connections_per_identity=100000",
+            f"--KgnbApp.link_secret={SECRET}",
+        )
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ServerProcess(Path(folder), *settings) as server,
+        ):
+            asyncio.run(server.wait_ready())
+            # An idle kernel, for whose runs the load's end of the link then speaks.
+            started = server.call("api/kernels", method="POST", body={})
+            self._kernel = started["id"]
+            yield psutil.Process(server.process.pid), server.port
+
+    def join(self, swarm: Swarm, clients: int) -> None:
+        self._source = swarm.connect(
+            f"{BASE}kgnb/link", f"Authorization: kgnb-link {SECRET}"
+        )
+        self._say(type="hello", kernel_id=self._kernel, process_id="p1", pid=1)
+        self._source.wait("welcome")
+        graph = {"name": "load", "start": "Sensor", "edges": []}
+        graph["nodes"] = [{"id": "Sensor", "label": "Sensor", "kind": "node"}]
+        self._append(1, {"type": "workflow_started", "graph": graph, "params": {}})
+        self._source.wait("appended")
+        subscribe = {"type": "subscribe", "run_id": RUN, "topics": ["all"]}
+        subscribe["since"] = {"seq": 1}
+        for _ in range(clients):
+            client = swarm.connect(
+                f"{BASE}kgnb/ws",
+                f"Authorization: token {TOKEN}",
+                "Sec-WebSocket-Protocol: kgnb.v1",
+                is_reader=True,
+            )
+            client.send(json.dumps(subscribe))
+            client.wait("subscribed")
+
+    def send(self, seq: int, text: str) -> None:
+        self._append(seq, {"type": "reading", "node_id": "Sensor", "data": text})
+
+    def _append(self, seq: int, event: dict[str, object]) -> None:
+        event |= {"run_id": RUN, "workflow": "load", "timestamp": "2026-11-21T03:40Z"}
+        self._say(type="append", run_id=RUN, epoch=1, n=seq, events=[event])
+
+    def _say(self, **message: object) -> None:
+        self._source.send(json.dumps(message))
+
+
+def measure(
+    side: Bare | Kgnb, *, clients: int, rate: float, seconds: float
+) -> Measured:
+    """Put the load on one server."""
+    events = round(rate * seconds)
+    found = Measured(expected=events * clients)
+    with side.serving() as (server, port), Swarm(port) as swarm:
+        found.rss_before = server.memory_info().rss
+        side.join(swarm, clients)
+        text = "x" * (SIZE - 110)
+        cpu, load_cpu = _cpu(server), _cpu(psutil.Process())
+        began = time.monotonic()
+        for number in range(events):
+            swarm.read_until(began + number / rate)
+            seq = number + 2  # 1 is the run's start
+            swarm.sent[seq] = time.monotonic()
+            side.send(seq, text)
+            if number % round(rate) == 0:
+                found.rss = max(found.rss, server.memory_info().rss)
+        end = time.monotonic() + SETTLING
+        while swarm.delivered < found.expected and time.monotonic() < end:
+            swarm.read_until(time.monotonic() + 0.05)
+        found.seconds = time.monotonic() - began
+        found.cpu = _cpu(server) - cpu
+        found.load_cpu = _cpu(psutil.Process()) - load_cpu
+        found.rss = max(found.rss, server.memory_info().rss)
+    found.delivered, found.gaps = swarm.delivered, swarm.gaps
+    found.latencies = sorted(swarm.latencies)
+    return found
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+LINES = {
+    "deliveries a second": lambda m: m.delivered / m.seconds,
+    "missing": lambda m: m.expected - m.delivered,
+    "gaps or repeats": lambda m: m.gaps,
+    "p50, ms": lambda m: m.quantile(0.5),
+    "p99, ms": lambda m: m.quantile(0.99),
+    "max, ms": lambda m: m.quantile(1),
+    "server: CPU, % of a core": lambda m: 100 * m.cpu / m.seconds,
+    "server: CPU, µs a delivery": lambda m: 1e6 * m.cpu / m.delivered,
+    "server: RSS before, MB": lambda m: m.rss_before / 1e6,
+    "server: RSS at most, MB": lambda m: m.rss / 1e6,
+    "clients: CPU, % of a core": lambda m: 100 * m.load_cpu / m.seconds,
+}
+
+
+def report(bare: Measured, ours: Measured) -> str:
+    """The table, with kgnb's figures as multiples of bare tornado's."""
+    lines = ["| | bare tornado | kgnb | ratio |", "|---|---|---|---|"]
+    for name, figure in LINES.items():
+        theirs, own = figure(bare), figure(ours)
+        ratio = f"{own / theirs:.2f}" if theirs else ""
+        lines.append(f"| {name} | {theirs:,.1f} | {own:,.1f} | {ratio} |")
+    return "\n".join(lines)
+
+
+def compare(*, clients: int, rate: float, seconds: float) -> tuple[Measured, Measured]:
+    """Bare tornado and kgnb, one after the other."""
+    load = {"clients": clients, "rate": rate, "seconds": seconds}
+    return measure(Bare(), **load), measure(Kgnb(), **load)
+
+
+def serve(port: int) -> None:
+    """Be the bare tornado server, until the process is ended."""
+    clients: set[WebSocketHandler] = set()
+
+    class Events(WebSocketHandler):
+        def open(self) -> None:
+            self.set_nodelay(True)
+            clients.add(self)
+
+        def on_close(self) -> None:
+            clients.discard(self)
+
+    class Source(WebSocketHandler):
+        def on_message(self, message: str | bytes) -> None:
+            for client in clients:
+                client.write_message(message)
+
+    async def main() -> None:
+        routes = [("/events", Events), ("/source", Source)]
+        Application(routes).listen(port, "127.0.0.1")
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+def main() -> None:
+    """Print the table; exit with 1 if anything was lost."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=20, help="events a second")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve)
+        return
+    load = {"clients": options.clients, "rate": options.rate}
+    bare, ours = compare(**load, seconds=options.seconds)
+    print(
+        f"{load['clients']} clients, {load['rate']:g} events/s, {options.seconds:g} s"
+    )
+    print(report(bare, ours))
+    sys.exit(ours.delivered != ours.expected or ours.gaps != 0)
+
+
+if __name__ == "__main__":
+    main()
