@@ -46,6 +46,8 @@ class Opening(NamedTuple):
     loop: asyncio.AbstractEventLoop
     page_url: Callable[[], str | None]
     """Where its pages are, if that is known yet. From any thread."""
+    arrived: Callable[[], object] = lambda: None
+    """Called when the process's workflows are known to it. From any thread."""
 
 
 class Doorway:
@@ -60,6 +62,11 @@ class Doorway:
     def opening(self) -> Opening | None:
         """The broker that is open now."""
         return self._opening
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the process has runs or workflows, or had some."""
+        return bool(self._watchers)
 
     @property
     def is_mine(self) -> bool:

@@ -274,7 +274,11 @@ class Home:
 
     def welcomed(self, conversation: Conversation) -> None:
         """See ``conversation.Orders``."""
-        self.publications.welcomed(conversation)
+        known: concurrent.futures.Future[None] = concurrent.futures.Future()
+        hosted = self._hosted
+        if hosted is not None and hosted.conversation is conversation:
+            known.add_done_callback(lambda _known: hosted.arrived())
+        self.publications.welcomed(conversation, known)
 
     def told(
         self,

@@ -6,6 +6,7 @@ Belongs to the link's thread; the broker is on the server's loop, behind the doo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Literal
 
@@ -64,6 +65,13 @@ class HostedPort:
             link = InnerLink(opening, received=self._received, closed=self._cut)
             self._link = link
             self.conversation.connected(link.send)
+
+    def arrived(self) -> None:
+        """What is published is known there. From any thread."""
+        opening = self._opening
+        if opening is not None:
+            with contextlib.suppress(RuntimeError):  # its loop was closed meanwhile
+                opening.arrived()
 
     def _received(self, frame: bytes) -> None:
         try:

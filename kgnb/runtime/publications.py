@@ -136,12 +136,14 @@ class Publications:
             self._waiting[n] = known
         conversation.send(link.Publish(n=n, workflows=workflows))
 
-    def welcomed(self, conversation: Conversation) -> None:
-        """A broker is there, again perhaps."""
+    def welcomed(self, conversation: Conversation, known: Future[None]) -> None:
+        """A broker is there, again perhaps; ``known`` is set when it knows all."""
         with self._lock:
             is_empty = not self._entries
-        if not is_empty:
-            self.announce(conversation)
+        if is_empty:
+            known.set_result(None)
+        else:
+            self.announce(conversation, known)
 
     def published(self, frame: link.Published) -> None:
         """A broker knows what was announced, and all before it."""

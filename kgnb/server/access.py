@@ -98,6 +98,16 @@ async def role_of(may: Callable[[str, str], Awaitable[bool]]) -> Role | None:
     return role
 
 
+def includes(role: Role, action: str, resource: str) -> bool:
+    """Whether a role, and those below it, grant an action on a resource."""
+    for candidate, *granted in _LADDER:
+        if granted == [action, resource]:
+            return True
+        if candidate == role:
+            break
+    return False
+
+
 def identify(
     username: str, name: str, *, has_cookie: bool, needs_token: bool
 ) -> Identity:

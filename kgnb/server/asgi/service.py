@@ -1,0 +1,198 @@
+"""The broker of an application: its log, its start, its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from kgnb.broker.doorway import KERNEL_ID, SUFFIX, Opening, door
+from kgnb.broker.driver import BrokerDriver
+from kgnb.broker.peer import Voters
+from kgnb.server import access, closecodes, logs
+from kgnb.server.asgi.leaving import EndOfProcess
+from kgnb.server.beginning import begin
+from kgnb.server.host import Host
+from kgnb.storage import open_log
+
+if TYPE_CHECKING:
+    from kgnb.server.asgi.config import Config
+
+logger = logging.getLogger("kgnb.server")
+
+_STOP_TIMEOUT = 8.0
+"""Seconds that stopping may take; the log gets 5 of them."""
+_ARRIVAL = 2.0
+"""Seconds that the start waits for what this process has published."""
+_SECRET_BYTES = 32
+
+
+def folder() -> Path:
+    """Where this user's applications keep what must outlive them."""
+    return platformdirs.user_data_path("kgnb") / "apps"
+
+
+def kept_secret() -> str:
+    """A secret of this user, the same in each process and after each restart.
+
+    Clients of an application that is reloaded come back with the token they have, and
+    share links stay valid. Made at the first call, readable by this user alone; where
+    nothing can be kept it is a new one for this process.
+    """
+    path = folder() / "secret"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_text(secrets.token_hex(_SECRET_BYTES))
+        text = path.read_text().strip()
+    except OSError as error:
+        logger.warning("%s: tokens change at each start: %s", path, error)
+        text = ""
+    return text or secrets.token_hex(_SECRET_BYTES)
+
+
+class Service:
+    """Starts the broker once a server's loop runs, and stops it before that ends.
+
+    Belongs to that loop. Where the server tells of its life, :meth:`run` is held
+    open; where it does not, as under a mount, the first request starts the broker,
+    and the end of its loop stops it.
+
+    Args:
+        config: The application's.
+        root: The secret of which all others are made.
+        knows_people: Whether its users can be told apart.
+    """
+
+    def __init__(self, config: Config, root: str, *, knows_people: bool) -> None:
+        self.host = Host(config.settings(root))
+        self.page_url = config.public_url
+        self._config = config
+        self._voters = Voters(
+            are_known=knows_people, key=access.derive_voter_key(root.encode())
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._is_ready: asyncio.Future[None] | None = None
+        self._is_over = asyncio.Event()
+
+    async def ensure(self) -> None:
+        """Start the broker, unless it runs; returns when it does. Safe to cancel.
+
+        Raises:
+            RuntimeError: It serves another loop, which still runs.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._begin(loop)
+        if self._is_ready is not None:
+            await asyncio.shield(self._is_ready)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None and self._loop.is_running():
+            msg = "kgnb: an application serves one event loop; make one for each"
+            raise RuntimeError(msg)
+        self._loop = loop
+        self._is_over = asyncio.Event()
+        self._is_ready = loop.create_future()
+        self._keeping = loop.create_task(self._keep(self._is_ready), name="kgnb-asgi")
+
+    async def aclose(self) -> None:
+        """Stop; safe to call twice, and where nothing was started."""
+        keeping, self._keeping = self._keeping, None
+        self._is_over.set()
+        if keeping is not None:
+            await asyncio.wait([keeping])
+
+    async def _keep(self, is_ready: asyncio.Future[None]) -> None:
+        """From the start to the stop, also where the loop's end cancels it."""
+        end = EndOfProcess(self._end_is_near)
+        try:
+            begun = await begin(self._claim, self._driver, what="config's log_url")
+        except BaseException as error:
+            self._loop = None
+            if not is_ready.done():
+                is_ready.set_exception(error)
+                is_ready.exception()  # looked at, whoever waits
+            raise
+        self.host.trouble = begun.trouble
+        end.listen()
+        try:
+            await self._open(begun.driver)
+            if not is_ready.done():
+                is_ready.set_result(None)
+            await self._is_over.wait()
+        finally:
+            end.stop()
+            await self._stop(begun.driver)
+            begun.release()
+            self._loop = None
+
+    async def _open(self, driver: BrokerDriver) -> None:
+        for kernel_id in driver.watched_kernels():
+            # The log was claimed, so no process that served this application before
+            # can be serving it still; nor can what it ran have gone on.
+            if kernel_id.endswith(SUFFIX) and kernel_id != KERNEL_ID:
+                await driver.kernel_gone(kernel_id, "the application was restarted")
+        self.host.driver = driver
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        opening = Opening(
+            driver,
+            loop,
+            page_url=lambda: self.page_url,
+            arrived=lambda: loop.call_soon_threadsafe(arrived.set),
+        )
+        is_watched = door.is_watched
+        if not door.open(opening):
+            logger.warning(
+                "another application of this process has its workflows: this one"
+                " serves none of them"
+            )
+        elif is_watched:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ARRIVAL):
+                    await arrived.wait()
+
+    def _end_is_near(self) -> None:
+        """The server was told to end: let everybody go, so that it can."""
+        for socket in list(self.host.sockets):
+            socket.leave(*closecodes.RESTARTING)
+
+    async def _stop(self, driver: BrokerDriver) -> None:
+        door.close(driver)
+        self.host.driver = None
+        self._end_is_near()
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT):
+                await driver.aclose()
+        except TimeoutError:
+            logger.warning("stopping took over %s s; left", _STOP_TIMEOUT)
+
+    # ---- the log
+
+    def _claim(self) -> logs.Claim:
+        """A log of this user and working directory, unless one was configured.
+
+        Kept on disk, so that a client of an application that is reloaded gets what it
+        missed; of its own directory, so that two projects do not take turns.
+        """
+        if self._config.log_url:
+            return logs.claim_url(self._config.log_url)
+        here = Path.cwd()
+        mark = hashlib.sha256(str(here).encode()).hexdigest()[:8]
+        return logs.claim_in(folder() / f"{here.name or 'root'}-{mark}")
+
+    def _driver(self, url: str) -> BrokerDriver:
+        return BrokerDriver(
+            open_log(url),
+            limits=self._config.limits(),
+            server="asgi",
+            voters=self._voters,
+        )
