@@ -286,18 +286,27 @@ class Route:
         return (self.call.__doc__ or "").partition("\n")[0]
 
 
-async def serve(route: Route, call: Call) -> Reply:
-    """The gate and what is behind it: the only way from a request to a call.
+async def judge(route: Route, caller: Caller) -> None:
+    """The gate, for hosts that let nobody send a body who may not.
 
     Raises:
         Unauthorized: No valid credential where one is needed.
         Forbidden: The authorizer does not allow it.
-        KgnbError: What the call says.
     """
-    if route.needs is not None:
-        if await call.caller.identity() is None:
-            raise Unauthorized("no valid token or cookie")
-        if not await call.caller.may(*route.needs):
-            action, resource = route.needs
-            raise Forbidden(f"this needs leave to {action} {resource!r}")
+    if route.needs is None:
+        return
+    if await caller.identity() is None:
+        raise Unauthorized("no valid token or cookie")
+    if not await caller.may(*route.needs):
+        action, resource = route.needs
+        raise Forbidden(f"this needs leave to {action} {resource!r}")
+
+
+async def serve(route: Route, call: Call) -> Reply:
+    """The gate and what is behind it: the only way from a request to a call.
+
+    Raises:
+        KgnbError: What :func:`judge` says, or the call.
+    """
+    await judge(route, call.caller)
     return await route.call(call)
