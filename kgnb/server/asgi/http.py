@@ -45,7 +45,7 @@ _LOGIN = (
 )
 
 
-class Calls:
+class HttpCalls:
     """Answers the requests of an application. Belongs to the server's loop.
 
     Args:
@@ -63,7 +63,7 @@ class Calls:
             (re.compile(path), methods) for path, methods in by_path(routes).items()
         ]
 
-    async def serve(self, request: Request, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer one request, to the end of the reply or of its reader."""
         exchange = _Exchange(request, receive, send)
         exchange.cors = self._cors(request)
