@@ -7,6 +7,7 @@ another host would. The server's watcher does not know it, so it is told to look
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import time
@@ -15,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import server_harness
-from server_harness import BASE, TOKEN, ServerProcess, Site
+from server_harness import BASE, ServerProcess, Site, Talk
 
 from kgnb.protocol import ids
 from kgnb.runtime import conversation, link
@@ -68,6 +69,76 @@ class FaultyServer(ServerProcess):
 
     async def get(self, path):
         return await asyncio.to_thread(self.call, path)
+
+
+PEOPLE = "c.ServerApp.identity_provider_class = 'people_provider.PeopleProvider'"
+"""A setting: whoever names himself is let in."""
+
+
+def person(server, name, path="kgnb/ws", **options):
+    """A page's socket of somebody; use with ``async with``, or await it."""
+    headers = {"X-Test-User": name, "Origin": server.site.origin}
+    options.setdefault("compression", None)
+    return server.site.connect(path, token=None, headers=headers, **options)
+
+
+async def closed(socket):
+    """Code and reason with which the server closes a socket, whatever it says before."""
+    async with asyncio.timeout(10):
+        await socket.wait_closed()
+    return socket.close_code, socket.close_reason
+
+
+class Teller(Talk):
+    """Sends, and reads what comes back."""
+
+    async def ask(self, **message):
+        """The reply to a message, by its id."""
+        number = f"{id(self)}-{next(_numbers)}"
+        await self.say(id=number, **message)
+        async with asyncio.timeout(20):
+            while True:
+                reply = json.loads(await self.socket.recv())
+                if reply.get("id") == number:
+                    return reply
+
+    async def replies(self, *kinds, to=0):
+        """So many frames of these types, in order."""
+        return [await self.hear(*kinds) for _ in range(to)]
+
+
+_numbers = itertools.count(1)
+
+
+class RawKernel(Teller):
+    """A kernel made of frames: it publishes, posts and starts what it is told to."""
+
+    @classmethod
+    async def greet(cls, link, kernel_id):
+        kernel = cls(link)
+        hello = {"kernel_id": kernel_id, "process_id": f"{kernel_id}-1", "pid": 1}
+        await kernel.say(type="hello", **hello)
+        await kernel.hear("welcome")
+        return kernel
+
+    async def post(self, **frame):
+        """An order of the connection manager; what became of it."""
+        await self.say(type="post", n=next(_numbers), **frame)
+        return await self.hear("handled")
+
+    async def publish(self, name):
+        flow = {"name": name, "published_at": time.time(), "input": "messages"}
+        await self.say(type="publish", n=next(_numbers), workflows=[flow])
+        await self.hear("published")
+
+    async def begin(self, order):
+        """Start the run that was ordered."""
+        begun = {**started(), "run_id": order["run_id"], "workflow": order["workflow"]}
+        begun["session_id"] = order.get("session_id")
+        await self.say(
+            type="append", run_id=order["run_id"], epoch=1, n=1, events=[begun]
+        )
+        await self.say(type="started", run_id=order["run_id"])
 
 
 class NoOrders:
@@ -182,9 +253,3 @@ def ended():
 def new_process():
     """Another kernel process, from here on."""
     conversation.PROCESS_ID = uuid.uuid4().hex
-
-
-__all__ = [
-    "BASE", "FULL", "SECRET", "TOKEN", "FarRun", "FaultyServer", "asked", "ended",
-    "linked", "logged", "new_process", "seen", "started", "token",
-]  # fmt: skip

@@ -8,15 +8,16 @@ from dataclasses import replace
 
 import pytest
 from faults_harness import (
-    TOKEN,
+    PEOPLE,
     FarRun,
     asked,
     ended,
     linked,
+    person,
     seen,
     started,
 )
-from server_harness import Talk
+from server_harness import TOKEN, Talk
 
 from kgnb.clients import connect
 from kgnb.clients.connection import Backoff
@@ -24,7 +25,7 @@ from kgnb.errors import AlreadyAnswered
 from kgnb.testing.proxy import FaultProxy, random_faults
 
 QUESTIONS = 200
-PEOPLE = 10
+VOTERS = 10
 QUICK = Backoff(first=0.01, longest=0.1)
 TABS = 5
 """Sockets of each: those of one person compete, too."""
@@ -33,15 +34,7 @@ TABS = 5
 @pytest.fixture(scope="module")
 def settings():
     """A login that tells people apart, and time to answer everything at once."""
-    return (
-        "c.ServerApp.identity_provider_class = 'people_provider.PeopleProvider'",
-        "--KgnbApp.rate_limit_messages=10000",
-    )
-
-
-def person(server, name):
-    headers = {"X-Test-User": name, "Origin": server.site.origin}  # as a page's
-    return server.site.connect(token=None, headers=headers)
+    return PEOPLE, "--KgnbApp.rate_limit_messages=10000"
 
 
 async def decide(socket, name, questions):
@@ -75,7 +68,7 @@ async def decisions_of(server, run):
 
 
 async def test_deciders_at_once_make_one_decision_and_losers_hear_whose(server):
-    names = [f"p{n}t{tab}" for n in range(PEOPLE) for tab in range(TABS)]
+    names = [f"p{n}t{tab}" for n in range(VOTERS) for tab in range(TABS)]
     async with linked(server) as (port, _proxy):
         run = FarRun(port)
         questions = [f"q{n}" for n in range(QUESTIONS)]

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from faults_harness import (
     FULL,
-    TOKEN,
     FarRun,
     ended,
     linked,
@@ -26,6 +25,7 @@ from faults_harness import (
     started,
     token,
 )
+from server_harness import TOKEN
 
 from kgnb.clients import connect, connect_blocking
 from kgnb.clients.connection import Backoff
