@@ -63,6 +63,11 @@ async def listed(call: Call) -> Reply:
     if before is not None:
         first = _age(call.row(before, peer))
         rows = [row for row in rows if _age(row) < first]
+    session = call.query.get("session_id")
+    if session is not None:
+        # Another identity's session of the same id is another session.
+        mine = peer.identity.user
+        rows = [r for r in rows if r.session_id == session and r.owner == mine]
     told = [_summary(row, waiting) for row in rows]
     told = [
         each
@@ -86,14 +91,45 @@ class StartBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 async def start(call: Call) -> Reply:
     """Start a published workflow; 201 when its kernel has begun it."""
     body = call.body_as(StartBody)
-    ack = await call.order(
+    return await _started(
+        call,
         commands.StartWorkflow(
             workflow=body.workflow,
             params=body.params,
             session_id=body.session_id,
             id=body.id,
-        )
+        ),
     )
+
+
+class ForkBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``POST kgnb/api/runs/{id}/fork``."""
+
+    shared: dict[str, Any] = {}
+    """Entries that differ from what the run began with."""
+    id: commands.CommandId | None = None
+
+
+async def fork(call: Call) -> Reply:
+    """Start a run's workflow anew with what it began with, but for what is given.
+
+    The new run has an id, a log and, where it chats, a session of its own.
+
+    Raises:
+        NoSuchWorkflow: It is not published, as a run that a cell began.
+    """
+    body = call.body_as(ForkBody)
+    view = await call.driver.view(call.arg(), await call.peer())
+    return await _started(
+        call,
+        commands.StartWorkflow(
+            workflow=view.workflow, params=view.params | body.shared, id=body.id
+        ),
+    )
+
+
+async def _started(call: Call, command: commands.StartWorkflow) -> Reply:
+    ack = await call.order(command)
     reply = Reply.json({"run_id": ack.run_id, **(ack.data or {})}, status=201)
     reply.headers["Location"] = f"{call.base_url}kgnb/api/runs/{ack.run_id}"
     return reply
