@@ -16,6 +16,7 @@ from kgnb.server.calls.call import Call, Reply, judge, serve
 from kgnb.server.calls.streams import pour
 from kgnb.server.calls.table import ROUTES, by_path
 from kgnb.server.entrance import may_come_from
+from kgnb.server.links import caller_by
 
 if TYPE_CHECKING:
     from kgnb.server.asgi.auth import AppCaller, Guard
@@ -39,13 +40,9 @@ _KEEP_PREFLIGHT = "600"
 _READ_ON = 4
 """How many times too large a body may be and still be read (and forgotten): who
 writes does not read, and would see the connection break in place of a reply."""
-_LOGIN = (
-    "<!doctype html><title>kgnb</title><p>This page needs a token: open it with"
-    " <code>?token=…</code> at the end of its address."
-)
 
 
-class HttpCalls:
+class Calls:
     """Answers the requests of an application. Belongs to the server's loop.
 
     Args:
@@ -63,7 +60,7 @@ class HttpCalls:
             (re.compile(path), methods) for path, methods in by_path(routes).items()
         ]
 
-    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+    async def serve(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer one request, to the end of the reply or of its reader."""
         exchange = _Exchange(request, receive, send)
         exchange.cors = self._cors(request)
@@ -94,11 +91,12 @@ class HttpCalls:
             raise Forbidden("pages of this origin may not call; see allow_origins")
         if route is None:
             return Reply(204, {"Allow": ", ".join(allowed)})
-        caller = self._guard.caller(request)
+        own = self._guard.caller(request)
         if route.form == "page":
-            refusal = await _enter(request, route, caller)
-            if refusal is not None:
-                return refusal
+            way_on = await _enter(request, own)
+            if way_on is not None:
+                return way_on
+        caller = caller_by(request.headers, self._host.driver, own)
         await judge(route, caller)  # before a byte of the body is read
         call = Call(
             host=self._host,
@@ -143,16 +141,12 @@ def _decoded(text: str | None) -> str | None:
         raise BadFrame("path: expected UTF-8") from None
 
 
-async def _enter(request: Request, route: Route, caller: AppCaller) -> Reply | None:
-    """What a person sees in place of a page: a word on tokens, or the way on.
+async def _enter(request: Request, caller: AppCaller) -> Reply | None:
+    """The way on to a page that was opened with a right token, or None.
 
-    A right token goes from the address, where people copy it and servers log it,
-    into a cookie that only our own pages send.
+    The token goes from the address, where people copy it and servers log it, into a
+    cookie that only our own pages send.
     """
-    if route.needs is not None and await caller.identity() is None:
-        reply = Reply.html(_LOGIN, policy="default-src 'none'")
-        reply.status = 401
-        return reply
     if "token" not in request.query or await caller.identity() is None:
         return None
     cookie: SimpleCookie = SimpleCookie({COOKIE: token_of(request) or ""})
