@@ -1,7 +1,8 @@
 """The ``kgnb`` command.
 
 ``kgnb doctor`` says what of kgnb works in this environment and what to do
-about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question.
+about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question,
+``kgnb serve`` lets others start your workflows without Jupyter.
 """
 
 from __future__ import annotations
@@ -47,9 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this environment")
     _add_clients(commands)
+    _add_serve(commands)
     given = parser.parse_args(arguments)
     if given.command == "doctor":
         return doctor()
+    if given.command == "serve":
+        return _serve(given)
     work = _tail(given) if given.command == "tail" else _answer(given)
     try:
         return asyncio.run(work)
@@ -93,6 +97,52 @@ def _add_clients(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "value", metavar="VALUE", help="JSON, or else the text as it stands"
     )
     answer.add_argument("--reason", help="shown beside the answer")
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve workflows, without Jupyter",
+        epilog="for users of your own, and behind a proxy, write an application: "
+        "see kgnb.server.asgi.create_app",
+    )
+    serve.add_argument(
+        "target",
+        metavar="MODULE[:NAME]",
+        help="a graph or function of a module; or a module that calls kgnb.publish",
+    )
+    serve.add_argument("--name", help="of the workflow; by default NAME")
+    serve.add_argument("--host", default="127.0.0.1", help="by default %(default)s")
+    serve.add_argument("--port", type=int, default=8000, help="by default %(default)s")
+    serve.add_argument(
+        "--token",
+        default=os.environ.get("KGNB_TOKEN"),
+        help="lets its holder in from other machines too; also in the variable "
+        "KGNB_TOKEN. By default one that is printed, for this machine alone",
+    )
+
+
+# ---- serving
+
+
+def _serve(given: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    try:
+        from kgnb.server.asgi.serving import load, serve  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        print(f"kgnb serve: {error}: pip install 'kgnb[fastapi]'", file=sys.stderr)
+        return 1
+    import kgnb  # noqa: PLC0415  # a graph needs the runtime, other commands do not
+
+    try:
+        found, name = load(given.target)
+        if found is not None:
+            kgnb.publish(given.name or name, found, default=True)
+        serve(host=given.host, port=given.port, token=given.token)
+    except KgnbError as error:
+        print(f"kgnb serve: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 # ---- runs and questions

@@ -8,6 +8,7 @@ import hmac
 import sys
 from typing import TYPE_CHECKING, Any
 
+from kgnb.errors import InvalidValue
 from kgnb.server.asgi.auth import Guard
 from kgnb.server.asgi.config import read_config
 from kgnb.server.asgi.http import HttpCalls
@@ -27,18 +28,19 @@ if TYPE_CHECKING:
 class App:
     """An ASGI 3 application. Made by :func:`create_app`; belongs to one event loop."""
 
-    def __init__(
-        self, config: Config, auth: Auth | None, token: str, root: str
-    ) -> None:
+    def __init__(self, config: Config, guard: Guard, root: str) -> None:
         self.config = config
-        self.token = token
-        """Of whoever runs the application; counts where no ``auth`` was given."""
-        self._is_open = auth is not None
-        self._guard = Guard(auth, token)
+        self._guard = guard
         self._service = Service(config, root, knows_people=self._guard.knows_people)
         self._calls = HttpCalls(self.host, self._guard)
         self._sockets = Sockets(self.host, self._guard)
-        self._is_told = False
+        self.is_told = False
+        """Whether the token has been printed."""
+
+    @property
+    def token(self) -> str | None:
+        """Of whoever runs the application; None where it has an ``auth`` of its own."""
+        return self._guard.token
 
     @property
     def host(self) -> Host:
@@ -97,15 +99,15 @@ class App:
 
     def _tell(self) -> None:
         """Print the token, once, where it is the only way in."""
-        if not self._is_open and not self._is_told:
-            self._is_told = True
-            # Not by a logger: logs are kept, and read by others.
-            sys.stderr.write(
-                "kgnb: without auth= only this machine may connect, with the token "
-                f"{self.token}\n"
-                "kgnb: for example ws://localhost:8000/ws/workflow?token="
-                f"{self.token}\n"
-            )
+        if self.is_told or not self._guard.is_local:
+            return
+        self.is_told = True
+        # Not by a logger: logs are kept, and read by others.
+        sys.stderr.write(
+            f"kgnb: only this machine may connect, with the token {self.token}\n"
+            f"kgnb: open the pages with ?token={self.token}, and sockets likewise;"
+            f" or give create_app an auth= of your own\n"
+        )
 
 
 def create_app(
@@ -143,7 +145,8 @@ def create_app(
         allow_origins: Origins whose pages may connect, besides the application's own.
         log_url: Where runs are kept; by default a file of this user and directory.
         public_url: Where people reach the application, for links.
-        token: In place of the printed one.
+        token: In place of the printed one, where there is no ``auth``. Who has it may
+            come from other machines, too: you chose it.
         secret: Of which links and keys are made; by default one of this user.
 
     Raises:
@@ -153,5 +156,10 @@ def create_app(
         config, allow_origins=allow_origins, log_url=log_url, public_url=public_url
     )
     root = secret or kept_secret()
+    if auth is not None and token is not None:
+        raise InvalidValue("create_app: expected auth= or token=, got both")
+    if auth is not None:
+        return App(read, Guard(auth), root)
     derived = hmac.new(root.encode(), b"kgnb app token", hashlib.sha256).hexdigest()
-    return App(read, auth, token or derived[:32], root)
+    guard = Guard(token=token or derived[:32], is_local=token is None)
+    return App(read, guard, root)
