@@ -8,23 +8,16 @@
 
 import css from "../kgnb.css";
 import { makeRenderer } from "./lab/renderer.js";
+import { sharedModules } from "./lab/shared.js";
 import { makePlugin } from "./lab/side.js";
 
-/** @typedef {import("./lab/application.js").Scope} Scope */
+/**
+ * @import { Scope } from "./lab/application.js"
+ * @import { Modules } from "./lab/shared.js"
+ */
 
 /** @type {Scope} */
 let shared = {};
-
-/**
- * @param {Scope} scope
- * @returns {Promise<any>} the application's own @lumino/widgets: its classes must be these
- */
-async function luminoWidgets(scope) {
-  const versions = Object.values(scope["@lumino/widgets"] ?? {});
-  const best = versions.find((entry) => entry.loaded) ?? versions[0];
-  if (!best) throw new Error("the application shares no @lumino/widgets");
-  return (await best.get())();
-}
 
 function addStyle() {
   if (document.querySelector("style[data-kgnb]")) return;
@@ -34,9 +27,9 @@ function addStyle() {
   document.head.append(style);
 }
 
-/** @type {Record<string, (lumino: any) => unknown>} */
+/** @type {Record<string, (modules: Modules) => unknown>} */
 const MODULES = {
-  "./mimeExtension": makeRenderer,
+  "./mimeExtension": ({ lumino }) => makeRenderer(lumino),
   "./extension": makePlugin,
 };
 
@@ -57,7 +50,7 @@ const container = {
       const make = MODULES[name];
       if (!make) throw new Error(`no module ${name}`);
       addStyle();
-      made = make(await luminoWidgets(shared));
+      made = make(await sharedModules(shared));
     } catch (error) {
       console.warn("kgnb: left out of this application:", error);
     }

@@ -22,8 +22,26 @@
  */
 
 /**
+ * @typedef {object} Command
+ * @property {string | ((args: any) => string)} label
+ * @property {string | ((args: any) => string)} caption
+ * @property {(args: any) => unknown} execute
+ * @property {(args: any) => boolean} [isEnabled]
+ * @property {(args: any) => boolean} [isToggled]
+ * @property {object} [describedBy] its arguments
+ */
+
+/**
+ * @typedef {object} Commands
+ * @property {(id: string, command: Command) => unknown} addCommand
+ * @property {(id?: string) => void} notifyCommandChanged
+ * @property {(id: string, args?: object) => Promise<unknown>} execute
+ */
+
+/**
  * @typedef {object} Application
  * @property {any} shell
+ * @property {Commands} commands
  * @property {{kernels: {running(): Iterable<KernelModel>,
  *   connectTo(options: {model: KernelModel}): Kernel & {isDisposed?: boolean}},
  *   sessions: Sessions}} serviceManager
@@ -51,8 +69,21 @@ export function notebookKernel(node) {
   return null;
 }
 
-/** @returns {any[]} */
-function mainWidgets() {
+/**
+ * Bring a widget to the front.
+ * @param {{id: string}} widget
+ */
+export function showWidget(widget) {
+  application?.shell?.activateById?.(widget.id);
+}
+
+/** @returns {any} the document in front, or null */
+export function currentWidget() {
+  return application?.shell?.currentWidget ?? null;
+}
+
+/** @returns {any[]} the documents and the like that are open */
+export function mainWidgets() {
   try {
     return Array.from(application?.shell?.widgets?.("main") ?? []);
   } catch {

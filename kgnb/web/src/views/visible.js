@@ -30,14 +30,28 @@ export function visible(text) {
   return fragment;
 }
 
+/**
+ * The same where only text can stand.
+ * @param {string} text
+ * @returns {string}
+ */
+export function marked(text) {
+  return text.replace(LINE_END, "\n").replace(HIDDEN, (character) => `[${nameOf(character)}]`);
+}
+
 /** @param {string} text @returns {boolean} */
 export function hidesSomething(text) {
   return text.replace(LINE_END, "\n").search(HIDDEN) >= 0;
 }
 
 /** @param {string} character */
-function mark(character) {
+function nameOf(character) {
   const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase();
-  const name = `U+${code.padStart(4, "0")}`;
+  return `U+${code.padStart(4, "0")}`;
+}
+
+/** @param {string} character */
+function mark(character) {
+  const name = nameOf(character);
   return h("mark", { class: "kgnb-hidden", title: `hidden character ${name}` }, name);
 }
