@@ -208,8 +208,14 @@ class Broker:
             if not isinstance(conn, Link | Channel)
         ]
 
-    def connect(self, peer: Peer, now: float) -> ConnectionId:
-        """Greet a client, or close at once with 4013."""
+    def connect(self, peer: Peer, now: float, *, is_full: bool = False) -> ConnectionId:
+        """Greet a client, or close at once with 4013.
+
+        Args:
+            peer: The client.
+            now: Seconds.
+            is_full: Whether the host has no memory left for one more.
+        """
         conn = Connection(self._new_id(), peer, self.effects)
         sockets = self.sockets()
         user = peer.identity.user
@@ -218,6 +224,8 @@ class Broker:
             conn.close(AT_CAPACITY, "at capacity")
         elif same >= self.limits.max_connections_per_identity:
             conn.close(AT_CAPACITY, "too many connections of one identity")
+        elif is_full:
+            conn.close(AT_CAPACITY, "short of memory")
         elif peer.share_id is not None and not self.shares.holds(peer.share_id, now):
             conn.close(*UNAUTHORIZED)
         else:

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, ParamSpec
 
-from kgnb.broker import rows
+from kgnb.broker import memory, rows
 from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker
 from kgnb.broker.effects import Close, Commit, Get, Read, Send
@@ -184,6 +184,11 @@ class BrokerDriver(Sharing):
 
     # Connections
 
+    @property
+    def is_short_of_memory(self) -> bool:
+        """Whether the process is above ``memory_limit``, and takes no more clients."""
+        return memory.is_above(self._limits.memory_limit)
+
     def connect(self, peer: Peer, sink: Sink) -> Attachment:
         """Take in a client that the host has authenticated.
 
@@ -192,7 +197,8 @@ class BrokerDriver(Sharing):
         Raises:
             Unavailable: The driver is not started, or closed.
         """
-        conn_id = self._core.connect(peer, self._clock())
+        is_full = self.is_short_of_memory
+        conn_id = self._core.connect(peer, self._clock(), is_full=is_full)
         return Attachment(self, self._attach(conn_id, sink))
 
     def connect_link(self, peer: Peer, sink: Sink) -> LinkAttachment:

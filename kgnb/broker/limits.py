@@ -17,6 +17,8 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     max_connections: int = 1000
     max_connections_per_identity: int = 100
+    memory_limit: int | None = None
+    """Bytes of the process, past which no more clients are taken; None: any."""
     frame: Limits = Limits()
     rate_limit_messages: int = 100
     rate_limit_window: float = 60.0

@@ -6,9 +6,7 @@ workflow or a person.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -16,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from kgnb.broker.memory import resident_bytes
 from kgnb.protocol.view import RunStatus
 
 if TYPE_CHECKING:
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 
     from kgnb.broker.driver import BrokerDriver
     from kgnb.server.host import Host
-
-_STATM = Path("/proc/self/statm")
-
-
-def resident_bytes() -> int | None:
-    """Memory that this process has in RAM; None where the system does not say."""
-    try:
-        pages = int(_STATM.read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def queued_bytes(host: Host) -> int:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kgnb.broker import BrokerDriver, BrokerLimits, Identity, Outbox, Peer
+from kgnb.broker.memory import resident_bytes
 from kgnb.errors import Unavailable
 from kgnb.protocol.ids import timestamp
 from kgnb.storage import open_log
@@ -485,5 +486,26 @@ def test_driver_stores_a_burst_of_frames_in_few_commits(tmp_path):
             await driver.wait_stored()
             assert kernel.sink.frames[-1]["n"] == 2001
             assert log.commits < 20
+
+    run(main)
+
+
+def test_client_is_turned_away_while_memory_is_short_and_the_others_stay():
+    async def main():
+        room = (resident_bytes() or 0) + 64 * 1024 * 1024
+        limits = BrokerLimits(memory_limit=room)
+        async with started(open_log("memory://"), limits=limits) as driver:
+            early, late, last = RecordingSink(), RecordingSink(), RecordingSink()
+            attachment = driver.connect(ALICE, early)
+            hoard = bytearray(b"x") * (128 * 1024 * 1024)
+            assert driver.is_short_of_memory
+            driver.connect(ALICE, late)
+            assert late.closed == (4013, "short of memory")
+            attachment.receive('{"type":"ping"}')
+            await early.wait_for("pong")
+            del hoard
+            assert not driver.is_short_of_memory
+            driver.connect(ALICE, last)
+            await last.wait_for("hello")
 
     run(main)
