@@ -37,6 +37,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "server"))
 from server_harness import BASE, TOKEN, ServerProcess, free_port
 from swarm import Swarm
 
+from kgnb.server import access
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -119,7 +121,8 @@ class Kgnb:
 
     def join(self, swarm: Swarm, clients: int) -> None:
         self._source = swarm.connect(
-            f"{BASE}kgnb/link", f"Authorization: kgnb-link {SECRET}"
+            f"{BASE}kgnb/link",
+            f"Authorization: kgnb-link {access.derive_link_secret(SECRET)}",
         )
         self._say(type="hello", kernel_id=self._kernel, process_id="p1", pid=1)
         self._source.wait("welcome")

@@ -173,16 +173,26 @@ def via(given: str | None, *, is_page: bool, otherwise: str = "python") -> str:
     return "page" if is_page else otherwise
 
 
-# ---- the kernels' own secret
+# ---- secrets: one root, which never leaves the server, and what is made of it
 
 
-def derive_link_secret(cookie_secret: bytes) -> str:
-    """The link secret of a server that was given none.
+def derive_root(cookie_secret: bytes) -> str:
+    """The ``link_secret`` of a server that was given none.
 
     Derived, so that it outlives a restart and kernels that survived one can
     dial again; one-way, so that it opens nothing else.
     """
     return hmac.new(cookie_secret, b"kgnb link v1", hashlib.sha256).hexdigest()
+
+
+def derive_link_secret(root: str) -> str:
+    """What kernels are given: it opens ``kgnb/link``, and makes no share link."""
+    return hmac.new(root.encode(), b"kernel link", hashlib.sha256).hexdigest()
+
+
+def derive_share_key(root: str) -> bytes:
+    """What share links are signed with; no kernel can come by it."""
+    return hmac.new(root.encode(), b"share links", hashlib.sha256).digest()
 
 
 def derive_voter_key(cookie_secret: bytes) -> bytes:

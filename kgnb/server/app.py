@@ -26,6 +26,7 @@ from kgnb.server.host import Host, Settings
 from kgnb.server.http import NotFound, handlers
 from kgnb.server.identities import names_people
 from kgnb.server.kernels import KernelWatcher
+from kgnb.server.links import Signer
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
@@ -76,8 +77,18 @@ class KgnbApp(ExtensionApp):
     ).tag(config=True)
     link_secret = Unicode(
         "",
-        help="The secret with which kernels dial in. Empty: derived from Jupyter's"
-        " cookie secret. Servers that share kernels must share it.",
+        help="The secret of which those are made that kernels dial in with and that"
+        " share links are signed with. Empty: derived from Jupyter's cookie secret."
+        " Servers that share kernels or links must share it.",
+    ).tag(config=True)
+    public_url = Unicode(
+        "",
+        help="Where people reach this server from outside, with its base URL, such as"
+        " 'https://example.org/user/ann/': share links and QR codes begin with it."
+        " Empty: the address of whoever asks for the link.",
+    ).tag(config=True)
+    share_link_max_ttl = Float(
+        86_400, min=1, help="Seconds for which a share link may hold, at most."
     ).tag(config=True)
     allow_origins = List(
         Unicode(),
@@ -133,9 +144,7 @@ class KgnbApp(ExtensionApp):
         )
 
     def _read_settings(self) -> Settings:
-        secret = self.link_secret
-        if not secret:
-            secret = access.derive_link_secret(self._serverapp.cookie_secret)
+        url = self.public_url.rstrip("/")
         return Settings(
             max_connections=self.max_connections,
             ping_interval=self.ping_interval,
@@ -143,8 +152,15 @@ class KgnbApp(ExtensionApp):
             max_message_size=self.max_message_size,
             compression=self.compression,
             allow_origins=tuple(self.allow_origins),
-            link_secret=secret,
+            link_secret=access.derive_link_secret(self._root),
+            public_url=f"{url}/" if url else None,
         )
+
+    @property
+    def _root(self) -> str:
+        """The secret of which the others are made; it stays in this process."""
+        given: str = self.link_secret
+        return given or access.derive_root(self._serverapp.cookie_secret)
 
     @property
     def _serverapp(self) -> ServerApp:
@@ -247,13 +263,22 @@ class KgnbApp(ExtensionApp):
             groups_open=tuple(self.groups_open),
             offline_queue=self.offline_queue,
             offline_ttl=self.offline_ttl,
+            share_ttl=self.share_link_max_ttl,
+        )
+        signer = Signer(
+            access.derive_share_key(self._root),
+            public_url=self.host.settings.public_url,
         )
         voters = Voters(
             are_known=names_people(self._serverapp.identity_provider),
             key=access.derive_voter_key(self._serverapp.cookie_secret),
         )
         return BrokerDriver(
-            open_log(url), limits=limits, server="jupyter", voters=voters
+            open_log(url),
+            limits=limits,
+            server="jupyter",
+            voters=voters,
+            tokens=signer,
         )
 
     # ---- stop

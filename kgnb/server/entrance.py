@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kgnb.broker.peer import Peer
-from kgnb.server import access, closecodes
+from kgnb.server import access, closecodes, links
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -88,6 +90,7 @@ async def admit(
 
     What stands in the path is a published name first. Else, where the host knows
     tokens there, it is one; and else nobody's business who has no credential.
+    A share link, wherever it stands, decides alone: nothing else is asked then.
 
     Args:
         handshake: The client's.
@@ -97,6 +100,11 @@ async def admit(
     """
     place = handshake.place
     is_name = place is None or driver is None or driver.workflow(place) is not None
+    shown = links.presented(handshake.headers, handshake.offered)
+    if shown is not None:
+        return _by_link(handshake, driver, shown, place)
+    if place is not None and links.is_ours(place) and not (driver and is_name):
+        return _by_link(handshake, driver, place, None)
     if place is not None and not is_name and by_token and handshake.key is None:
         holder = await by_token(place)
         if holder is not None:
@@ -116,14 +124,38 @@ async def _peer(
     role = await access.role_of(caller.may)
     if role is None:
         return closecodes.FORBIDDEN
+    may_join = await caller.may(*access.JOIN)
+    peer = Peer(identity=identity, role=role, may_join=may_join)
+    return _placed(handshake, peer, workflow)
+
+
+def _by_link(
+    handshake: Handshake, driver: BrokerDriver | None, token: str, workflow: str | None
+) -> Peer | Close:
+    """Who comes by a share link.
+
+    One whose path is the link itself is bound to the workflow that the link is for.
+    """
+    peer = links.caller_of(token, driver).peer
+    if driver is None:
+        return closecodes.STARTING
+    if peer is None:
+        return closecodes.UNAUTHORIZED
+    if workflow is not None and driver.workflow(workflow, peer) is None:
+        return closecodes.NO_SUCH_WORKFLOW
+    if workflow is None and handshake.place is not None:
+        workflow = peer.workflow_scope
+    return _placed(handshake, peer, workflow)
+
+
+def _placed(handshake: Handshake, peer: Peer, workflow: str | None) -> Peer:
+    """The same, with what the handshake says of the client."""
     is_page = "origin" in handshake.headers
-    return Peer(
-        identity=identity,
-        role=role,
+    return msgspec.structs.replace(
+        peer,
         via=access.via(handshake.query.get("via"), is_page=is_page),
         client_id=access.client_id(handshake.query.get("client_id")),
         position=access.position(handshake.query.get("position")),
-        may_join=await caller.may(*access.JOIN),
         protocol="document" if handshake.subprotocol is None else "kgnb.v1",
         workflow=workflow,
         key=handshake.key if workflow is not None else None,

@@ -8,9 +8,10 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
 from kgnb.broker.peer import Identity, Peer
-from kgnb.server import access, closecodes, entrance
+from kgnb.server import access, entrance
 from kgnb.server.callers import JupyterCaller
 from kgnb.server.closecodes import Close
+from kgnb.server.links import LinkCaller
 from kgnb.server.sockets import GatedSocket
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ class ClientSocket(GatedSocket):
     async def admit(self, *args: str) -> Close | None:
         """Whoever Jupyter knows and its authorizer lets read."""
         place, key = args or (None, None)
-        if self._is_cookie_alone():
-            return closecodes.UNAUTHORIZED
         request = self.request
         handshake = entrance.Handshake(
             headers={name.lower(): text for name, text in request.headers.items()},
@@ -49,7 +48,9 @@ class ClientSocket(GatedSocket):
             place=place,
             key=key,
         )
-        verdict = await entrance.admit(handshake, JupyterCaller(self), self.host.driver)
+        # A cookie that no page sent is nobody's; a share link beside it counts.
+        own = LinkCaller(None) if self._is_cookie_alone() else JupyterCaller(self)
+        verdict = await entrance.admit(handshake, own, self.host.driver)
         if isinstance(verdict, Close):
             return verdict
         self._peer = verdict

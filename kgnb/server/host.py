@@ -23,6 +23,9 @@ class Settings:
     compression: str = "deflate"
     allow_origins: tuple[str, ...] = ()
     link_secret: str = field(default="", repr=False)
+    """The kernels', which is not the configured one but made of it."""
+    public_url: str | None = None
+    """Where people reach the pages, ``base_url`` included; ends with a slash."""
 
 
 class OpenSocket(Protocol):

@@ -18,6 +18,7 @@ from kgnb.server.calls.streams import pour
 from kgnb.server.calls.table import by_path
 from kgnb.server.closecodes import http_status
 from kgnb.server.discreet import Discreet
+from kgnb.server.links import caller_by, presented
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -60,13 +61,14 @@ class Calling(Discreet):
         """Judge and answer the request."""
         request = self.request
         names = request.query_arguments
+        headers = {name.lower(): value for name, value in request.headers.items()}
         call = Call(
             host=self.host,
-            caller=JupyterCaller(self),
+            caller=caller_by(headers, self.host.driver, JupyterCaller(self)),
             method=request.method or "GET",
             args=tuple(self.path_args),
             query={name: self.get_query_argument(name) for name in names},
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=headers,
             body=request.body,
             base_url=self.base_url,
             origin=f"{request.protocol}://{request.host}",
@@ -127,17 +129,30 @@ class ApiCall(Calling, APIHandler):
         if not self.check_origin():
             raise Forbidden("pages of this origin may not call; see allow_origins")
         await super().prepare()
-        method = getattr(self, (self.request.method or "").lower())
-        is_public = getattr(method, "__allow_unauthenticated", False)
-        if not self.current_user and not is_public:
+        name = self.request.method or ""
+        is_open = getattr(getattr(self, name.lower()), "__allow_unauthenticated", False)
+        route = self.routes.get(name)
+        is_public = is_open and (route is None or route.needs is None)
+        if not self.current_user and not is_public and not self._shows_link:
             raise Unauthorized("no valid token or cookie")
+
+    @property
+    def _shows_link(self) -> bool:
+        """Whether a share link is shown, which the call judges, valid or not."""
+        given = self.request.headers.get("Authorization", "")
+        return presented({"authorization": given}) is not None
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """As for sockets: a token does not excuse a foreign page."""
         return may_come_from(self, origin_to_satisfy_tornado or None)
 
     def check_xsrf_cookie(self) -> None:
-        """As Jupyter does; who has no credential at all hears that instead."""
+        """As Jupyter does; who has no credential at all hears that instead.
+
+        No page can make another's browser send a share link, which stands in a header.
+        """
+        if self._shows_link:
+            return
         if getattr(self, "_jupyter_current_user", None) is not None:
             super().check_xsrf_cookie()
 
@@ -216,7 +231,9 @@ def _method(route: Route) -> Callable[..., Awaitable[None]]:
     async def method(self: Calling, *_args: str) -> None:
         await self.dispatch(route)
 
-    gate: Any = allow_unauthenticated if route.needs is None else authenticated
+    # Jupyter knows no share links: whoever shows one is judged by the call's own gate.
+    is_open = route.needs is None or route.is_shared
+    gate: Any = allow_unauthenticated if is_open else authenticated
     gated: Callable[..., Awaitable[None]] = gate(method)
     return gated
 

@@ -7,8 +7,9 @@ the token's (RFC 8725 section 3.1).
 
 from __future__ import annotations
 
+import base64
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import msgspec
@@ -16,6 +17,14 @@ import msgspec
 from kgnb.broker.rows import ShareRole, ShareRow
 from kgnb.errors import Unauthorized
 from kgnb.protocol.ids import seconds
+from kgnb.server import access
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kgnb.broker.driver import BrokerDriver
+    from kgnb.broker.peer import Identity, Peer
+    from kgnb.server.calls.call import Caller
 
 ISSUER = "kgnb"
 AUDIENCE = "kgnb share link"
@@ -52,6 +61,12 @@ class _Claims(msgspec.Struct, kw_only=True, omit_defaults=True):
     run: str | None = None
     workflow: str | None = None
     session: str | None = None
+
+
+class _Header(msgspec.Struct):
+    """As much of a token's header as tells whose it is."""
+
+    typ: str = ""
 
 
 class Signer:
@@ -133,3 +148,71 @@ class Signer:
 def is_token(text: str) -> bool:
     """Whether a text has the form of a JSON Web Token, of whoever made it."""
     return len(text) <= MAX_SIZE and _SHAPE.fullmatch(text) is not None
+
+
+def is_ours(text: str) -> bool:
+    """Whether a token says that it is a share link: others are the host's business."""
+    if not is_token(text):
+        return False
+    head = text.partition(".")[0]
+    try:
+        decoded = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))
+        return msgspec.json.decode(decoded, type=_Header).typ == TYPE
+    except (ValueError, msgspec.MsgspecError):
+        return False
+
+
+# ---- who comes by one
+
+
+def presented(headers: Mapping[str, str], offered: Iterable[str] = ()) -> str | None:
+    """The share link that a request shows: in its header, or as a subprotocol.
+
+    Args:
+        headers: By lower-case names.
+        offered: The subprotocols, of a socket.
+    """
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    shown = [given.strip()] if scheme.lower() == "bearer" else []
+    prefix = access.TOKEN_PROTOCOL
+    shown += [name.removeprefix(prefix) for name in offered if name.startswith(prefix)]
+    return next((token for token in shown if is_ours(token)), None)
+
+
+class LinkCaller:
+    """Whoever comes by a share link; see ``calls.call.Caller``.
+
+    The link decides alone, valid or not: a cookie beside it gives nothing.
+
+    Args:
+        peer: Who that is; None where the link is not valid.
+    """
+
+    def __init__(self, peer: Peer | None) -> None:
+        self.peer = peer
+
+    async def identity(self) -> Identity | None:
+        """The link's; None where it is not valid."""
+        return None if self.peer is None else self.peer.identity
+
+    async def may(self, action: str, resource: str) -> bool:
+        """Whether the link's role includes it."""
+        return self.peer is not None and access.includes(
+            self.peer.role, action, resource
+        )
+
+
+def caller_of(token: str, driver: BrokerDriver | None) -> LinkCaller:
+    """Who comes by a share link; nobody before the broker starts."""
+    try:
+        return LinkCaller(None if driver is None else driver.shared_peer(token))
+    except Unauthorized:
+        return LinkCaller(None)
+
+
+def caller_by(
+    headers: Mapping[str, str], driver: BrokerDriver | None, otherwise: Caller
+) -> Caller:
+    """Who calls over HTTP: by a share link, or else as the host found out."""
+    token = presented(headers)
+    return otherwise if token is None else caller_of(token, driver)

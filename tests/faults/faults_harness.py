@@ -20,6 +20,7 @@ from server_harness import BASE, ServerProcess, Site, Talk
 
 from kgnb.protocol import ids
 from kgnb.runtime import conversation, link
+from kgnb.server import access
 from kgnb.testing.proxy import FaultProxy
 
 seen = Counter()
@@ -61,7 +62,7 @@ class FaultyServer(ServerProcess):
 
     @property
     def site(self):
-        return Site(self.port, SECRET)
+        return Site(self.port, access.derive_link_secret(SECRET))
 
     def url(self, port=None):
         """As a client is given it, perhaps by way of a proxy."""
@@ -158,7 +159,8 @@ class NoOrders:
 async def linked(server, faults=(), kernel_id="far-kernel"):
     """The runtime's own link to a server, by way of a proxy: port, proxy."""
     async with FaultProxy("127.0.0.1", server.port, faults) as proxy:
-        address = link.Address(f"ws://127.0.0.1:{proxy.port}{BASE}kgnb/link", SECRET)
+        secret = access.derive_link_secret(SECRET)
+        address = link.Address(f"ws://127.0.0.1:{proxy.port}{BASE}kgnb/link", secret)
         port = link.LinkPort(address, kernel_id, NoOrders())
         await port.start()
         try:

@@ -157,17 +157,26 @@ def test_via_cannot_be_claimed_beyond_what_clients_are():
 
 
 def test_link_secret_is_derived_and_checked():
-    secret = access.derive_link_secret(b"cookie")
-    assert secret == access.derive_link_secret(b"cookie")
-    assert secret != access.derive_link_secret(b"another")
+    root = access.derive_root(b"cookie")
+    assert root == access.derive_root(b"cookie")
+    assert root != access.derive_root(b"another")
+    secret = access.derive_link_secret(root)
     assert access.is_link_secret(f"kgnb-link {secret}", secret)
+
+
+def test_secrets_made_of_the_root_tell_neither_it_nor_each_other():
+    root = access.derive_root(b"cookie")
+    made = {root, access.derive_link_secret(root), access.derive_share_key(root).hex()}
+    made.add(access.derive_voter_key(root.encode()).hex())
+    made.add(access.derive_link_secret(access.derive_link_secret(root)))
+    assert len(made) == 5
 
 
 @pytest.mark.parametrize(
     "header", ["", "kgnb-link", "kgnb-link ", "token {0}", "kgnb-link x{0}", "{0}"]
 )
 def test_link_secret_in_a_wrong_header_is_refused(header):
-    secret = access.derive_link_secret(b"cookie")
+    secret = access.derive_link_secret("root")
     assert not access.is_link_secret(header.format(secret), secret)
 
 

@@ -56,6 +56,8 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
         "max_message_size": 1_048_576,
         "compression": "deflate",
         "link_secret": "",
+        "public_url": "",
+        "share_link_max_ttl": 86_400,
         "allow_origins": [],
         "rate_limit_messages": 100,
         "rate_limit_window": 60,
@@ -73,7 +75,9 @@ async def test_start_tells_kernels_where_to_dial_and_stop_takes_it_back(
     assert os.environ[URL] == f"ws://127.0.0.1:{jp_http_port}{BASE}kgnb/link"
     assert os.environ[PID] == str(os.getpid())
     secret = os.environ[SECRET]
-    assert secret == access.derive_link_secret(app.serverapp.cookie_secret)
+    root = access.derive_root(app.serverapp.cookie_secret)
+    assert secret == access.derive_link_secret(root)
+    assert root not in os.environ.values()
     assert TOKEN not in secret
     await app.stop_extension()
     assert not any(name in os.environ for name in VARIABLES)

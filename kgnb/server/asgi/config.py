@@ -10,6 +10,7 @@ import msgspec
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import InvalidValue
 from kgnb.protocol import Limits
+from kgnb.server import access
 from kgnb.server.host import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     offline_ttl: _Seconds = 86_400.0
     log_url: str = ""
     """Empty: a file of this user and working directory."""
+    share_link_max_ttl: Annotated[float, msgspec.Meta(ge=1)] = 86_400.0
+    """Seconds for which a share link may hold, at most."""
     public_url: str | None = None
     """Where people reach the application, with a slash at the end."""
 
@@ -53,7 +56,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             max_message_size=self.max_message_size,
             compression=self.compression or "none",
             allow_origins=self.origins,
-            link_secret=root,
+            link_secret=access.derive_link_secret(root),
+            public_url=self.public_url,
         )
 
     def limits(self) -> BrokerLimits:
@@ -67,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             groups_open=self.groups_open,
             offline_queue=self.offline_queue,
             offline_ttl=self.offline_ttl,
+            share_ttl=self.share_link_max_ttl,
         )
 
     def uvicorn_options(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from kgnb.server import access, closecodes, logs
 from kgnb.server.asgi.leaving import EndOfProcess
 from kgnb.server.beginning import begin
 from kgnb.server.host import Host
+from kgnb.server.links import Signer
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Service:
         self._voters = Voters(
             are_known=knows_people, key=access.derive_voter_key(root.encode())
         )
+        key = access.derive_share_key(root)
+        self._signer = Signer(key, public_url=config.public_url)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_ready: asyncio.Future[None] | None = None
@@ -195,4 +198,5 @@ class Service:
             limits=self._config.limits(),
             server="asgi",
             voters=self._voters,
+            tokens=self._signer,
         )

@@ -21,6 +21,7 @@ from kgnb.errors import (
 from kgnb.server import access
 from kgnb.server.calls.asking import ask
 from kgnb.server.closecodes import http_status
+from kgnb.server.links import LinkCaller
 
 if TYPE_CHECKING:
     import asyncio
@@ -204,11 +205,13 @@ class Call:
         identity = await self.caller.identity()
         if identity is None:
             raise Unauthorized("no valid token or cookie")
+        is_page = "origin" in self.headers
+        via = access.via(self.query.get("via"), is_page=is_page, otherwise="http")
+        if isinstance(self.caller, LinkCaller) and self.caller.peer is not None:
+            return msgspec.structs.replace(self.caller.peer, via=via)
         role = await access.role_of(self.caller.may)
         if role is None:
             raise Forbidden("this needs leave to read 'kgnb'")
-        is_page = "origin" in self.headers
-        via = access.via(self.query.get("via"), is_page=is_page, otherwise="http")
         return Peer(identity=identity, role=role, via=via)
 
     def number(self, name: str, *, default: int, least: int, most: int) -> int:
@@ -277,6 +280,9 @@ class Route:
     form: Literal["api", "page", "file"] = "api"
     """``api``: refuses foreign pages and answers errors as JSON. ``page``: a person
     opens it, and is sent to the login. ``file``: the same bytes for everybody."""
+    is_shared: bool = False
+    """Whether share links open it, as far as their run or workflow goes; a call that
+    lists or tells anything heeds its peer's scope then."""
     is_activity: bool = True
     """Whether it keeps an otherwise idle server alive."""
 
@@ -297,6 +303,8 @@ async def judge(route: Route, caller: Caller) -> None:
         return
     if await caller.identity() is None:
         raise Unauthorized("no valid token or cookie")
+    if isinstance(caller, LinkCaller) and not route.is_shared:
+        raise Forbidden("a share link opens its run or workflow, and nothing else")
     if not await caller.may(*route.needs):
         action, resource = route.needs
         raise Forbidden(f"this needs leave to {action} {resource!r}")
