@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kgnb.errors import InvalidValue
 from kgnb.server.asgi.auth import Guard
 from kgnb.server.asgi.config import read_config
-from kgnb.server.asgi.http import HttpCalls
+from kgnb.server.asgi.http import Calls
 from kgnb.server.asgi.request import Request
 from kgnb.server.asgi.service import Service, kept_secret
 from kgnb.server.asgi.sockets import Sockets
@@ -32,7 +32,7 @@ class App:
         self.config = config
         self._guard = guard
         self._service = Service(config, root, knows_people=self._guard.knows_people)
-        self._calls = HttpCalls(self.host, self._guard)
+        self._calls = Calls(self.host, self._guard)
         self._sockets = Sockets(self.host, self._guard)
         self.is_told = False
         """Whether the token has been printed."""
@@ -83,7 +83,7 @@ class App:
         if scope["type"] == "websocket":
             await self._sockets.serve(request, receive, send)
         else:
-            await self._calls(request, receive, send)
+            await self._calls.serve(request, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
