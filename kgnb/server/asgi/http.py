@@ -42,7 +42,7 @@ _READ_ON = 4
 writes does not read, and would see the connection break in place of a reply."""
 
 
-class HttpCalls:
+class Calls:
     """Answers the requests of an application. Belongs to the server's loop.
 
     Args:
@@ -60,7 +60,7 @@ class HttpCalls:
             (re.compile(path), methods) for path, methods in by_path(routes).items()
         ]
 
-    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+    async def serve(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer one request, to the end of the reply or of its reader."""
         exchange = _Exchange(request, receive, send)
         exchange.cors = self._cors(request)
