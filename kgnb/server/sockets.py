@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import (
+    WebSocketClosedError,
+    WebSocketHandler,
+    WebSocketProtocol,
+    WebSocketProtocol13,
+)
 
 from kgnb.broker.limits import Window
 from kgnb.server import access, closecodes, frames
 from kgnb.server.callers import may_come_from
 from kgnb.server.discreet import Discreet
+from kgnb.server.fragments import BoundedProtocol
 from kgnb.server.keepalive import KeepAlive
 from kgnb.server.scrub import one_line
 from kgnb.server.sendqueue import SocketSink
@@ -91,6 +97,13 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         if self.host.settings.compression == "deflate":
             return {"mem_level": _MEM_LEVEL}
         return None
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """tornado's, with the bound that it lacks."""
+        found = super().get_websocket_protocol()
+        if isinstance(found, WebSocketProtocol13):
+            return BoundedProtocol(self, mask_outgoing=False, params=found.params)
+        return found
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Ours, if it was offered."""

@@ -205,6 +205,19 @@ async def test_fragments_past_the_size_limit_are_1009(server):
         assert (await closed(socket))[0] == 1009
 
 
+async def test_fragments_past_their_number_are_1008(server):
+    async with person(server, "crumbs") as socket:
+        teller = await ready(socket)
+        crumbs = ['{"type":"ping"}', *[""] * 998]  # and an empty one that ends it
+        await socket.send(crumbs)
+        await teller.hear("pong")
+        await socket.send(crumbs)  # each message is counted from its start
+        await teller.hear("pong")
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send([*crumbs, ""])
+        assert (await closed(socket))[0] == 1008
+
+
 @pytest.mark.parametrize("kind", ["join_group", "subscribe"])
 async def test_name_at_the_limit_is_taken_and_one_byte_more_is_not(server, kind):
     async with person(server, f"names {kind}") as socket:
