@@ -50,3 +50,8 @@ def link_url(*, ip: str, port: int, base_url: str, secure: bool) -> str:
     """
     scheme = "wss" if secure else "ws"
     return f"{scheme}://{loopback_host(ip)}:{port}{base_url}kgnb/link"
+
+
+def with_slash(url: str | None) -> str | None:
+    """A configured address, to which paths can be added; None where none is."""
+    return url.rstrip("/") + "/" if url else None

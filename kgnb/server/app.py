@@ -100,6 +100,13 @@ class KgnbApp(ExtensionApp):
         100, min=1, help="Messages that one client may send in rate_limit_window."
     ).tag(config=True)
     rate_limit_window = Float(60, min=0.001, help="Seconds.").tag(config=True)
+    memory_limit = Int(
+        None,
+        min=1,
+        allow_none=True,
+        help="Bytes of the server process, on Linux, past which kgnb/health says"
+        " 'degraded' and new sockets get 4013; those that are open stay. None: any.",
+    ).tag(config=True)
     groups_open = List(
         Unicode(),
         help="Groups of clients that anybody who may connect may join. Others are"
@@ -144,7 +151,6 @@ class KgnbApp(ExtensionApp):
         )
 
     def _read_settings(self) -> Settings:
-        url = self.public_url.rstrip("/")
         return Settings(
             max_connections=self.max_connections,
             ping_interval=self.ping_interval,
@@ -153,7 +159,7 @@ class KgnbApp(ExtensionApp):
             compression=self.compression,
             allow_origins=tuple(self.allow_origins),
             link_secret=access.derive_link_secret(self._root),
-            public_url=f"{url}/" if url else None,
+            public_url=addresses.with_slash(self.public_url),
         )
 
     @property
@@ -258,6 +264,7 @@ class KgnbApp(ExtensionApp):
             max_connections=self.max_connections,
             max_connections_per_identity=self.max_connections_per_identity,
             frame=Limits(max_size=self.max_message_size),
+            memory_limit=self.memory_limit,
             rate_limit_messages=self.rate_limit_messages,
             rate_limit_window=self.rate_limit_window,
             groups_open=tuple(self.groups_open),

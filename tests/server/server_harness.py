@@ -40,6 +40,7 @@ class RecordingDriver:
     """A broker that only notes who came and what they said."""
 
     is_healthy = True
+    is_short_of_memory = False
 
     def __init__(self):
         self.clients = []
@@ -131,7 +132,8 @@ class RawClient:
         writer.write("\r\n".join([*lines, "", ""]).encode() + then)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *rest = head.split("\r\n")
-        found = dict(line.split(": ", 1) for line in rest if ": " in line)
+        pairs = (line.split(": ", 1) for line in rest if ": " in line)
+        found = {name.title(): text for name, text in pairs}
         return cls(reader, writer, int(first.split()[1]), found)
 
     async def frame(self):

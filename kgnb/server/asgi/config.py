@@ -10,7 +10,7 @@ import msgspec
 from kgnb.broker.limits import BrokerLimits
 from kgnb.errors import InvalidValue
 from kgnb.protocol import Limits
-from kgnb.server import access
+from kgnb.server import access, addresses
 from kgnb.server.host import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whose pages may connect, besides the application's own."""
     rate_limit_messages: _Positive = 100
     rate_limit_window: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    memory_limit: _Positive | None = None
+    """Bytes of the process, on Linux, past which no more sockets are let in."""
     groups_open: tuple[str, ...] = ()
     offline_queue: _Positive = 1000
     offline_ttl: _Seconds = 86_400.0
@@ -45,7 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share_link_max_ttl: Annotated[float, msgspec.Meta(ge=1)] = 86_400.0
     """Seconds for which a share link may hold, at most."""
     public_url: str | None = None
-    """Where people reach the application, with a slash at the end."""
+    """Where people reach the application: share links begin with it."""
 
     def settings(self, root: str) -> Settings:
         """As the sockets and calls read them."""
@@ -57,7 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             compression=self.compression or "none",
             allow_origins=self.origins,
             link_secret=access.derive_link_secret(root),
-            public_url=self.public_url,
+            public_url=addresses.with_slash(self.public_url),
         )
 
     def limits(self) -> BrokerLimits:
@@ -66,6 +68,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             max_connections=self.max_connections,
             max_connections_per_identity=self.max_connections_per_identity,
             frame=Limits(max_size=self.max_message_size),
+            memory_limit=self.memory_limit,
             rate_limit_messages=self.rate_limit_messages,
             rate_limit_window=self.rate_limit_window,
             groups_open=self.groups_open,

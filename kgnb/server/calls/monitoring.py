@@ -30,9 +30,9 @@ async def health(call: Call) -> Reply:
         "max_connections": host.settings.max_connections,
     }
     is_down = driver is None or not await driver.probe()
-    if is_down:
+    if driver is None or is_down:
         body["status"] = "unhealthy"
-    elif host.trouble is not None:
+    elif host.trouble is not None or driver.is_short_of_memory:
         body["status"] = "degraded"
     if host.driver is not None and await _is_trusted(call):
         counts = host.driver.statistics()
