@@ -7,18 +7,15 @@ Pure data: nothing here is written twice. A struct that joins one of the unions
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-import msgspec
-
-from kgnb.errors import CODES
 from kgnb.protocol import commands, events, link, replies, view
-from kgnb.protocol.topics import TOPICS
+from kgnb.protocol.schemas import REFERENCE, Schema, components
 from kgnb.version import __version__
 
-Schema = dict[str, Any]
+if TYPE_CHECKING:
+    import msgspec
 
-_SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/components/messages/"
 
 EXTRA: dict[str, Schema] = {
@@ -134,26 +131,14 @@ def message_types() -> dict[str, type[msgspec.Struct]]:
     return {each.__name__: each for union in unions for each in get_args(union)}
 
 
-def schemas(*more: type[msgspec.Struct]) -> dict[str, Schema]:
-    """The JSON Schema of every frame, of what is in it, and of ``more`` structs."""
-    roots = [*message_types().values(), view.RunView, *more]
-    _, found = msgspec.json.schema_components(roots, ref_template=_SCHEMAS + "{name}")
-    for schema in found.values():
-        if "description" in schema:
-            schema["description"] = inspect.cleandoc(schema["description"])
-    found["Snapshot"]["properties"]["view"] = {"$ref": _SCHEMAS + "RunView"}
-    found["ErrorReply"]["properties"]["code"]["examples"] = sorted(CODES)
-    found["Subscribe"]["properties"]["topics"]["examples"] = [sorted(TOPICS)]
-    return found | EXTRA
-
-
-def document(*, host: str = "localhost:8888", base_url: str = "/") -> Schema:
+def document(*, origin: str = "http://localhost:8888", base_url: str = "/") -> Schema:
     """The whole document.
 
     Args:
-        host: Name and port of the server.
+        origin: Of the server, with ``http`` or ``https``.
         base_url: Ends with a slash.
     """
+    frames = message_types()
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -165,12 +150,12 @@ def document(*, host: str = "localhost:8888", base_url: str = "/") -> Schema:
             "license": {"name": "BSD-3-Clause"},
         },
         "defaultContentType": "application/json",
-        "servers": {"jupyter": _server(host, base_url)},
+        "servers": {"jupyter": _server(origin, base_url)},
         "channels": {name: _channel(each) for name, each in CHANNELS.items()},
         "operations": dict(_operations()),
         "components": {
-            "messages": {name: _message(name) for name in [*message_types(), *EXTRA]},
-            "schemas": schemas(),
+            "messages": {name: _message(name) for name in [*frames, *EXTRA]},
+            "schemas": components([*frames.values(), view.RunView]) | EXTRA,
             "securitySchemes": {
                 "token": {
                     "type": "httpApiKey",
@@ -185,11 +170,12 @@ def document(*, host: str = "localhost:8888", base_url: str = "/") -> Schema:
     }
 
 
-def _server(host: str, base_url: str) -> Schema:
+def _server(origin: str, base_url: str) -> Schema:
+    scheme, _, host = origin.partition("://")
     return {
         "host": host,
         "pathname": base_url,
-        "protocol": "ws",
+        "protocol": "wss" if scheme == "https" else "ws",
         "security": [
             {"$ref": "#/components/securitySchemes/token"},
             {"$ref": "#/components/securitySchemes/query"},
@@ -245,5 +231,5 @@ def _message(name: str) -> Schema:
         "name": tag if isinstance(tag, str) else name,
         "title": name,
         "summary": inspect.cleandoc(text or name).partition("\n")[0],
-        "payload": {"$ref": _SCHEMAS + name},
+        "payload": {"$ref": REFERENCE + name},
     }
