@@ -25,8 +25,22 @@ const common = {
   banner: { js: "/* kgnb's panel, built from kgnb/web/src by build.mjs. BSD-3-Clause. */" },
 };
 
+/** Pages import what they share with the panel from kgnb.js, as a browser does. */
+const shared = {
+  name: "shared",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup: (build) =>
+    build.onResolve({ filter: /^\.\.\// }, ({ path, resolveDir }) => {
+      if (!resolveDir.endsWith("/src/pages")) return undefined;
+      if (path === "../shared.js") return { path: "./kgnb.js", external: true };
+      return { errors: [{ text: `pages import from ../shared.js only, not ${path}` }] };
+    }),
+};
+
 const bundles = [
   { entryPoints: ["src/widget.js"], outfile: "kgnb.js", format: "esm" },
+  { entryPoints: ["src/pages/main.js"], outfile: "page.js", format: "esm", plugins: [shared] },
+  { entryPoints: ["src/client.js"], outfile: "client.js", format: "esm" },
   {
     entryPoints: ["src/lab.js"],
     outfile: "labextension/static/remoteEntry.js",

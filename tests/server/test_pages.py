@@ -1,7 +1,7 @@
 """The page of a run and the files it loads."""
 
 import pytest
-from server_harness import BASE, RUN, TOKEN
+from server_harness import BASE, RUN
 from tornado.httpclient import HTTPClientError
 
 from kgnb.server.calls import pages
@@ -65,12 +65,33 @@ async def test_run_page_of_no_id_is_404(jp_fetch, driver, web, run_id):
     assert error.value.code == 404
 
 
-async def test_run_page_sends_a_stranger_to_the_login(raw, driver, web):
-    client = await raw(f"kgnb/runs/{RUN}?token=wrong", upgrade=False)
+@pytest.mark.parametrize("path", ["", f"runs/{RUN}", "chat/letter"])
+async def test_page_is_the_same_for_a_stranger_and_holds_nothing(raw, driver, path):
+    client = await raw(f"kgnb/{path}", headers=["Cookie: none=1"], upgrade=False)
+    assert client.status == 200
+
+
+@pytest.mark.parametrize("path", ["", f"runs/{RUN}", "chat/letter"])
+async def test_sign_in_leads_through_the_login_and_back(raw, jp_fetch, driver, path):
+    client = await raw(f"kgnb/login/{path}?token=wrong", upgrade=False)
     assert client.status == 302
     location = client.headers["Location"]
     assert location.startswith(f"{BASE}login?next=")
-    assert location.endswith(RUN)
+    with pytest.raises(HTTPClientError) as error:
+        await jp_fetch(f"kgnb/login/{path}", follow_redirects=False)
+    assert error.value.code == 302
+    assert error.value.response.headers["Location"] == f"{BASE}kgnb/{path}"
+
+
+async def test_chat_page_is_filled_in_with_escaped_text(jp_fetch, driver):
+    reply = await jp_fetch("kgnb", "chat", '"><b>')
+    assert b'data-workflow="&quot;&gt;&lt;b&gt;"' in reply.body
+    assert b"<b>" not in reply.body
+
+
+async def test_file_may_be_imported_by_pages_of_other_origins(jp_fetch, driver):
+    reply = await jp_fetch("kgnb", "static", "client.js")
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
 
 
 async def test_file_has_type_and_etag_and_is_not_sent_twice(jp_fetch, driver, web):
@@ -94,19 +115,3 @@ async def test_file_that_is_not_listed_or_not_there_is_404(jp_fetch, driver, web
     with pytest.raises(HTTPClientError) as error:
         await jp_fetch("kgnb", "static", name)
     assert error.value.code == 404
-
-
-async def test_page_needs_the_right_to_read(jp_fetch, driver, web, jp_serverapp):
-    jp_serverapp.web_app.settings["authorizer"] = Deny({("read", "kgnb")})
-    with pytest.raises(HTTPClientError) as error:
-        await jp_fetch("kgnb", "runs", RUN)
-    assert error.value.code == 403
-    assert TOKEN
-
-
-class Deny:
-    def __init__(self, denied):
-        self.denied = denied
-
-    def is_authorized(self, handler, user, action, resource):
-        return (action, resource) not in self.denied

@@ -1,4 +1,9 @@
-"""The page of one run, and the files that pages and widgets load."""
+"""Our pages, and the files that pages, widgets and other people's pages load.
+
+The pages are the same for everybody and hold nothing of anybody: what they show, their
+scripts ask for, with the reader's cookie or a share link's token. That token stands in
+the URL's fragment, so no server could judge a page by it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from kgnb.server.calls.call import Reply
 
@@ -15,10 +21,14 @@ if TYPE_CHECKING:
 
 WEB = Path(__file__).parents[2] / "web"
 
+_SCRIPT = "text/javascript; charset=utf-8"
+_STYLE = "text/css; charset=utf-8"
 _FILES = {
-    "kgnb.js": "text/javascript; charset=utf-8",
-    "kgnb.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
+    "client.js": _SCRIPT,
+    "kgnb.js": _SCRIPT,
+    "page.js": _SCRIPT,
+    "kgnb.css": _STYLE,
+    "pages.css": _STYLE,
 }
 """Everything that is served from ``kgnb/web``; nothing else can be asked for."""
 
@@ -66,9 +76,29 @@ def filled(call: Call, name: str, **values: str) -> Reply:
     return Reply.html(page, policy=page_policy(call.headers.get("host", "")))
 
 
+async def runs_page(call: Call) -> Reply:
+    """All runs and open questions, live."""
+    return filled(call, "runs.html")
+
+
 async def run_page(call: Call) -> Reply:
-    """One run, live; who is not logged in is sent to the login."""
+    """One run, live."""
     return filled(call, "run.html", run_id=call.arg())
+
+
+async def chat_page(call: Call) -> Reply:
+    """A conversation with a published workflow."""
+    return filled(call, "chat.html", workflow=call.arg())
+
+
+async def sign_in(call: Call) -> Reply:
+    """Back to a page of ours, for who has been to the host's login.
+
+    The host sends whoever has no credential there, wherever that is (JupyterHub's is
+    not on this server), and then here again.
+    """
+    place = f"{call.base_url}kgnb/{quote(call.arg())}"
+    return Reply(302, {"Location": place, "Cache-Control": "no-store"})
 
 
 async def web_file(call: Call) -> Reply:
@@ -79,7 +109,12 @@ async def web_file(call: Call) -> Reply:
         return Reply.refusal(404)
     data = path.read_bytes()
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"Cache-Control": "no-cache", "ETag": etag}
+    # Public: a page of another origin imports client.js, as it might from a CDN.
+    headers = {
+        "Cache-Control": "no-cache",
+        "ETag": etag,
+        "Access-Control-Allow-Origin": "*",
+    }
     if etag in call.headers.get("if-none-match", ""):
         return Reply(304, headers)
     return Reply(headers=headers | {"Content-Type": _FILES[name]}, body=data)

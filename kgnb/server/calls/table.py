@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from kgnb.server.calls import approvals, events, monitoring, pages, runs
+from kgnb.server.calls import (
+    approvals,
+    audits,
+    events,
+    links,
+    monitoring,
+    pages,
+    runs,
+)
 from kgnb.server.calls.call import ANSWER, CONTROL, READ, START, Route
 
 _RUN = "kgnb/api/runs/([0-9A-Za-z_.-]{1,128})"
@@ -31,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/workflows",
         call=runs.workflows,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -38,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs",
         call=runs.listed,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="POST",
@@ -45,6 +55,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs",
         call=runs.start,
         needs=START,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -52,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}",
         call=runs.one,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -59,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/graph.svg",
         call=runs.picture,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -66,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/report.html",
         call=runs.report,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -73,6 +87,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/trace.jsonl",
         call=runs.trace,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -80,6 +95,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/events",
         call=events.events,
         needs=READ,
+        is_shared=True,
         is_activity=False,  # a page left open is no reason to keep a server
     ),
     Route(
@@ -88,6 +104,15 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/{order}",
         call=runs.order,
         needs=CONTROL,
+        is_shared=True,
+    ),
+    Route(
+        method="POST",
+        path=rf"{_RUN}/fork",
+        template="kgnb/api/runs/{id}/fork",
+        call=runs.fork,
+        needs=START,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -95,6 +120,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/approvals",
         call=approvals.listed,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="POST",
@@ -102,6 +128,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/approvals",
         call=approvals.answer,
         needs=ANSWER,
+        is_shared=True,
     ),
     Route(
         method="GET",
@@ -109,6 +136,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/approvals/{id}",
         call=approvals.one,
         needs=READ,
+        is_shared=True,
     ),
     Route(
         method="POST",
@@ -116,12 +144,72 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/approvals/{id}",
         call=approvals.answer,
         needs=ANSWER,
+        is_shared=True,
+    ),
+    Route(
+        method="POST",
+        path=r"kgnb/api/links",
+        template="kgnb/api/links",
+        call=links.make,
+        needs=READ,  # the broker compares the maker's role with the link's
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/api/links",
+        template="kgnb/api/links",
+        call=links.listed,
+        needs=READ,
+    ),
+    Route(
+        method="DELETE",
+        path=r"kgnb/api/links",
+        template="kgnb/api/links",
+        call=links.revoke,
+        needs=READ,
+    ),
+    Route(
+        method="DELETE",
+        path=r"kgnb/api/links/([^/]{1,128})",
+        template="kgnb/api/links/{id}",
+        call=links.revoke,
+        needs=READ,
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/api/audit",
+        template="kgnb/api/audit",
+        call=audits.audit,
+        needs=CONTROL,
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/",
+        template="kgnb/",
+        call=pages.runs_page,
+        needs=None,
+        form="page",
     ),
     Route(
         method="GET",
         path=r"kgnb/runs/([0-9a-f]{32})",
         template="kgnb/runs/{id}",
         call=pages.run_page,
+        needs=None,
+        form="page",
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/chat/([^/]{1,300})",
+        template="kgnb/chat/{workflow}",
+        call=pages.chat_page,
+        needs=None,
+        form="page",
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/login/((?:runs/[0-9a-f]{32}|chat/[^/]{1,600})?)",
+        template="kgnb/login/{page}",
+        call=pages.sign_in,
         needs=READ,
         form="page",
     ),

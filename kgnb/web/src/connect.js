@@ -16,7 +16,7 @@ import { randomId } from "./ids.js";
  *   | {kind: "live", via: Transport["name"], server: string}
  *   | {kind: "stale", via: Transport["name"], reason: string}
  *   | {kind: "reconnecting", attempt: number, reason: string}
- *   | {kind: "offline", reason: string}
+ *   | {kind: "offline", reason: string, code?: number | string}
  *   | {kind: "closed", code: number, reason: string}} ConnectionState
  */
 
@@ -30,8 +30,11 @@ export class CommandError extends Error {
   }
 }
 
-/** Close codes after which dialling again cannot help. */
-const FINAL_CODES = new Set([4001, 4003, 4004]);
+/**
+ * The error codes of close codes after which dialling again cannot help.
+ * @type {Record<number, string>}
+ */
+export const FINAL_CODES = { 4001: "unauthorized", 4003: "forbidden", 4004: "no_such_workflow" };
 const QUIET = 20_000;
 const SILENT = 10_000;
 const MAX_DELAY = 30_000;
@@ -56,6 +59,8 @@ export class Connection {
    */
   identity = null;
   #wasLive = false;
+  /** Whether it is kept up, though nobody reads. */
+  #isKept = false;
   #isUp = false;
   /** Whether the channel greeted already: another greeting is another session. */
   #isGreeted = false;
@@ -118,6 +123,19 @@ export class Connection {
       this.onState(judge, AbortSignal.any([signal, done.signal]));
       judge();
     });
+  }
+
+  /**
+   * Stay connected, though nobody reads or asks, until `signal` aborts; dial again also
+   * where the first attempt found nobody.
+   * @param {AbortSignal} signal
+   */
+  keep(signal) {
+    this.#isKept = true;
+    signal.addEventListener("abort", () => {
+      this.#isKept = false;
+    });
+    this.#start();
   }
 
   /**
@@ -196,7 +214,18 @@ export class Connection {
   close() {
     this.#hangUp();
     clearTimeout(this.#retryTimer);
+    this.#giveUp("unavailable", "the connection was closed");
     this.#setState({ kind: "closed", code: 1000, reason: "closed here" });
+  }
+
+  /**
+   * Nobody will confirm what was sent.
+   * @param {string} code
+   * @param {string} message
+   */
+  #giveUp(code, message) {
+    for (const { reject } of this.#pending.values()) reject(new CommandError({ code, message }));
+    this.#pending.clear();
   }
 
   #start() {
@@ -210,7 +239,7 @@ export class Connection {
 
   /** With nobody left to read for, hang up; a re-render comes back within seconds. */
   #linger() {
-    if (this.#feeds.size || this.#inbox.size || this.#pending.size) return;
+    if (this.#isKept || this.#feeds.size || this.#inbox.size || this.#pending.size) return;
     clearTimeout(this.#lingerTimer);
     this.#lingerTimer = setTimeout(() => this.close(), LINGER);
   }
@@ -269,9 +298,11 @@ export class Connection {
   /** @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#hangUp();
-    if (FINAL_CODES.has(code)) {
+    const final = FINAL_CODES[code];
+    if (final) {
+      this.#giveUp(final, reason || `closed (${code})`);
       this.#setState({ kind: "closed", code, reason: reason || `closed (${code})` });
-    } else if (this.#wasLive) {
+    } else if (this.#wasLive || this.#isKept) {
       this.#attempt++;
       const why = reason || "the connection broke";
       this.#setState({ kind: "reconnecting", attempt: this.#attempt, reason: why });
@@ -279,7 +310,7 @@ export class Connection {
       const jittered = delay * (0.5 + this.random() / 2);
       this.#retryTimer = setTimeout(() => this.#open(), jittered);
     } else {
-      this.#setState({ kind: "offline", reason: reason || "nobody answers" });
+      this.#setState({ kind: "offline", reason: reason || "nobody answers", code });
     }
   }
 

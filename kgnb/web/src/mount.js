@@ -59,6 +59,9 @@ export function mountRecord(host, record, metadata, signal) {
  * @property {boolean} [compact]
  * @property {() => string} [disarmed] why no click may be sent from here, or ""
  * @property {(view: wire.RunView) => void} [onEnd] called once, when the end is read live
+ * @property {(state: import("./connect.js").ConnectionState) => void} [onState]
+ * @property {(state: import("./connect.js").ConnectionState) => string} [explain] what is
+ *   told where no way leads to the run; by default, what to do in a notebook
  */
 
 /**
@@ -69,7 +72,7 @@ export function mountRecord(host, record, metadata, signal) {
  * @returns {Panel}
  */
 export function mountLive(host, options, signal) {
-  const { runId, target, disarmed = () => "", onEnd } = options;
+  const { runId, target, disarmed = () => "", onEnd, onState, explain } = options;
   /** @type {Route | undefined} */
   let route;
   const pageUrl =
@@ -81,6 +84,7 @@ export function mountLive(host, options, signal) {
       signal,
       isFinal: false,
       disarmed,
+      explain,
       isArmed: () => !disarmed() && !!route?.connection,
       identity: () => route?.connection?.identity ?? null,
       via: () => route?.via ?? "",
@@ -103,7 +107,10 @@ export function mountLive(host, options, signal) {
         isOver = true;
         onEnd?.(view);
       },
-      onState: (state) => panel.connect(state),
+      onState: (state) => {
+        panel.connect(state);
+        onState?.(state);
+      },
     },
     signal,
   );

@@ -64,7 +64,8 @@ export class Route {
   }
 
   async #seek() {
-    let reason = "";
+    /** @type {{reason: string, code?: number | string}} */
+    let found = { reason: "" };
     for (const candidate of this.#candidates) {
       const connection = candidate();
       if (!connection) continue;
@@ -73,12 +74,12 @@ export class Route {
       if (isThere) {
         const refusal = await this.#read(connection);
         if (!refusal || this.#signal.aborted) return;
-        reason = refusal.message;
-      } else if ("reason" in connection.state) {
-        reason ||= connection.state.reason;
+        found = { reason: refusal.message, code: refusal.code };
+      } else if (!found.reason) {
+        found = whyNot(connection.state);
       }
     }
-    this.#setState({ kind: "offline", reason });
+    this.#setState({ kind: "offline", ...found });
     const timer = setTimeout(() => this.#seek(), this.#delay);
     this.#signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     this.#delay = Math.min(MAX_RETRY, this.#delay * 2);
@@ -121,7 +122,8 @@ export class Route {
       this.#signal.addEventListener("abort", () => leave(null), { once: true });
       connection.onState((state) => {
         if (state.kind === "closed" || state.kind === "offline") {
-          leave({ code: "unavailable", message: state.reason });
+          const { reason, code = "unavailable" } = whyNot(state);
+          leave({ code: String(code), message: reason });
         } else {
           tell();
         }
@@ -142,4 +144,10 @@ export class Route {
     if (state.kind === "live") this.#delay = FIRST_RETRY;
     this.#events.onState(state);
   }
+}
+
+/** @param {ConnectionState} state @returns {{reason: string, code?: number | string}} */
+function whyNot(state) {
+  if (state.kind !== "offline" && state.kind !== "closed") return { reason: "" };
+  return { reason: state.reason, code: state.code };
 }

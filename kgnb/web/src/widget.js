@@ -6,12 +6,7 @@
 
 import { mountLive, mountRecord, pageBaseUrl } from "./mount.js";
 
-export { Connection, CommandError } from "./connect.js";
-export { mountLive, mountRecord } from "./mount.js";
-export { mountRunPage } from "./page.js";
-export { serverConnection } from "./pool.js";
-export { recordMetadata, recordView, staticRecord } from "./record.js";
-export { emptyView, reduce } from "./reduce.js";
+export * from "./shared.js";
 export { KERNEL_BUSY, KERNEL_DEAF } from "./transports/comm.js";
 
 /**

@@ -692,7 +692,8 @@
 .kgnb-tab[data-kgnb-count]::after {
   content: attr(data-kgnb-count) / ""; /* the tab's own name tells it */
   position: absolute;
-  inset: 2px 2px auto auto;
+  inset: 7px 3px auto auto;
+  box-sizing: border-box;
   min-width: 16px;
   padding: 0 4px;
   border-radius: 8px;

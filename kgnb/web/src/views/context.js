@@ -21,6 +21,8 @@
  * @property {() => string} disarmed why clicks may never be sent from here, or ""
  * @property {() => boolean} isArmed whether clicks may be sent now
  * @property {() => Identity | null} identity null before the connection's greeting
+ * @property {(state: import("../connect.js").ConnectionState) => string} [explain] what to
+ *   tell where no way leads to the run
  * @property {() => string} via the way that commands take, or ""
  * @property {(frame: Record<string, unknown>) => Promise<wire.Frame>} command
  * @property {(text: string) => void} announce read out, politely

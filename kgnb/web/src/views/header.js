@@ -107,7 +107,7 @@ export class Header {
     this.#updatePause(view);
     if (isEnded) this.#isCancelling = false;
     if (!this.#isCancelling) {
-      const obstacle = trouble(connection) || this.#context.disarmed();
+      const obstacle = trouble(connection, this.#context) || this.#context.disarmed();
       this.#say(isFinal || isEnded ? "" : obstacle || this.#failure || standing(view));
     }
   }
@@ -179,9 +179,14 @@ export class Header {
   }
 }
 
-/** @param {ConnectionState} connection @returns {string} what to tell, and what to do */
-function trouble(connection) {
+/**
+ * @param {ConnectionState} connection
+ * @param {Context} context
+ * @returns {string} what to tell, and what to do
+ */
+function trouble(connection, { explain }) {
   if (connection.kind === "offline" || connection.kind === "closed") {
+    if (explain) return explain(connection);
     const why = connection.reason ? ` (${connection.reason})` : "";
     return `${NO_WAY}${why}`;
   }

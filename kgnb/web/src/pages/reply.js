@@ -1,0 +1,115 @@
+/**
+ * One stream of a run as a chat shows it: its reasoning folded away, its tool calls, its
+ * text as safe Markdown.
+ *
+ * @import * as wire from "../wire.d.ts"
+ */
+
+import { GrowingText, h, icon, setText } from "../shared.js";
+
+export class Reply {
+  /** What is said so far, all kinds apart. @type {Map<string, GrowingText>} */
+  #texts = new Map();
+  #thought = h("details", { class: "kgnb-thought", hidden: true });
+  #thoughtWord = h("span", null, "Thinking");
+  #calls = h("ol", { class: "kgnb-tools", hidden: true });
+  /** @type {Map<string, HTMLElement>} */
+  #states = new Map();
+  #said = h("div", { class: "kgnb-said" });
+  element = h("div", { class: "kgnb-reply" }, this.#thought, this.#calls, this.#said);
+  /** All of its text. */
+  text = "";
+  /** What it is doing just now, or "". */
+  doing = "";
+
+  constructor() {
+    this.#thought.append(h("summary", null, icon("thought"), this.#thoughtWord));
+  }
+
+  /** @param {wire.StreamView[]} parts its texts so far @param {boolean} isLive */
+  update(parts, isLive) {
+    this.doing = "";
+    for (const part of parts) {
+      this.#textOf(part).update(part.text);
+      const isGrowing = isLive && !part.final;
+      if (part.kind === "text") this.text = part.text;
+      if (part.kind === "reasoning") this.#updateThought(isGrowing);
+      if (part.kind === "tool_call") this.#updateCall(part, isGrowing);
+      if (isGrowing) this.doing = doing(part);
+    }
+    this.element.dataset.growing = String(this.doing === "writing");
+    this.element.hidden = parts.some((part) => part.superseded);
+  }
+
+  /** @param {boolean} isGrowing */
+  #updateThought(isGrowing) {
+    this.#thought.hidden = false;
+    this.#thought.dataset.growing = String(isGrowing);
+    setText(this.#thoughtWord, isGrowing ? "Thinking" : "Reasoning");
+  }
+
+  /** @param {wire.StreamView} part @param {boolean} isGrowing */
+  #updateCall(part, isGrowing) {
+    const state = this.#states.get(keyOf(part));
+    if (!state) return;
+    state.dataset.growing = String(isGrowing);
+    setText(state, isGrowing ? "calling" : "called");
+  }
+
+  /** @param {wire.StreamView} part @returns {GrowingText} */
+  #textOf(part) {
+    const key = keyOf(part);
+    const known = this.#texts.get(key);
+    if (known) return known;
+    const text = this.#newText(part, key);
+    this.#texts.set(key, text);
+    return text;
+  }
+
+  /** @param {wire.StreamView} part @param {string} key */
+  #newText(part, key) {
+    if (part.kind === "reasoning") {
+      const text = new GrowingText("Reasoning", { "data-kind": "reasoning" });
+      this.#thought.append(text.element);
+      return text;
+    }
+    if (part.kind === "tool_call") {
+      const name = part.tool ?? `tool ${part.call ?? 1}`;
+      const text = new GrowingText(`Arguments of ${name}`);
+      const state = h("span", { class: "kgnb-tool-state" });
+      this.#states.set(key, state);
+      const head = h("summary", null, icon("tool"), h("code", null, name), state);
+      this.#calls.append(h("li", null, h("details", { class: "kgnb-tool" }, head, text.element)));
+      this.#calls.hidden = false;
+      return text;
+    }
+    const text = new GrowingText("Text", { "data-stream": part.stream }, { isBoxed: false });
+    text.redraw(true);
+    this.#said.append(text.element);
+    return text;
+  }
+}
+
+/** @param {wire.StreamView} part */
+function keyOf({ kind, call }) {
+  return `${kind} ${call ?? ""}`;
+}
+
+/** @param {wire.StreamView} part */
+function doing({ kind, tool }) {
+  if (kind === "reasoning") return "thinking";
+  return kind === "tool_call" ? `calling ${tool ?? "a tool"}` : "writing";
+}
+
+/** @param {string} text a whole one, drawn as a reply's */
+export function wholeReply(text) {
+  const drawn = new GrowingText("Text", {}, { isBoxed: false });
+  drawn.redraw(true);
+  drawn.update(text);
+  return h("div", { class: "kgnb-reply" }, drawn.element);
+}
+
+/** @param {Node | string} content what a person said */
+export function bubble(content) {
+  return h("div", { class: "kgnb-you" }, h("span", { class: "kgnb-unseen" }, "You: "), content);
+}
