@@ -201,7 +201,7 @@ class Asked:
             return self._conclusion
 
     def _check_reach(self) -> None:
-        is_late = self.until is not None and time.time() > self.until + AWAY
+        is_late = self.until is not None and time.monotonic() > self.until + AWAY
         if is_late and not self._asker.is_log_reachable:
             raise Unavailable(
                 f"ask({self.data.message!r}): its deadline has passed, and the log "

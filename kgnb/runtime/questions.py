@@ -72,13 +72,12 @@ class Questions:
             Unanswerable: Nobody can answer it in this mode.
             InvalidValue: It cannot be asked so.
         """
-        now = time.time()
         terms = terms_of(Wanted(**wanted))
         data, timeout = terms.data, wanted.get("timeout")
         data.name = name
         rules.apply(data)
-        until = None if timeout is None else now + timeout
-        data.expires_at = None if until is None else ids.timestamp(until)
+        until = None if timeout is None else time.monotonic() + timeout
+        data.expires_at = None if timeout is None else _in(timeout)
         key: str | int = name or ordinal
         if visit.item is not None:
             key = f"{visit.item}:{key}"
@@ -198,8 +197,8 @@ class Questions:
     def expire(self, asked: Asked, seconds: float, on_timeout: Any) -> None:
         """Give a question a deadline that it has not had: ``seconds`` from now."""
         with self._lock:
-            asked.until = time.time() + seconds
-            asked.terms.expire(ids.timestamp(asked.until), on_timeout)
+            asked.until = time.monotonic() + seconds
+            asked.terms.expire(_in(seconds), on_timeout)
             if asked.is_asked and not asked.future.done():
                 # The same question again; the log takes over the deadline.
                 self._put(asked)
@@ -292,6 +291,11 @@ class Questions:
             asked = list(self._by_id.values())
         for one in asked:
             settle(one.future, error=asyncio.CancelledError())
+
+
+def _in(seconds: float) -> str:
+    """A time of day; the log takes it for a duration where our clock is wrong."""
+    return ids.timestamp(time.time() + seconds)
 
 
 def _has_answer(asked: Asked) -> bool:

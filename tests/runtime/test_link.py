@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import threading
+import time
 from concurrent.futures import Future
 
 import msgspec
@@ -251,6 +252,25 @@ def test_answer_given_while_the_kernel_was_away_is_learned(linked, eventually):
     client.ask(type="answer", approval_id=approval.approval_id, value="no")
     linked.listen()
     assert handle.result(10).value == "no"
+
+
+def test_clock_set_while_the_server_is_away_ends_no_wait(
+    linked, eventually, monkeypatch
+):
+    def question():
+        return ask("Publish?", options=["yes", "no"], timeout=600).result().value
+
+    handle, client = run(question), linked.client()
+    eventually(lambda: handle.approvals)
+    linked.hang_up()
+    wall = time.time()
+    monkeypatch.setattr(time, "time", lambda: wall + 86_400)
+    with pytest.raises(TimeoutError):
+        handle.result(1)
+    linked.listen()
+    answer = {"approval_id": handle.approvals[0].approval_id, "value": "yes"}
+    assert client.ask(type="answer", **answer)["type"] == "ack"
+    assert handle.result(10).value == "yes"
 
 
 def test_run_that_ends_while_the_server_is_away_ends_locally(
