@@ -85,7 +85,7 @@ class Asked:
         self.key = key
         """What tells it from the other questions of its visit."""
         self.until = until
-        """Seconds since the epoch, or None for ever."""
+        """Seconds of ``time.monotonic``, or None for ever."""
         self.asked_at = time.monotonic()
         self.scripted: Given | None = None
         self.is_asked = False
