@@ -231,8 +231,8 @@ def _method(route: Route) -> Callable[..., Awaitable[None]]:
     async def method(self: Calling, *_args: str) -> None:
         await self.dispatch(route)
 
-    # Jupyter knows no share links: whoever shows one is judged by the call's own gate.
-    is_open = route.needs is None or route.is_shared
+    # Jupyter knows no share links: ``prepare`` and the call's own gate judge those.
+    is_open = route.needs is None or route.form == "api"
     gate: Any = allow_unauthenticated if is_open else authenticated
     gated: Callable[..., Awaitable[None]] = gate(method)
     return gated

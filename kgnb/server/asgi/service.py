@@ -74,13 +74,14 @@ class Service:
 
     def __init__(self, config: Config, root: str, *, knows_people: bool) -> None:
         self.host = Host(config.settings(root))
-        self.page_url = config.public_url
+        base = self.host.settings.public_url
+        self.page_url = None if base is None else f"{base}kgnb/"
         self._config = config
         self._voters = Voters(
             are_known=knows_people, key=access.derive_voter_key(root.encode())
         )
         key = access.derive_share_key(root)
-        self._signer = Signer(key, public_url=config.public_url)
+        self._signer = Signer(key, public_url=base)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_ready: asyncio.Future[None] | None = None
