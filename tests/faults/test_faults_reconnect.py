@@ -44,7 +44,7 @@ LIVES = range(2000, 2200, 20) if FULL else (2000,)
 DEATHS = 20 if FULL else 2
 """Schedules with a kill -9 that one server goes through, and comes back from."""
 READER = Path(__file__).parent / "reader.mjs"
-SOURCES = Path(__file__).parents[2] / "kgnb" / "web" / "src"
+CLIENT = Path(__file__).parents[2] / "kgnb" / "web" / "src" / "client.js"
 
 
 async def write(run, chance, in_the_middle):
@@ -106,10 +106,10 @@ async def read_blocking(url, run_id, is_up):
 
 
 async def read_in_script(url, run_id, is_up):
-    """The panel's own connection, under Node."""
+    """The client for pages, under Node."""
     process = await asyncio.create_subprocess_exec(
         shutil.which("node"), "--experimental-websocket", "--no-warnings", READER,
-        SOURCES, url, TOKEN, run_id,
+        CLIENT, url, TOKEN, run_id,
         stdout=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"]},
     )  # fmt: skip

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 
+from prometheus_client.parser import text_string_to_metric_families
 from server_harness import TOKEN, Talk
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
@@ -128,10 +129,11 @@ class Caller:
 class Events:
     """A reader of Server-Sent Events, as a browser reads them; ends when told."""
 
-    def __init__(self, site, path, *, last=None):
+    def __init__(self, site, path, *, last=None, headers=None):
         self.site = site
         self.path = path
         self.last = last
+        self.headers = headers or {"Authorization": f"token {TOKEN}"}
         self.heard = []
         self.comments = 0
 
@@ -143,7 +145,7 @@ class Events:
         lines = [
             f"GET {url} HTTP/1.1",
             f"Host: 127.0.0.1:{self.site.port}",
-            f"Authorization: token {TOKEN}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
         ]
         if self.last is not None:
             lines.append(f"Last-Event-ID: {self.last}")
@@ -194,3 +196,13 @@ class Events:
         while await self.next() is not None:
             pass
         return self.heard
+
+
+def series_of(answer):
+    """Every sample of ours: {(name, labels): value}."""
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.raw.decode())
+        for sample in family.samples
+        if sample.name.startswith("kgnb_")
+    }

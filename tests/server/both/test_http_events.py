@@ -4,28 +4,12 @@ import asyncio
 import json
 
 import pytest
-from http_harness import RUN, Caller, Events, Kernel, begun, completed, token
+from http_harness import RUN, Events, Kernel, begun, completed, token
 from server_harness import until
 
 from kgnb.server.calls.events import Reader
 
 PATH = f"kgnb/api/runs/{RUN}/events"
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
-
-
-@pytest.fixture
-def call(started, site):
-    return Caller(site)
 
 
 async def test_events_are_the_frames_of_a_socket_and_end_with_the_run(call, site):
@@ -191,17 +175,15 @@ async def test_reader_that_stands_still_is_cut_off_and_comes_back(
     assert seqs == list(range(first["seq"] + 1, 2003))
 
 
-async def test_stopping_server_ends_readers(call, site, app):
+async def test_stopping_server_ends_readers(site):
     async with site.link() as link:
         kernel = Kernel(link)
         await kernel.greet()
         await kernel.append(begun())
         async with Events(site, PATH) as reader:
             await reader.next()
-            await app.stop_extension()
+            await site.stop()
             assert await reader.next() is None
-    answer = await call(PATH)
-    assert (answer.status, answer.json["code"]) == (503, "unavailable")
 
 
 async def test_reader_past_the_limit_of_connections_is_503(call, site):

@@ -1,36 +1,9 @@
 """Health and metrics: what a monitor reads, with a credential and without."""
 
 import pytest
-from http_harness import Caller, Events, Kernel, begun, completed
-from prometheus_client.parser import text_string_to_metric_families
+from http_harness import Events, Kernel, begun, completed, series_of
 
 from kgnb import __version__
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
-
-
-@pytest.fixture
-def call(started, site):
-    return Caller(site)
-
-
-def series_of(answer):
-    """Every sample of ours: {(name, labels): value}."""
-    return {
-        (sample.name, tuple(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(answer.raw.decode())
-        for sample in family.samples
-        if sample.name.startswith("kgnb_")
-    }
 
 
 async def test_health_tells_more_to_who_has_a_credential(call, site):
@@ -64,6 +37,7 @@ async def test_metrics_are_the_documents_fields_and_ours(call, site):
             assert body["total_messages"] >= 1
             assert body["uptime"] > 0
             (client,) = body["clients"]
+            assert client.pop("user", "Ann") == "Ann"
             assert client == {
                 "client_id": "tab-1",
                 "via": "python",
@@ -86,9 +60,7 @@ async def test_metrics_need_a_credential(call):
     ("query", "headers"),
     [("?format=prometheus", {}), ("", {"Accept": "text/plain;version=0.0.4"})],
 )
-async def test_prometheus_text_parses_and_jupyter_shows_the_same(
-    call, site, query, headers
-):
+async def test_prometheus_text_parses(call, site, query, headers):
     async with site.link() as link:
         kernel = Kernel(link)
         await kernel.greet()
@@ -101,9 +73,6 @@ async def test_prometheus_text_parses_and_jupyter_shows_the_same(
         assert ours["kgnb_runs", ("running",)] == 1
         assert ours["kgnb_links", ()] == 1
         assert ours["kgnb_messages_sent_total", ()] >= 2
-        theirs = series_of(await call("metrics"))
-        assert theirs.keys() == ours.keys()
-        assert theirs["kgnb_runs", ("completed",)] == 1
 
 
 async def test_labels_do_not_grow_with_runs_workflows_or_clients(call, site):
@@ -116,13 +85,6 @@ async def test_labels_do_not_grow_with_runs_workflows_or_clients(call, site):
         async with Events(site, "kgnb/api/runs/r1/events"):
             after = series_of(await call("kgnb/metrics?format=prometheus")).keys()
     assert before == after
-
-
-async def test_stopped_server_leaves_no_series_behind(call, app):
-    assert any(name == "kgnb_links" for name, _ in series_of(await call("metrics")))
-    await app.stop_extension()
-    assert series_of(await call("metrics")) == {}
-    assert (await call("kgnb/metrics")).status == 503
 
 
 async def test_unknown_format_is_400(call):

@@ -3,24 +3,8 @@
 import asyncio
 
 import pytest
-from http_harness import RUN, Caller, Kernel, begun, question
+from http_harness import RUN, Kernel, begun, question
 from server_harness import Talk
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
-
-
-@pytest.fixture
-def call(started, site):
-    return Caller(site)
 
 
 async def test_answer_by_http_resolves_for_everybody_and_names_its_way(call, site):
