@@ -233,6 +233,14 @@ def token(text, index, name="A:1.1/1"):
     }  # fmt: skip
 
 
+def progressed(current, total, message):
+    data = {
+        "percent": 100 * current / total, "current": current, "total": total,
+        "message": message,
+    }  # fmt: skip
+    return {"type": "progress", "node_id": "A", "task_id": "A:1", "data": data}
+
+
 def asked(question, options, **rules):
     """An approval_request; more ``rules`` such as ``expires_at``."""
     shown = {"message": f"{question}?", "options": options}
