@@ -9,7 +9,8 @@ import msgspec
 from kgnb.broker.voting import shown as shown_votes
 from kgnb.errors import BadFrame, NoSuchApproval
 from kgnb.protocol import commands
-from kgnb.protocol.ids import ApprovalId, ArgsHash
+from kgnb.protocol.ids import ApprovalId, ArgsHash, RunId
+from kgnb.server.calls import shapes
 from kgnb.server.calls.call import Reply
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ async def listed(call: Call) -> Reply:
         raise BadFrame("state: expected open")
     peer = await call.peer()
     rows = sorted(call.driver.open_approvals(peer), key=lambda row: row.opened_at)
-    return Reply.json({"approvals": [_question(row) for row in rows]})
+    told = [shapes.Question(**_question(row)) for row in rows]
+    return Reply.json(shapes.Questions(approvals=told))
 
 
 async def one(call: Call) -> Reply:
@@ -52,7 +54,7 @@ async def one(call: Call) -> Reply:
     row = call.driver.approval(approval_id, await call.peer())
     if row is None:
         raise NoSuchApproval(f"no approval {approval_id!r}")
-    return Reply.json(_question(row) | {"resolved": msgspec.to_builtins(row.resolved)})
+    return Reply.json(shapes.Settled(**_question(row), resolved=row.resolved))
 
 
 async def answer(call: Call) -> Reply:
@@ -76,17 +78,17 @@ async def answer(call: Call) -> Reply:
             id=body.id,
         )
     )
-    return Reply.json({"approval_id": chosen, "run_id": ack.run_id, "data": ack.data})
+    run_id = ack.run_id or RunId("")
+    return Reply.json(shapes.Answered(approval_id=chosen, run_id=run_id, data=ack.data))
 
 
 def _question(row: ApprovalRow) -> dict[str, Any]:
-    data: dict[str, Any] = msgspec.to_builtins(row.data)
-    return data | {
+    return msgspec.structs.asdict(row.data) | {
         "run_id": row.run_id,
         "workflow": row.workflow,
         "node_id": row.node_id,
         "task_id": row.task_id,
         "state": row.state,
         "opened_at": row.opened_at,
-        "votes": msgspec.to_builtins(shown_votes(row.votes) or []),
+        "votes": shown_votes(row.votes) or [],
     }

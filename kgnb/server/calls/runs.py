@@ -13,6 +13,7 @@ from kgnb.panel.static import record_svg
 from kgnb.protocol import commands
 from kgnb.protocol.record import static_record
 from kgnb.protocol.view import RunStatus
+from kgnb.server.calls import shapes
 from kgnb.server.calls.call import Reply
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from kgnb.broker.frames import StoredEvent
     from kgnb.broker.rows import RunRow
+    from kgnb.broker.workflows import Offer
     from kgnb.protocol import RunId
     from kgnb.server.calls.call import Call
 
@@ -31,18 +33,18 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 async def workflows(call: Call) -> Reply:
     """What is published, the newest first."""
     offers = call.driver.workflows(await call.peer())
-    return Reply.json({"workflows": [_offered(offer) for offer in offers]})
+    return Reply.json(shapes.Workflows(workflows=[_offered(each) for each in offers]))
 
 
-def _offered(offer: Any) -> dict[str, Any]:
-    return {
-        "name": offer.workflow.name,
-        "kernel_id": offer.kernel_id,
-        "params": offer.workflow.params,
-        "keeps_messages": offer.workflow.input is not None,
-        "default": offer.workflow.is_default,
-        "published_at": offer.workflow.published_at,
-    }
+def _offered(offer: Offer) -> shapes.Offer:
+    return shapes.Offer(
+        name=offer.workflow.name,
+        kernel_id=offer.kernel_id,
+        params=offer.workflow.params,
+        keeps_messages=offer.workflow.input is not None,
+        default=offer.workflow.is_default,
+        published_at=offer.workflow.published_at,
+    )
 
 
 async def listed(call: Call) -> Reply:
@@ -72,11 +74,11 @@ async def listed(call: Call) -> Reply:
     told = [
         each
         for each in told
-        if status in (None, each["status"]) and workflow in (None, each["workflow"])
+        if status in (None, each.status) and workflow in (None, each.workflow)
     ]
     page = told[:most]
     is_last = len(page) == len(told)
-    return Reply.json({"runs": page, "next": None if is_last else page[-1]["run_id"]})
+    return Reply.json(shapes.Runs(runs=page, next=None if is_last else page[-1].run_id))
 
 
 class StartBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -139,16 +141,16 @@ def _age(row: RunRow) -> tuple[str, str]:
     return row.started_at, row.run_id
 
 
-def _summary(row: RunRow, waiting: set[RunId]) -> dict[str, Any]:
+def _summary(row: RunRow, waiting: set[RunId]) -> shapes.RunSummary:
     is_waiting = row.status == "running" and row.run_id in waiting
-    return {
-        "run_id": row.run_id,
-        "workflow": row.workflow,
-        "status": "waiting" if is_waiting else row.status,
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
-        "kernel_id": row.kernel_id,
-    }
+    return shapes.RunSummary(
+        run_id=row.run_id,
+        workflow=row.workflow,
+        status="waiting" if is_waiting else row.status,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        kernel_id=row.kernel_id,
+    )
 
 
 async def one(call: Call) -> Reply:
@@ -157,9 +159,8 @@ async def one(call: Call) -> Reply:
     row = call.row(call.arg(), peer)
     view = await call.driver.view(row.run_id, peer)
     waiting = {each.run_id for each in call.driver.open_approvals(peer)}
-    return Reply.json(
-        _summary(row, waiting) | {"seq": view.seq, "view": view.to_dict()}
-    )
+    summary = msgspec.structs.asdict(_summary(row, waiting))
+    return Reply.json(shapes.RunDetail(**summary, seq=view.seq, view=view))
 
 
 async def picture(call: Call) -> Reply:

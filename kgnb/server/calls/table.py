@@ -10,6 +10,7 @@ from kgnb.server.calls import (
     monitoring,
     pages,
     runs,
+    schemas,
 )
 from kgnb.server.calls.call import ANSWER, CONTROL, READ, START, Route
 
@@ -180,6 +181,20 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/audit",
         call=audits.audit,
         needs=CONTROL,
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/asyncapi\.json",
+        template="kgnb/asyncapi.json",
+        call=schemas.asyncapi,
+        needs=READ,
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/openapi\.json",
+        template="kgnb/openapi.json",
+        call=schemas.openapi,
+        needs=READ,
     ),
     Route(
         method="GET",
