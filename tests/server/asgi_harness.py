@@ -1,23 +1,16 @@
-"""Applications on real uvicorn servers: in a process of their own, or in the test's."""
+"""Applications on real uvicorn servers, in processes of their own."""
 
 import asyncio
 import contextlib
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-from server_harness import TOKEN, free_port
-
-from kgnb.server.asgi import create_app
-
-MOUNT = "/a@b/kgnb"
-"""So that its base URL is that of the Jupyter server of the tests."""
+from server_harness import free_port
 
 
 class AppProcess:
@@ -86,52 +79,11 @@ class AppProcess:
 
     @property
     def token(self):
-        """The one that it printed."""
-        return self.log.partition("with the token ")[2].split()[0]
+        """The one that it printed, which a restart does not change."""
+        return re.search(r"\?token=(\w+)", self.log)[1]
 
 
 def _answers(url):
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
         return True
     return False
-
-
-class AppServer:
-    """An application on a uvicorn server in the test's own loop."""
-
-    def __init__(self, app, *, is_started):
-        self.app = app
-        self.is_started = is_started
-        if not is_started:
-            app._service.ensure = _nothing
-
-    async def start(self):
-        parent = FastAPI(lifespan=self.app.lifespan if self.is_started else None)
-        parent.mount(MOUNT, self.app)
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
-        options = self.app.uvicorn_options | {"log_config": None}
-        self.server = uvicorn.Server(uvicorn.Config(parent, **options))
-        serving = self.server.serve(sockets=[self.listening])
-        self.serving = asyncio.ensure_future(serving)
-        async with asyncio.timeout(10):
-            while not self.server.started:
-                assert not self.serving.done(), self.serving
-                await asyncio.sleep(0.005)
-        return self
-
-    async def stop(self):
-        self.server.should_exit = True
-        await self.serving
-        self.listening.close()
-
-
-async def _nothing():
-    pass
-
-
-def new_app(**arguments):
-    """An application with the tests' token, that keeps nothing."""
-    return create_app(
-        token=TOKEN, secret="of the tests", log_url="memory://", **arguments
-    )

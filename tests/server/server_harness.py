@@ -94,6 +94,8 @@ class Site:
         if token:
             headers.setdefault("Authorization", f"token {token}")
         kwargs.setdefault("subprotocols", ["kgnb.v1"])
+        # Behind frames that a test left unread the closing handshake does not arrive.
+        kwargs.setdefault("close_timeout", 0.5)
         return websockets.connect(
             self.url(path), additional_headers=headers, proxy=None, **kwargs
         )

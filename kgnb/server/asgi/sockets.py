@@ -48,6 +48,14 @@ class Sockets:
     async def serve(self, request: Request, receive: Receive, send: Send) -> None:
         """One socket, from its handshake to its end."""
         await receive()  # websocket.connect
+        allowed = self._host.settings.allow_origins
+        if not entrance.may_come_from(request.headers, request.scheme, allowed):
+            logger.warning(
+                "refused a page of %s; add it to origins if it is yours",
+                one_line(request.headers["origin"]),
+            )
+            await _refuse(send)
+            return
         parts = segments(request.path)
         if parts == ["link"]:
             await self._serve_kernel(request, receive, send)
@@ -60,14 +68,6 @@ class Sockets:
         self, request: Request, parts: list[str], receive: Receive, send: Send
     ) -> None:
         """Judge before anything is accepted; a refused peer is never read."""
-        allowed = self._host.settings.allow_origins
-        if not entrance.may_come_from(request.headers, request.scheme, allowed):
-            logger.warning(
-                "refused a page of %s; add it to origins if it is yours",
-                one_line(request.headers["origin"]),
-            )
-            await _refuse(send)
-            return
         place, key = None, None
         if parts not in _GENERAL:
             place, key = (*parts[1:], None)[:2]
