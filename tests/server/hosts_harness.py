@@ -1,6 +1,9 @@
 """The hosts of the broker, behind one interface: Jupyter's server, and FastAPI."""
 
-from asgi_harness import AppServer
+import asyncio
+
+import uvicorn
+from fastapi import FastAPI
 from server_harness import TOKEN, Site
 
 from kgnb.server import closecodes
@@ -54,11 +57,21 @@ class FastApiSite(Site):
         options = {"auth": people.get, "log_url": "memory://", "secret": "s"} | options
         self.app = create_app(**options)
         self.host = self.app.host
-        self.server = AppServer(self.app, is_started=True)
 
     async def start(self):
-        await self.server.start()
-        super().__init__(self.server.port, self.host.settings.link_secret)
+        outer = FastAPI(lifespan=self.app.lifespan)
+        outer.mount("/a@b/kgnb", self.app)  # so that its base URL is Jupyter's
+        options = {"host": "127.0.0.1", "port": 0} | self.app.uvicorn_options
+        self.server = uvicorn.Server(uvicorn.Config(outer, **options))
+        # Not ``serve``, which would take the signals that are pytest's.
+        self.serving = asyncio.ensure_future(self.server._serve())
+        async with asyncio.timeout(10):
+            while not self.server.started:
+                assert not self.serving.done(), self.serving
+                await asyncio.sleep(0.005)
+        (listener,) = self.server.servers
+        port = listener.sockets[0].getsockname()[1]
+        super().__init__(port, self.host.settings.link_secret)
 
     def without(self, permission):
         """The token of somebody who may not."""
@@ -68,4 +81,5 @@ class FastApiSite(Site):
         """As the process ends when it is told to; safe to call twice."""
         for socket in list(self.host.sockets):
             socket.leave(*closecodes.RESTARTING)
-        await self.server.stop()
+        self.server.should_exit = True
+        await self.serving
