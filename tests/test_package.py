@@ -121,8 +121,10 @@ def test_first_run_loads_neither_tornado_nor_the_widget():
 
 
 def test_version_is_the_same_everywhere():
-    package = json.loads((REPO / "kgnb/web/labextension/package.json").read_text())
-    assert kgnb.__version__ == version("kgnb") == package["version"]
+    extension = REPO / "kgnb" / "web" / "labextension"
+    for name in ("package.json", "schemas/kgnb/package.json.orig"):
+        package = json.loads((extension / name).read_text())
+        assert kgnb.__version__ == version("kgnb") == package["version"]
 
 
 def test_wheel_carries_everything_a_user_needs(tmp_path):
@@ -152,6 +154,8 @@ def test_wheel_carries_everything_a_user_needs(tmp_path):
         "kgnb/web/pages/run.html",
         f"{data}/etc/jupyter/jupyter_server_config.d/kgnb.json",
         f"{data}/share/jupyter/labextensions/kgnb/package.json",
+        f"{data}/share/jupyter/labextensions/kgnb/schemas/kgnb/package.json.orig",
+        f"{data}/share/jupyter/labextensions/kgnb/schemas/kgnb/runs.json",
         f"{data}/share/jupyter/labextensions/kgnb/static/remoteEntry.js",
     } <= names
     assert not [name for name in names if "node_modules" in name or "/src/" in name]

@@ -49,6 +49,17 @@ def tab(notebook):
     return notebook.page.locator("li.kgnb-tab[role=tab]")
 
 
+def go_to(notebook, name):
+    """Bring the notebook of that name to the front, opening it if it is not."""
+    notebook.js(
+        "path => { void jupyterapp.commands.execute('docmanager:open', { path }) }",
+        name,
+    )
+    notebook.page.wait_for_function(
+        "name => jupyterapp.shell.currentWidget?.context?.path === name", arg=name
+    )
+
+
 def look_away(notebook):
     """Scroll to the last cell."""
     notebook.js(

@@ -2,7 +2,7 @@
 
 import desk
 import pytest
-from desk import card, look_away, side, tab, tell_kernel, toast, toasts
+from desk import card, go_to, look_away, side, tab, tell_kernel, toast, toasts
 from harness import NotebookPage, until
 from playwright.sync_api import expect
 
@@ -58,13 +58,6 @@ def notebook(opened, lab):
     assert opened.errors == []
 
 
-def go_to(notebook, name):
-    notebook.js("path => jupyterapp.commands.execute('docmanager:open', { path })", name)
-    notebook.page.wait_for_function(
-        "name => jupyterapp.shell.currentWidget?.context?.path === name", arg=name
-    )
-
-
 def ask(notebook, question, name="memo"):
     tell_kernel(notebook, f"asking({name!r}, {question!r})")
 
@@ -76,11 +69,11 @@ def test_notification_leads_to_the_card_of_a_blocked_cell(notebook, lab):
     go_to(notebook, "first.ipynb")
     told = toast(notebook, "second asks: Print [U+202E]<b>it</b>?")
     told.wait_for()
-    notebook.page.screenshot(path="/tmp/shots/lab-notice.png")
+    notebook.screenshot("lab-notice")
     told.get_by_role("button", name="Show").click()
     asked = card(notebook, "it</b>?")
     desk.expect_focused(asked)
-    notebook.page.screenshot(path="/tmp/shots/lab-shown.png")
+    notebook.screenshot("lab-shown")
     assert notebook.js("() => jupyterapp.shell.currentWidget.context.path") == (
         "second.ipynb"
     )
@@ -125,12 +118,16 @@ def test_badge_counts_what_is_open_and_names_the_tab(notebook, lab):
         expect(tab(notebook)).to_have_attribute("data-kgnb-count", str(count))
     named = notebook.page.get_by_role("tab", name="kgnb runs: 2 waiting for an answer")
     expect(named).to_be_visible()
-    assert notebook.page.locator("li.kgnb-tab").evaluate(
-        "tab => getComputedStyle(tab, '::after').content"
-    ).startswith('"2"')
-    notebook.page.screenshot(path="/tmp/shots/lab-badge.png")
+    assert (
+        notebook.page.locator("li.kgnb-tab")
+        .evaluate("tab => getComputedStyle(tab, '::after').content")
+        .startswith('"2"')
+    )
+    notebook.screenshot("lab-badge")
     desk.answer_all(lab)
-    expect(notebook.page.get_by_role("tab", name="kgnb runs", exact=True)).to_be_visible()
+    expect(
+        notebook.page.get_by_role("tab", name="kgnb runs", exact=True)
+    ).to_be_visible()
     assert tab(notebook).get_attribute("data-kgnb-count") is None
 
 
