@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 
+from conformity import check
 from prometheus_client.parser import text_string_to_metric_families
 from server_harness import TOKEN, Talk
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
@@ -123,7 +124,9 @@ class Caller:
             headers=headers,
             follow_redirects=False,
         )
-        return Answer(await AsyncHTTPClient().fetch(request, raise_error=False))
+        answer = Answer(await AsyncHTTPClient().fetch(request, raise_error=False))
+        check(method, path, answer)
+        return answer
 
 
 class Events:
