@@ -9,6 +9,7 @@ import json
 
 import pytest
 import websockets
+from asgi_harness import AppProcess
 from kernel_shell import Shell
 from server_harness import TOKEN, ServerProcess, Site
 
@@ -94,15 +95,34 @@ kgnb.publish("add", add, params=NUMBERS)
 print(kgnb.publish("keyed", keyed).url)
 """
 
+APPLICATION = """
+from fastapi import FastAPI
+from kgnb.server.asgi import create_app
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
-        server.kernel = None
-        yield server
+kgnb_app = create_app(token="the-right-token")
+app = FastAPI(lifespan=kgnb_app.lifespan)
+app.mount("/a@b/", kgnb_app)
+"""
+
+
+@pytest.fixture(scope="module", params=["jupyter", "fastapi"])
+def server(request, tmp_path_factory):
+    """The workflows in a kernel of Jupyter, and in the process of an application."""
+    folder = tmp_path_factory.mktemp("server")
+    if request.param == "jupyter":
+        served = ServerProcess(folder)
+    else:
+        (folder / "main.py").write_text(WORKFLOWS + APPLICATION)
+        served = AppProcess(folder, "-m", "uvicorn", "main:app", "--port", "{port}")
+    with served:
+        served.kernel = None
+        yield served
 
 
 async def new_kernel(server, code):
+    if isinstance(server, AppProcess):
+        await server.wait_ready(path="a%40b/health")
+        return "of the application itself", None
     await server.wait_ready()
     body = {"name": "python3"}
     made = await asyncio.to_thread(server.call, "api/kernels", method="POST", body=body)
@@ -342,7 +362,7 @@ async def test_segment_behind_the_workflow_is_its_key(server, site):
     async with documents(site, "kgnb/ws/keyed/room%201") as ws:
         await say(ws, message="hi")
         assert (await until_end(ws))[-1]["data"] == "room 1/hi"
-    assert server.printed == site.url("kgnb/ws/keyed")
+    assert server.printed in (site.url("kgnb/ws/keyed"), None)
 
 
 async def test_unknown_workflow_closes_with_4004_and_a_bad_token_with_4001(site):
