@@ -10,7 +10,7 @@ import { ENDED } from "../reduce.js";
 export const SHOW_APPROVAL = "kgnb:show-approval";
 const CATEGORY = "kgnb";
 
-/** Each order to a run: its words, and the states in which it makes sense. */
+/** Each order to a run, and its words. */
 const ORDERS = /** @type {const} */ ([
   ["pause", "Pause", "Let what has begun go on to its next step, and begin nothing new"],
   ["resume", "Resume", "Let a paused run go on"],

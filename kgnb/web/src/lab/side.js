@@ -27,21 +27,25 @@ const COMPLAINT = 8000;
  * @returns {object} an application plugin
  */
 export function makePlugin({ lumino, apputils, settings }) {
-  const optional = [settings?.ISettingRegistry, apputils?.ICommandPalette];
+  const tokens = [settings?.ISettingRegistry, apputils?.ICommandPalette];
+  const optional = tokens.filter(Boolean);
   return {
     id: SETTINGS,
     description: "Lists the runs of kgnb and their open questions, and notifies of them.",
     autoStart: true,
-    optional: optional.filter(Boolean),
-    /** @param {Application} app @param {any[]} services as far as the tokens are there */
-    activate: (app, ...services) => {
+    optional,
+    /**
+     * @param {Application} app
+     * @param {any[]} services of the tokens that there are; null where nobody provides one
+     */
+    activate: async (app, ...services) => {
       setApplication(app);
-      const given = (/** @type {any} */ token) =>
-        token ? (services[optional.filter(Boolean).indexOf(token)] ?? null) : null;
-      const [registry, palette] = optional.map(given);
-      start(app, lumino.Widget, apputils?.Notification?.manager ?? null, registry, palette).catch(
-        (error) => console.warn("kgnb: no side panel here:", error),
-      );
+      const [registry, palette] = tokens.map((token) => services[optional.indexOf(token)] ?? null);
+      try {
+        await start(app, lumino.Widget, apputils?.Notification?.manager ?? null, registry, palette);
+      } catch (error) {
+        console.warn("kgnb: no side panel here:", error);
+      }
     },
   };
 }
@@ -70,7 +74,7 @@ async function start(app, Widget, manager, registry, palette) {
   panel.node.append(inbox.element);
   panel.disposed.connect(() => life.abort());
   readers.push(badgeOf(panel, settings));
-  const tabs = new Tabs(app.shell, Widget, baseUrl, settings);
+  const tabs = new Tabs({ shell: app.shell, Widget, baseUrl, settings, signal: life.signal });
   const complain = (/** @type {string} */ text) => {
     manager?.notify(text, "error", { autoClose: COMPLAINT });
   };

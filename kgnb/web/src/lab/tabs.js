@@ -12,25 +12,28 @@ const LINKS = ".kgnb a.kgnb-open, .kgnb a.kgnb-run-name";
 
 export class Tabs {
   #shell;
-  #Widget;
+  #RunTab;
   #baseUrl;
   #settings;
 
   /**
-   * @param {any} shell the application's
-   * @param {any} Widget of `@lumino/widgets`
-   * @param {string} baseUrl
-   * @param {Settings} settings
+   * @param {object} parts
+   * @param {any} parts.shell the application's
+   * @param {any} parts.Widget of `@lumino/widgets`
+   * @param {string} parts.baseUrl
+   * @param {Settings} parts.settings
+   * @param {AbortSignal} parts.signal
    */
-  constructor(shell, Widget, baseUrl, settings) {
+  constructor({ shell, Widget, baseUrl, settings, signal }) {
     this.#shell = shell;
-    this.#Widget = Widget;
+    this.#RunTab = runTab(Widget);
     this.#baseUrl = baseUrl;
     this.#settings = settings;
     settings.follow(() => {
       document.body.dataset.kgnbOpenIn = settings.get("openIn"); // kgnb.css hides the links
     });
-    document.addEventListener("click", (event) => this.#onClick(event), { capture: true });
+    const onClick = (/** @type {MouseEvent} */ event) => this.#onClick(event);
+    document.addEventListener("click", onClick, { capture: true, signal });
   }
 
   get isOn() {
@@ -59,15 +62,13 @@ export class Tabs {
     const known = mainWidgets().find((widget) => widget.id === id);
     if (known) return showWidget(known);
     const life = new AbortController();
-    const widget = new this.#Widget();
+    const widget = new this.#RunTab();
     widget.id = id;
-    widget.addClass("kgnb-main");
     widget.title.label = title || "kgnb run";
     widget.title.caption = `kgnb run ${runId}`;
     widget.title.iconClass = "kgnb-tab-icon";
     widget.title.className = "kgnb-tab";
     widget.title.closable = true;
-    widget.node.tabIndex = -1;
     widget.disposed.connect(() => life.abort());
     const host = document.createElement("div");
     widget.node.append(host);
@@ -92,4 +93,27 @@ export class Tabs {
     const title = link.closest(".kgnb-panel")?.querySelector(".kgnb-title") ?? link;
     this.open(runId, title.textContent ?? "");
   }
+}
+
+/**
+ * @param {any} Widget of `@lumino/widgets`
+ * @returns {any} a widget that takes the focus, by which the application knows what is in
+ *   front, and that is gone when it is closed
+ */
+function runTab(Widget) {
+  return class extends Widget {
+    constructor() {
+      super();
+      this.addClass("kgnb-main");
+      this.node.tabIndex = -1;
+    }
+
+    onActivateRequest() {
+      this.node.focus({ preventScroll: true });
+    }
+
+    onCloseRequest() {
+      this.dispose();
+    }
+  };
 }
