@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,16 +48,21 @@ def kept_secret() -> str:
     nothing can be kept it is a new one for this process.
     """
     path = folder() / "secret"
+    mine = path.with_name(f"secret-{os.getpid()}")
+    fresh = secrets.token_hex(_SECRET_BYTES)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_text(secrets.token_hex(_SECRET_BYTES))
-        text = path.read_text().strip()
+        if not path.exists():
+            # Linked when it is whole: another process may be here at the same time.
+            mine.touch(mode=0o600)
+            mine.write_text(fresh)
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, path)
+            mine.unlink()
+        return path.read_text().strip() or fresh
     except OSError as error:
         logger.warning("%s: tokens change at each start: %s", path, error)
-        text = ""
-    return text or secrets.token_hex(_SECRET_BYTES)
+        return fresh
 
 
 class Service:
