@@ -18,6 +18,7 @@ import msgspec
 from kgnb.errors import KgnbError
 from kgnb.protocol import codec, link
 from kgnb.runtime.mail import Mail
+from kgnb.runtime.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +200,7 @@ class Conversation:
         self.knows_people = False
         """Whether votes can be counted there, as its last welcome said."""
         self.mail = Mail(self.send)
+        self.sharing = Sharing(self.send)
         self.on_up: Callable[[], None] = lambda: None
 
     # The socket's side.
@@ -218,6 +220,7 @@ class Conversation:
         """The socket is gone. Safe to call twice."""
         self._write = None
         self.is_up = False
+        self.sharing.disconnected()
         for channel in list(self._channels.values()):
             if channel.opened is None:
                 del self._channels[channel.name]
@@ -241,6 +244,8 @@ class Conversation:
                 self._on_append(frame)
             case link.Handled():
                 self.mail.handled(frame)
+            case link.Shared():
+                self.sharing.answered(frame)
             case link.ClientChanged():
                 self.mail.changed(frame)
             case link.Published() | link.Start() | link.TellSteps():

@@ -12,6 +12,7 @@ from kgnb.runtime import process
 from kgnb.runtime.following import follow
 from kgnb.runtime.relays import FrameChannel
 from kgnb.runtime.result import Answer, Approval, Result
+from kgnb.runtime.sharing import share
 from kgnb.runtime.waiting import TICK, Interrupts, wait_async, wait_blocking
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kgnb.protocol import events as e
     from kgnb.protocol.view import RunStatus, RunView
     from kgnb.runtime.execution import Execution
+    from kgnb.runtime.sharing import ShareLink
 
 INTERRUPTED_WAIT = 2.0
 """Seconds that a cell which was stopped waits for its run to end."""
@@ -241,6 +243,26 @@ class Run:
             Unavailable: The log cannot be reached.
         """
         self._execution.send_input(node_id, data)
+
+    def share(
+        self, *, role: str = "view", ttl: float | None = None, label: str = ""
+    ) -> ShareLink:
+        """Make a link to this run for somebody who has no login here.
+
+        Returns when the server has it. Shown in a cell it is a QR code.
+
+        Args:
+            role: ``view``, ``answer`` or ``control``: each includes those before.
+            ttl: Seconds until it ends; by default an hour, at most the server's
+                ``share_link_max_ttl``.
+            label: Shown as the name of whoever comes by it.
+
+        Raises:
+            Unavailable: The run's log is the kernel's own: sharing needs a server. Or
+                the server cannot be reached.
+            InvalidValue: A role, ttl or label that cannot be.
+        """
+        return share(self._execution, role, ttl, label)
 
     def __repr__(self) -> str:
         # Neither status nor id nor address: a cell's output must not change.

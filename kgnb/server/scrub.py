@@ -8,9 +8,12 @@ anything can log it, and no list of names is needed.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 _HIDDEN = "[hidden]"
+_TOKEN = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", re.ASCII)
+"""A JSON Web Token, wherever in a path somebody put it."""
 
 
 def path_only(uri: str, *, hidden_after: str | None = None) -> str:
@@ -25,7 +28,7 @@ def path_only(uri: str, *, hidden_after: str | None = None) -> str:
         head, found, _ = path.partition(hidden_after)
         if found:
             return f"{head}{found}{_HIDDEN}"
-    return path
+    return _TOKEN.sub(_HIDDEN, path)
 
 
 def origin_only(url: str) -> str:

@@ -44,3 +44,9 @@ def test_referer_keeps_its_origin_only(url, shown):
 def test_text_stays_one_line_without_control_characters():
     assert scrub.one_line("a\r\nb\x1b[31m\u202e") == "a\\x0d\\x0ab\\x1b[31m\\x202e"
     assert len(scrub.one_line("x" * 1000)) == 300
+
+
+def test_path_hides_a_share_link_wherever_it_stands():
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJrZ25iIn0.c2lnbmF0dXJl"
+    hidden = "/kgnb/nothing/[hidden]/more"
+    assert scrub.path_only(f"/kgnb/nothing/{token}/more") == hidden
