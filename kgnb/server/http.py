@@ -89,6 +89,10 @@ class Calling(Discreet):
             # An empty chunk would be one too many for 204 and 304.
             self._finish_with(reply, reply.body or None)
             return
+        if self.request.method == "HEAD":
+            await reply.body.aclose()
+            self._finish_with(reply, None)
+            return
         try:
             is_whole = await pour(reply.body, self._send_chunk, self._gone, reply.cut)
         except KgnbError as error:
@@ -203,6 +207,9 @@ class PageCall(Calling):
         Raises:
             HTTPError: The call was refused.
         """
+        if route.form == "page":
+            # Sets the cookie that the page's scripts give back with a POST.
+            self.xsrf_token  # noqa: B018  # a property with an effect, as tornado has it
         try:
             await super().dispatch(route)
         except KgnbError as error:
@@ -220,6 +227,8 @@ def _handler(methods: dict[str, Route]) -> type[Calling]:
     first = next(iter(methods.values()))
     base = ApiCall if first.form == "api" else PageCall
     members: dict[str, Any] = {name.lower(): _method(r) for name, r in methods.items()}
+    if "GET" in methods:
+        members["head"] = members["get"]
     members["routes"] = methods
     members["_track_activity"] = first.is_activity
     made: Any = type(first.template, (base,), members)

@@ -25,7 +25,7 @@ class Plan(kgnb.AsyncNode):
     async def prep_async(self, shared):
         return shared["messages"][-1]["content"]
     async def exec_async(self, text):
-        await asyncio.sleep(PACE * 5)
+        await asyncio.sleep(0.4)
         return text
 
 class Search(kgnb.AsyncNode):
@@ -38,7 +38,7 @@ class Search(kgnb.AsyncNode):
             arguments = ['{"place": "Saint-Malo", ', '"day": "today"}']
             yield {"choices": [{"index": 0, "delta": {"tool_calls": [
                 call | {"function": {"name": "tide_table", "arguments": arguments[0]}}]}}]}
-            await asyncio.sleep(PACE * 4)
+            await asyncio.sleep(0.5)
             yield {"choices": [{"index": 0, "delta": {"tool_calls": [
                 {"index": 0, "function": {"arguments": arguments[1]}}]}}]}
         await kgnb.stream(chunks())

@@ -4,13 +4,18 @@ The pages make the documents' calls in plain JavaScript, in words of their own; 
 a page of theirs would change is the address alone.
 """
 
+import contextlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
+import urllib.request
 from urllib.parse import urlencode
 
 import pytest
 from harness import free_port, until
+from pages_harness import TOKEN, PagesServer
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +67,20 @@ ws.onclose = (event) => { document.title = `closed ${event.code}`; };
 """
 
 
+APP = """
+import uvicorn
+{publish}
+from kgnb.server.asgi import create_app
+
+async def verify(token):
+    return "ann" if token == {token!r} else None
+
+origins = {{"origins": {origins!r}}}
+app = create_app(auth=verify, config=origins, log_url="memory://")
+uvicorn.run(app, host="127.0.0.1", port={port}, log_level="warning")
+"""
+
+
 class _Pages(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -71,6 +90,32 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class FastApiServer:
+    """A process of an application that publishes; see ``PagesServer``."""
+
+    def __init__(self, root, origins):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        told = {"publish": PUBLISH, "token": TOKEN, "origins": origins}
+        (root / "main.py").write_text(APP.format(port=self.port, **told))
+        self.log = (root / "app.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "main.py"], cwd=root, stdout=self.log, stderr=self.log
+        )
+        until(self._is_up, what="the application to answer", timeout=40)
+
+    def _is_up(self):
+        assert self.process.poll() is None
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(f"{self.url}kgnb/health", timeout=5).read()
+        return None
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +135,26 @@ def origins():
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def publisher(start_jupyter, origins, tmp_path_factory):
-    # In a file: JupyterLab's command line does not reach the other extensions.
-    folder = tmp_path_factory.mktemp("config")
-    told = {"KgnbApp": {"allow_origins": origins[:1]}}
-    (folder / "jupyter_server_config.json").write_text(json.dumps(told))
-    return start_jupyter(env={"JUPYTER_CONFIG_PATH": str(folder)})
+@pytest.fixture(scope="module", params=["jupyter", "fastapi"])
+def publisher(request, origins, tmp_path_factory):
+    """A server of either kind that publishes, and lets the first origin in."""
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param == "jupyter":
+        server = PagesServer(root, f"--KgnbApp.allow_origins={origins[0]}").start()
+        server.kernel(PUBLISH)
+    else:
+        server = FastApiServer(root, origins[:1])
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def open_page(publisher, context, open_notebook, origins):
+def open_page(publisher, context, origins):
     """Open a page of an origin; it sends one frame to an address of ours."""
-    notebook = open_notebook(publisher, "publish.ipynb", PUBLISH)
-    notebook.run(0)
-    until(lambda: "published" in notebook.output(0), what="the cell to publish")
 
     def open_(path, frame, *, origin=origins[0]):
         url = publisher.url.replace("http", "ws", 1) + path
-        url = f"{url}?token={publisher.token}"
+        url = f"{url}?token={TOKEN}"
         page = context.new_page()
         told = urlencode({"url": url, "send": json.dumps(frame)})
         page.goto(f"{origin}/#{told}")

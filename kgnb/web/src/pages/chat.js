@@ -11,6 +11,7 @@ import { linking } from "./credential.js";
 import { explain, notice } from "./explain.js";
 import { Frame } from "./frame.js";
 import { bubble } from "./reply.js";
+import { shareButton } from "./share.js";
 import { Talk } from "./talk.js";
 import { Turn } from "./turn.js";
 import { bearing, h, serverConnection, setText, visible } from "../shared.js";
@@ -131,7 +132,9 @@ class Chat {
       h("div", { class: "kgnb-chat-below" }, this.#jump, this.#composer.element),
       this.#live,
     );
-    actions.replaceChildren(this.#end, this.#fresh);
+    const { baseUrl, token, signal } = this.#site;
+    const share = shareButton({ workflow: this.#workflow }, "start", baseUrl, token, signal);
+    actions.replaceChildren(this.#end, share, this.#fresh);
   }
 
   #listen() {

@@ -3,6 +3,7 @@
 import { Frame } from "./frame.js";
 import { explain, notice } from "./explain.js";
 import { linking } from "./credential.js";
+import { shareButton } from "./share.js";
 import { mountLive } from "../shared.js";
 
 /**
@@ -15,6 +16,7 @@ export function mountRunPage({ host, baseUrl, token, signal }, runId) {
   const place = document.createElement("div");
   const obstacle = document.createElement("div");
   frame.main.append(obstacle, place);
+  frame.actions.append(shareButton({ run_id: runId }, "answer", baseUrl, token, signal));
   const target = {
     baseUrl,
     token,

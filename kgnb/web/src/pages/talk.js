@@ -110,7 +110,7 @@ export class Talk {
   /** @returns {{session_id?: unknown, outbox?: unknown}} */
   #kept() {
     try {
-      return JSON.parse(this.#shelf?.getItem(this.#key) ?? "{}");
+      return JSON.parse(this.#shelf?.getItem(this.#key) ?? "{}") ?? {};
     } catch {
       return {}; // somebody else's, or half written: begin anew
     }
