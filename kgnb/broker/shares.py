@@ -182,9 +182,8 @@ class Shares:
         if wish.workflow is not None and not self._is_workflow(peer, wish.workflow):
             raise NoSuchWorkflow(f"no workflow {wish.workflow!r} is published")
         held = sum(
-            row.maker == peer.identity.user and row.revoked_at is None
-            for row in self._rows.values()
-            if row.expires_at > now
+            row.maker == peer.identity.user and self.holds(key, now)
+            for key, row in self._rows.items()
         )
         if held >= self._limits.max_shares:
             raise Conflict(f"share: you have {held} links that hold; revoke some")
@@ -276,9 +275,9 @@ class Shares:
     # Listing and revoking
 
     def listed(self, peer: Peer, now: float) -> list[ShareRow]:
-        """Those that ``peer`` may revoke and that are not over, the oldest first."""
-        found = [row for row in self._rows.values() if _may_revoke(peer, row)]
-        return [row for row in found if now < row.expires_at]
+        """Those that ``peer`` may revoke and that hold, the oldest first."""
+        held = [row for key, row in self._rows.items() if self.holds(key, now)]
+        return [row for row in held if _may_revoke(peer, row)]
 
     def revoke(self, peer: Peer, share_id: str, now: float, done: Done) -> None:
         """End a link at once, with all who came by it; again does nothing.

@@ -56,7 +56,7 @@ class Sharing(Known):
         return await over
 
     def shares(self, peer: Peer) -> list[ShareRow]:
-        """The links that ``peer`` may revoke, and that have not expired."""
+        """The links that ``peer`` may revoke, and that hold."""
         return self._core.shares.listed(peer, self._clock())
 
     def shared_peer(self, token: str) -> Peer:

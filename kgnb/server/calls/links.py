@@ -65,7 +65,7 @@ def _addresses(call: Call, row: ShareRow, token: str) -> dict[str, Any]:
 
 
 async def listed(call: Call) -> Reply:
-    """One's own links that have not expired, the oldest first; without the tokens."""
+    """One's own links that hold, the oldest first; without the tokens."""
     rows = call.driver.shares(await call.peer())
     return Reply.json({"links": [_summary(row) for row in rows]})
 
