@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from kgnb.errors import KgnbError, RateLimited, Unavailable, from_code
+from kgnb.errors import KgnbError, RateLimited, Unauthorized, Unavailable, from_code
 from kgnb.protocol import codec, replies
+from kgnb.server.closecodes import RATE_LIMITED, UNAUTHORIZED
 
 if TYPE_CHECKING:
     from kgnb.broker.driver import BrokerDriver
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0
 """Seconds; the broker itself gives up on a silent kernel before."""
-_RATE_LIMITED = 4029
+_ENDINGS: dict[int, type[KgnbError]] = {
+    UNAUTHORIZED.code: Unauthorized,  # its share link was revoked meanwhile
+    RATE_LIMITED.code: RateLimited,
+}
 
 
 class _Reply:
@@ -41,10 +45,7 @@ class _Reply:
     def close_nowait(self, code: int, reason: str) -> None:
         """Refused before the reply."""
         if not self.future.done():
-            kind: type[KgnbError] = (
-                RateLimited if code == _RATE_LIMITED else Unavailable
-            )
-            self.future.set_exception(kind(reason))
+            self.future.set_exception(_ENDINGS.get(code, Unavailable)(reason))
 
 
 def _error(reply: replies.ErrorReply) -> KgnbError:
