@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kgnb.broker.driver import Attachment, BrokerDriver
     from kgnb.server.closecodes import Close
     from kgnb.server.host import Host
+    from kgnb.server.journal import Stay
 
 _LINGER = 0.5
 """Seconds that a refused peer has to read why, before its socket is cut."""
@@ -62,6 +63,8 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     _attachment: Attachment | None = None
     _sink: SocketSink | None = None
     _keepalive: KeepAlive | None = None
+    stay: Stay | None = None
+    """What the log tells of it, once it is attached."""
     _flushed: asyncio.Future[None]
     """Done, as is each write that the system took at once."""
 
@@ -97,6 +100,13 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         if self.host.settings.compression == "deflate":
             return {"mem_level": _MEM_LEVEL}
         return None
+
+    def set_cookie(self, *_args: Any, **_kwargs: Any) -> None:
+        """None: Jupyter would sign in whoever came with its token.
+
+        The next connection of the same page would then be somebody else, the cookie's
+        user, and find none of its sessions.
+        """
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """tornado's, with the bound that it lacks."""
@@ -278,17 +288,19 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
 
     def leave(self, code: int, reason: str) -> None:
         """Close with a reason; nothing that comes later is read."""
-        self._detach()
+        self._detach(code)
         sendable = code if closecodes.sendable(code) else closecodes.NORMAL.code
         short = reason.encode()[:_REASON].decode(errors="ignore")
         self.close(sendable, short)
 
     def on_close(self) -> None:
         """The socket is gone."""
-        self._detach()
+        self._detach(self.close_code or closecodes.GONE)
 
-    def _detach(self) -> None:
+    def _detach(self, code: int) -> None:
         self.host.sockets.discard(self)
+        if self.stay is not None:
+            self.stay.end(code)
         if self._keepalive is not None:
             self._keepalive.stop()
         if self._sink is not None:

@@ -113,6 +113,13 @@ async def test_every_route_but_the_public_ones_is_guarded_if_jupyter_demands_it(
             assert client.status in (302, 401, 403, 405), path
 
 
+async def test_socket_signs_nobody_in(driver, raw):
+    """Or a page that has the token would be somebody else when it comes back."""
+    client = await raw(f"kgnb/ws?token={TOKEN}")
+    assert client.status == 101
+    assert "Set-Cookie" not in client.headers
+
+
 async def test_expired_cookie_is_refused(driver, raw, jp_serverapp, monkeypatch):
     now = time.time()
     with monkeypatch.context() as past:
