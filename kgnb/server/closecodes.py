@@ -26,6 +26,9 @@ SLOW = Close(4009, "Slow consumer")
 AT_CAPACITY = Close(4013, "At capacity")
 RATE_LIMITED = Close(4029, "Rate limit exceeded")
 
+GONE = 1006
+"""Never sent: the peer went without a close frame (RFC 6455 section 7.1.5)."""
+
 BY_CODE: dict[int, Close] = {
     close.code: close
     for close in (

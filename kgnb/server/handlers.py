@@ -11,6 +11,7 @@ from kgnb.broker.peer import Identity, Peer
 from kgnb.server import access, entrance
 from kgnb.server.callers import JupyterCaller
 from kgnb.server.closecodes import Close
+from kgnb.server.journal import Stay
 from kgnb.server.links import LinkCaller
 from kgnb.server.sockets import GatedSocket
 
@@ -60,6 +61,7 @@ class ClientSocket(GatedSocket):
         """Connect as whom the handshake showed."""
         if self._peer is None:
             raise HTTPError(403)
+        self.stay = Stay(self.log, self._peer)
         return driver.connect(self._peer, sink)
 
     def _is_cookie_alone(self) -> bool:
@@ -114,4 +116,5 @@ class LinkSocket(GatedSocket):
         peer = Peer(
             identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
         )
+        self.stay = Stay(self.log, peer)
         return driver.connect_link(peer, sink)

@@ -11,6 +11,7 @@ from kgnb.broker.peer import Identity, Peer
 from kgnb.server import access, closecodes, entrance
 from kgnb.server.asgi.request import segments
 from kgnb.server.asgi.wire import AsgiWire
+from kgnb.server.journal import Stay
 from kgnb.server.scrub import one_line
 from kgnb.server.sendqueue import SocketSink
 
@@ -84,7 +85,8 @@ class Sockets:
         if not isinstance(verdict, Peer):
             await _close(send, verdict)
             return
-        connection = _Connection(self._host, send, self._host.settings.max_message_size)
+        limit = self._host.settings.max_message_size
+        connection = _Connection(self._host, send, limit, Stay(logger, verdict))
         await connection.serve(
             lambda driver, sink: driver.connect(verdict, sink), receive
         )
@@ -122,7 +124,7 @@ class Sockets:
             identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
         )
         limit = _LINK_SIZE * self._host.settings.max_message_size
-        connection = _Connection(self._host, send, limit)
+        connection = _Connection(self._host, send, limit, Stay(logger, peer))
         await connection.serve(
             lambda driver, sink: driver.connect_link(peer, sink), receive
         )
@@ -131,8 +133,9 @@ class Sockets:
 class _Connection:
     """One peer that was let in."""
 
-    def __init__(self, host: Host, send: Send, limit: int) -> None:
+    def __init__(self, host: Host, send: Send, limit: int, stay: Stay) -> None:
         self._host = host
+        self._stay = stay
         self._limit = limit
         self._wire = AsgiWire(send)
         self._sink = SocketSink(self)
@@ -149,7 +152,7 @@ class _Connection:
         try:
             await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._detach()
+            self._detach(closecodes.GONE)
             reading.cancel()
             writing.cancel()
             await asyncio.gather(reading, writing, return_exceptions=True)
@@ -175,6 +178,7 @@ class _Connection:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
+                self._stay.end(message.get("code") or closecodes.GONE)
                 return
             frame: str | bytes = message.get("text") or message.get("bytes") or ""
             if self._is_too_large(frame):
@@ -216,10 +220,11 @@ class _Connection:
 
     def leave(self, code: int, reason: str) -> None:
         """Close with a reason; nothing that comes later is taken."""
-        self._detach()
+        self._detach(code)
         self._wire.leave(code, reason)
 
-    def _detach(self) -> None:
+    def _detach(self, code: int) -> None:
+        self._stay.end(code)
         self._host.sockets.discard(self)
         self._sink.drop()
         attachment, self._attachment = self._attachment, None
