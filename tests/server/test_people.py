@@ -6,11 +6,13 @@ import os
 
 import pytest
 import websockets
+from hosts_harness import FastApiSite
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.auth.identity import LegacyIdentityProvider
 from jupyter_server.auth.login import LoginFormHandler
 from people_provider import PeopleProvider
 from server_harness import BASE, Talk
+from tornado.httpclient import AsyncHTTPClient
 from traitlets.config import Config
 
 from kgnb.server.identities import names_people
@@ -72,7 +74,8 @@ class Place:
         return Voter(socket)
 
     async def person(self, name):
-        headers = {"X-Test-User": name, "Origin": f"http://{self.root}"}
+        headers = {"X-Test-User": name, "Authorization": f"Bearer {name}"}
+        headers["Origin"] = f"http://{self.root}"
         return await self._connect("ws", headers)
 
     async def kernel(self, *events, **hello):
@@ -121,8 +124,26 @@ def no_watch(monkeypatch):
     monkeypatch.setattr(KernelWatcher, "look", look)
 
 
+def person(token):
+    """The users of the application: whoever brings his name as his token."""
+    return {"username": token, "name": token.capitalize()}
+
+
 @pytest.fixture
-def place(started, site, jp_asyncio_loop):
+def application(jp_asyncio_loop):
+    site = FastApiSite(auth=person)
+    jp_asyncio_loop.run_until_complete(site.start())
+    yield site
+    jp_asyncio_loop.run_until_complete(site.stop())
+
+
+@pytest.fixture(params=["jupyter", "fastapi"])
+def place(request, jp_asyncio_loop):
+    if request.param == "jupyter":
+        request.getfixturevalue("started")
+        site = request.getfixturevalue("site")
+    else:
+        site = request.getfixturevalue("application")
     place = Place(site.port, site.secret)
     yield place
     jp_asyncio_loop.run_until_complete(place.__aexit__())
@@ -176,10 +197,13 @@ async def test_many_voters_at_once_come_to_one_decision(place):
     assert len(replies) - len(late) == len(votes)
 
 
-async def test_open_vote_is_listed_with_the_votes_so_far(place, jp_fetch):
+async def test_open_vote_is_listed_with_the_votes_so_far(place):
     await place.kernel(event("workflow_started"), request())
     await (await place.person("ada")).vote("ship")
-    reply = await jp_fetch("kgnb/api/approvals", headers={"X-Test-User": "eve"})
+    reply = await AsyncHTTPClient().fetch(
+        f"http://{place.root}{BASE}kgnb/api/approvals",
+        headers={"X-Test-User": "eve", "Authorization": "Bearer eve"},
+    )
     (question,) = json.loads(reply.body)["approvals"]
     assert [(v["user"], v["value"]) for v in question["votes"]] == [("Ada", "ship")]
 
