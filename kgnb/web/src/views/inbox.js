@@ -15,6 +15,8 @@ import { RunList } from "./run-list.js";
 
 const POLL = 15_000;
 const POLL_SOON = 500;
+/** As seldom as that where no server extension answers: each try is an error in the console. */
+const POLL_SELDOM = 240_000;
 const MOST_RUNS = 40;
 
 /**
@@ -105,9 +107,9 @@ export class Inbox {
         for (const event of asEvents(view, approval)) this.#ledger.take(event);
       }
     }
-    const clock = setInterval(() => this.#poll(), POLL);
-    signal.addEventListener("abort", () => clearInterval(clock));
     this.#poll();
+    this.#pollLater(POLL);
+    signal.addEventListener("abort", () => clearTimeout(this.#later));
   }
 
   /** The runs' part, where a page puts its own controls. */
@@ -145,12 +147,25 @@ export class Inbox {
     }, POLL_SOON);
   }
 
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #later;
+
+  /** @param {number} delay */
+  #pollLater(delay) {
+    this.#later = setTimeout(async () => {
+      const isAnswered = await this.#poll();
+      if (this.#signal.aborted) return;
+      this.#pollLater(isAnswered ? POLL : Math.min(POLL_SELDOM, delay * 2));
+    }, delay);
+  }
+
+  /** @returns {Promise<boolean>} whether a server extension answered */
   async #poll() {
     try {
       const url = `${this.#baseUrl}kgnb/api/runs`;
       const { token } = this.#options;
       const reply = await fetch(url, { signal: this.#signal, headers: bearing(token) });
-      if (!reply.ok) return;
+      if (!reply.ok) return false;
       const { runs } = await reply.json();
       this.#ledger.list(runs ?? []);
       const isLost = [...this.#ledger.open.values()].some((one) => !this.#place(one.run_id));
@@ -158,8 +173,9 @@ export class Inbox {
       this.#mark();
       const { kind } = this.#connection.state;
       if (kind === "offline") await this.#connection.settled(this.#signal);
+      return true;
     } catch {
-      // Without the server there is nothing to list; the note above says so.
+      return false; // there is nothing to list then; the note above says so
     }
   }
 
