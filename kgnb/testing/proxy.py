@@ -79,7 +79,7 @@ class FaultProxy:
 
     Args:
         host: Of the server.
-        port: Of the server; may be set anew when it moves.
+        port: Of the server; set ``target`` anew when it moves.
         faults: For the first connection, the second and so on; later ones have none.
     """
 
