@@ -51,7 +51,7 @@ class ShareDialog {
   );
   #make = h("button", { type: "submit", class: "kgnb-button kgnb-primary" }, "Make a link");
   #address = h("input", { class: "kgnb-input kgnb-share-address", readonly: true, "aria-label": "The link" });
-  #code = h("img", { class: "kgnb-share-code", alt: "The link as a QR code", width: 200, height: 200 });
+  #code = h("img", { class: "kgnb-share-code", alt: "The link as a QR code", width: 260, height: 260 });
   #copy = h("button", { type: "button", class: "kgnb-button" }, "Copy");
   #revoke = h("button", { type: "button", class: "kgnb-button kgnb-quiet" }, "Take it back");
   #made = h("div", { class: "kgnb-share-made", hidden: true });
@@ -69,7 +69,8 @@ class ShareDialog {
   constructor(thing, role, baseUrl, signal) {
     this.#thing = thing;
     this.#baseUrl = baseUrl;
-    this.#role = select("Who has it", Object.entries(ROLES), role);
+    const roles = Object.entries(ROLES).filter(([name]) => "workflow" in thing || name !== "start");
+    this.#role = select("Who has it", roles, role);
     this.#made.append(this.#code, h("div", { class: "kgnb-share-line" }, this.#address, this.#copy), this.#revoke);
     const close = h("button", { type: "button", class: "kgnb-button kgnb-quiet" }, "Close");
     const form = h(
