@@ -2,10 +2,11 @@
 
 Process: server. Loop: Jupyter's tornado loop; nothing here blocks it.
 
-``app`` wires and stops; ``handlers``, ``pages`` and ``api`` are the routes;
-``sockets``, ``sendqueue`` and ``keepalive`` are what every socket does;
-``kernels`` tells the broker which kernels have died. ``access``, ``addresses``,
-``closecodes``, ``host``, ``logs`` and ``scrub`` know no tornado.
+``app`` wires and stops; ``handlers`` and ``http`` are the routes; ``sockets``,
+``sendqueue`` and ``keepalive`` are what every socket does; ``kernels`` tells the
+broker which kernels have died. The rest knows no tornado: ``calls`` are the HTTP calls,
+``entrance`` judges who may open a socket, ``beginning`` starts the broker. ``asgi`` is
+the other host.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from traitlets import Enum, Float, Int, List, Unicode
 from kgnb.broker.driver import BrokerDriver
 from kgnb.broker.limits import BrokerLimits
 from kgnb.broker.peer import Voters
-from kgnb.errors import Unavailable
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
+from kgnb.server.beginning import begin
 from kgnb.server.calls.table import ROUTES
 from kgnb.server.figures import Series
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_server.serverapp import ServerApp
+
+    from kgnb.server.beginning import Begun
 
 _STOP_TIMEOUT = 8.0
 """Seconds that stopping may take; the log gets 5 of them."""
@@ -130,7 +132,7 @@ class KgnbApp(ExtensionApp):
         " same time take one each. It holds prompts, payloads and answers.",
     ).tag(config=True)
 
-    _claim: logs.Claim | None = None
+    _begun: Begun | None = None
     _watcher: KernelWatcher | None = None
     _series: Series | None = None
     _environment: Mapping[str, str] = MappingProxyType({})
@@ -225,40 +227,17 @@ class KgnbApp(ExtensionApp):
         os.environ.update(self._environment)
 
     async def _start_driver(self) -> BrokerDriver:
-        """The broker on the configured log, or else on a log in memory.
-
-        Approvals and live panels need a log but not a lasting one, so a full
-        disk must not take them away. That runs are not kept is said here, in
-        the log, and by ``kgnb/health``; kernels and clients see a new
-        ``log_id``, which tells them that the old positions are void.
-        """
-        try:
-            self._claim = self._claim_log()
-            driver = self._driver(self._claim.url)
-            await driver.start()
-        except (Unavailable, ValueError) as error:
-            self._release_claim()
-            self.host.trouble = str(error)
-            self.log.critical(
-                "kgnb: %s. Runs are kept in memory only and are lost when this"
-                " server stops; set KgnbApp.log_url to a file that can be written.",
-                error,
-            )
-            driver = self._driver("memory://")
-            await driver.start()
-        else:
-            self.log.info("kgnb: keeps runs in %s", self._claim.url)
-        return driver
+        """The broker on the configured log, or else on a log in memory."""
+        self._begun = await begin(
+            self._claim_log, self._driver, what="KgnbApp.log_url", log=self.log
+        )
+        self.host.trouble = self._begun.trouble
+        return self._begun.driver
 
     def _claim_log(self) -> logs.Claim:
         if self.log_url:
             return logs.claim_url(self.log_url)
         return logs.claim_in(Path(jupyter_data_dir()) / "kgnb")
-
-    def _release_claim(self) -> None:
-        claim, self._claim = self._claim, None
-        if claim is not None:
-            claim.release()
 
     def _driver(self, url: str) -> BrokerDriver:
         limits = BrokerLimits(
@@ -308,7 +287,9 @@ class KgnbApp(ExtensionApp):
             # The root of the stop: see above.
             self.log.exception("kgnb: stopping failed")
         finally:
-            self._release_claim()
+            begun, self._begun = self._begun, None
+            if begun is not None:
+                begun.release()
 
     async def _stop(self) -> None:
         series, self._series = self._series, None
