@@ -68,9 +68,9 @@ def settings(notebook):
     editor.get_by_text("Notify of approvals").first.wait_for()
     yield editor
     notebook.js("() => jupyterapp.shell.activateById('setting-editor')")
-    restore = editor.get_by_role("button", name="Restore to Defaults")
-    if restore.count():
-        restore.first.click()
+    if changed(notebook.jupyter):
+        editor.get_by_role("button", name="Restore to Defaults").first.click()
+    until(lambda: not changed(notebook.jupyter), what="the defaults to be saved")
     notebook.js(
         """() => {
             const editor = [...jupyterapp.shell.widgets('main')]
@@ -78,6 +78,14 @@ def settings(notebook):
             editor?.close();
         }"""
     )
+
+
+def changed(lab):
+    """Names of the settings that are saved with another value than the default."""
+    told = desk.call(lab, "lab/api/settings/kgnb:runs")
+    default = told["schema"]["properties"]
+    saved = told["settings"].items()
+    return [name for name, value in saved if value != default[name]["default"]]
 
 
 def state(notebook, command):
