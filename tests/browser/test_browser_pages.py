@@ -106,7 +106,7 @@ def test_chat_streams_thinks_calls_tools_and_tells_its_steps(visit):
     said = page.locator(".kgnb-said .kgnb-stream-text")
     expect(said.locator("strong", has_text="High water")).to_be_visible()
     expect(said.locator("li")).to_have_count(2)
-    thought = page.locator(".kgnb-thought")
+    thought = page.locator(".kgnb-thought:not([hidden])")
     expect(thought).to_have_js_property("open", False)
     thought.locator("summary").click()
     expect(thought.locator(".kgnb-stream-text")).to_contain_text("second source")
@@ -347,6 +347,8 @@ def test_hostile_text_stays_text_in_the_chat(visit):
     visitor.say("<img src=x onerror=alert(1)> ![x](https://evil.example/x.png)")
     visitor.ended()
     assert page.locator("img").count() == 0
-    expect(page.locator(".kgnb-said")).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(page.locator(".kgnb-said").last).to_contain_text(
+        "<img src=x onerror=alert(1)>"
+    )
     assert visitor.errors == []
     until(lambda: visitor.requests, what="requests")

@@ -161,6 +161,23 @@ async def test_start_is_acknowledged_by_the_kernel_and_has_one_effect(call, site
         assert len((await call("kgnb/api/runs")).json["runs"]) == 1
 
 
+async def test_session_lists_its_own_runs_and_none_of_another_identity(call, site):
+    async with site.link() as link:
+        kernel = Kernel(link)
+        await kernel.greet()
+        await kernel.publish({"name": "letter"})
+        for session in ("guessed", "other"):
+            body = {"workflow": "letter", "session_id": session}
+            said = call("kgnb/api/runs", method="POST", body=body)
+            called = asyncio.ensure_future(said)
+            await kernel.obey("start")
+            run_id = (await called).json["run_id"]
+            listed = (await call(f"kgnb/api/runs?session_id={session}")).json["runs"]
+            assert [run["run_id"] for run in listed] == [run_id]
+        site.host.driver.run(run_id).owner = "somebody else"
+        assert (await call("kgnb/api/runs?session_id=other")).json["runs"] == []
+
+
 async def test_fork_begins_anew_with_the_same_params_but_for_those_given(call, site):
     path = f"kgnb/api/runs/{RUN}/fork"
     assert (await call(path, method="POST")).json["code"] == "no_such_run"
