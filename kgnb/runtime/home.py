@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import logging
 import os
 import threading
 import uuid
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kgnb.runtime.ports import LogPort
 
 T = TypeVar("T")
+logger = logging.getLogger("kgnb.link")
 
 LINK_WAIT = 0.3
 """Seconds that ``run()`` waits for the server's log before it takes its own."""
@@ -161,6 +163,13 @@ class Home:
         if door.opening is not None or self._hosted is not None:
             self.link.start()
             self.link.call_soon(lambda: self._hosted_port().look())
+        early = [run.options.workflow for run in self.unfinished()]
+        if door.opening is not None and self._hosted is None and early:
+            logger.warning(
+                "runs that began before the server keep their own log, and are not "
+                "shown by it: %s; begin them later, or publish them",
+                ", ".join(early),
+            )
 
     def _hosted_port(self) -> HostedPort:
         """The way to the server of this very process."""
