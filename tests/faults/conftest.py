@@ -42,7 +42,7 @@ def settings():
 def server(tmp_path_factory, settings):
     """A real Jupyter server that outlives its own death."""
     with FaultyServer(tmp_path_factory.mktemp("server"), *settings) as server:
-        asyncio.run(server.wait_ready())
+        asyncio.run(server.wait_ready(120))
         yield server
 
 
@@ -50,5 +50,5 @@ def server(tmp_path_factory, settings):
 def mortal(tmp_path, settings):
     """The same, for one test: it may be killed, and come back as another process."""
     with FaultyServer(tmp_path, *settings) as server:
-        asyncio.run(server.wait_ready())
+        asyncio.run(server.wait_ready(120))
         yield server

@@ -58,7 +58,7 @@ class FaultyServer(ServerProcess):
         await asyncio.to_thread(self.kill)
         self.output.close()
         self.__enter__()
-        await self.wait_ready()
+        await self.wait_ready(120)
 
     @property
     def site(self):
@@ -97,7 +97,7 @@ class Teller(Talk):
         """The reply to a message, by its id."""
         number = f"{id(self)}-{next(_numbers)}"
         await self.say(id=number, **message)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 reply = json.loads(await self.socket.recv())
                 if reply.get("id") == number:
@@ -206,7 +206,7 @@ class FarRun:
         await self._wait(lambda: self.outgoing.stored_n == self.sent)
 
     async def _wait(self, condition):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not condition():
                 assert not self.refusals, self.refusals
                 await self._changed.wait()

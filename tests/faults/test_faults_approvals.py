@@ -62,7 +62,7 @@ async def test_deadline_that_passed_while_the_server_was_dead_is_kept_once(morta
         await asyncio.sleep(1.5)
         mortal.output.close()
         mortal.__enter__()
-        await mortal.wait_ready()
+        await mortal.wait_ready(120)
         async with asyncio.timeout(10):
             while await open_questions(mortal):
                 await asyncio.sleep(0.05)

@@ -46,7 +46,7 @@ async def decide(socket, name, questions):
             type="answer", approval_id=question, value=name, id=f"{name} {question}"
         )
     replies = {}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while len(replies) < len(questions):
             reply = json.loads(await socket.recv())
             if reply["type"] in ("ack", "error"):
@@ -106,7 +106,7 @@ async def test_deciders_at_once_make_one_decision_and_losers_hear_whose(server):
     seen["decisions"] += len(decisions)
     seen["losers told"] += (len(names) - 1) * len(decisions)
     seen["tabs that won"] += len(winners)
-    assert len(winners) > len(names) / 2
+    assert len(winners) > TABS  # nobody was alone, or it would be no race
 
 
 async def answer_through(server, chance, name, questions):
@@ -136,7 +136,7 @@ async def test_deciders_over_cut_connections_are_told_the_one_decision(server):
         run = FarRun(port)
         run.put(started(), *(asked(question, names) for question in questions))
         await run.wait_stored()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             told = await asyncio.gather(
                 *(
                     answer_through(server, random.Random(name), name, questions)

@@ -18,7 +18,7 @@ async def test_memory_of_a_connection_is_what_the_help_says(
 ):
     option = f"--KgnbApp.compression={compression}"
     with FaultyServer(tmp_path, PEOPLE, option) as server:
-        await server.wait_ready()
+        await server.wait_ready(120)
         process = psutil.Process(server.process.pid)
         async with AsyncExitStack() as stack:
 

@@ -169,7 +169,7 @@ async def go_through(server, seed, clients, *, is_killing=False):
         proxy,
     ):
         run = FarRun(port)
-        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(240), asyncio.TaskGroup() as tasks:
             readers = [
                 tasks.create_task(
                     read_through(
