@@ -58,6 +58,7 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
         "link_secret": "",
         "public_url": "",
         "share_link_max_ttl": 86_400,
+        "memory_limit": None,
         "allow_origins": [],
         "rate_limit_messages": 100,
         "rate_limit_window": 60,
