@@ -1,15 +1,13 @@
 """What the HTTP calls do in an ASGI application that Jupyter does for itself."""
 
 import asyncio
-import json
 
 import pytest
 from hosts_harness import FastApiSite
-from http_harness import RUN, Caller, Events, Kernel, begun
-from server_harness import TOKEN, until
+from http_harness import RUN, Caller
+from server_harness import TOKEN
 
 from kgnb.server.asgi import create_app
-from kgnb.server.calls.events import Reader
 from kgnb.server.calls.table import ROUTES, by_path
 
 PAGE = f"kgnb/runs/{RUN}"
@@ -122,20 +120,3 @@ async def test_broken_call_tells_no_details(call, site, monkeypatch, caplog):
     assert answer.json == {"code": "internal", "message": "Internal Server Error"}
     assert "broken on purpose" in caplog.text
     assert TOKEN not in caplog.text
-
-
-async def test_reader_that_never_began_to_read_is_let_go(site, call):
-    """HEAD has the headers of a stream, and leaves no reader behind."""
-    async with site.link() as link:
-        kernel = Kernel(link)
-        await kernel.greet()
-        await kernel.append(begun())
-        path = f"kgnb/api/runs/{RUN}/events"
-        answer = await call(path, method="HEAD")
-        assert answer.status == 200
-        assert answer.headers["Content-Type"] == "text/event-stream"
-        assert not any(isinstance(s, Reader) for s in site.host.sockets)
-        async with Events(site, path) as reader:
-            assert json.dumps(await reader.next())
-            assert any(isinstance(s, Reader) for s in site.host.sockets)
-        await until(lambda: not any(isinstance(s, Reader) for s in site.host.sockets))

@@ -46,7 +46,9 @@ def test_handlers_are_the_table_the_sockets_and_nothing_else(app):
             continue
         assert issubclass(handler, Calling), handler
         own = {name.upper() for name in METHODS if name in vars(handler)}
-        assert own - {"HEAD"} == set(handler.routes), "a method beside its routes"
+        told = set(handler.routes)
+        head = {"HEAD"} if "GET" in told else set()
+        assert own == told | head, "a method beside its routes"
         served += handler.routes.values()
     assert served == list(ROUTES)
 

@@ -19,6 +19,8 @@ from kgnb.server.entrance import may_come_from
 from kgnb.server.links import caller_by
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kgnb.server.asgi.auth import AppCaller, Guard
     from kgnb.server.asgi.request import Request
     from kgnb.server.asgi.types import Message, Receive, Send
@@ -79,18 +81,18 @@ class Calls:
         if found is None:
             return Reply.refusal(404)
         methods, args = found
-        allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+        allowed = ", ".join(_allowed(methods))
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if request.method != "OPTIONS" and route is None:
             reply = Reply.refusal(405)
-            reply.headers["Allow"] = ", ".join(allowed)
+            reply.headers["Allow"] = allowed
             return reply
         is_api = next(iter(methods.values())).form == "api"
         allow_origins = self._host.settings.allow_origins
         if is_api and not may_come_from(request.headers, request.scheme, allow_origins):
             raise Forbidden("pages of this origin may not call; see allow_origins")
         if route is None:
-            return Reply(204, {"Allow": ", ".join(allowed)})
+            return Reply(204, {"Allow": allowed})
         own = self._guard.caller(request)
         if route.form == "page":
             way_on = await _enter(request, own)
@@ -132,6 +134,13 @@ class Calls:
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
             headers["Access-Control-Max-Age"] = _KEEP_PREFLIGHT
         return headers
+
+
+def _allowed(methods: Mapping[str, Route]) -> list[str]:
+    names = {*methods, "OPTIONS"}
+    if "GET" in methods:
+        names.add("HEAD")
+    return sorted(names)
 
 
 def _decoded(text: str | None) -> str | None:
