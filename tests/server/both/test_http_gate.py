@@ -1,24 +1,15 @@
 """Every HTTP call has a gate: who may not, is told so in JSON and changes nothing."""
 
 import dataclasses
-import re
 
 import pytest
 from http_harness import RUN, Kernel, begun, question
+from routes_harness import PUBLIC, example
 from server_harness import TOKEN
 
 from kgnb.errors import Forbidden
 from kgnb.server.calls.call import ANSWER, CONTROL, START
 from kgnb.server.calls.table import ROUTES
-
-PUBLIC = {
-    "kgnb/health",
-    "kgnb/",
-    "kgnb/runs/{id}",
-    "kgnb/chat/{workflow}",
-    "kgnb/static/{name}",
-}
-"""What anybody may ask for: it holds nothing of anybody."""
 
 POSTS = {
     "kgnb/api/runs": {"workflow": "letter"},
@@ -29,19 +20,6 @@ POSTS = {
     "kgnb/api/approvals/a1": {"value": "yes"},
 }
 NEEDED = {"kgnb/api/runs": START, "kgnb/api/approvals": ANSWER}
-
-
-def example(route):
-    """A path of a route."""
-    names = {
-        "order": "cancel",
-        "workflow": "letter",
-        "name": "kgnb.js",
-        "page": f"runs/{RUN}",
-    }
-    path = route.template.format(id=RUN, **names)
-    assert re.fullmatch(route.path, path), path
-    return path
 
 
 def calls():
