@@ -97,6 +97,8 @@ class Transaction(msgspec.Struct, frozen=True):
     """Whether it must outlive a power cut, not only the death of the process."""
     trims: tuple[Trim, ...] = ()
     """Carried out after the appends."""
+    drops: tuple[str, ...] = ()
+    """Streams that are as if never written, after all of that."""
 
 
 class Appended(msgspec.Struct, frozen=True):

@@ -61,6 +61,11 @@ class _Tables:
     def set_state(self, state: StreamState) -> None:
         self.states[state.stream] = state
 
+    def drop(self, stream: str) -> None:
+        self.states.pop(stream, None)
+        self.records.pop(stream, None)
+        self.trimmed.pop(stream, None)
+
 
 class MemoryLog:
     """A :class:`kgnb.storage.base.Log` in memory."""

@@ -215,6 +215,11 @@ class Tables:
             (state.stream, state.seq, state.epoch, state.n),
         )
 
+    def drop(self, stream: str) -> None:
+        """Forget a stream; what it took of the file is used again."""
+        self.trim(stream, self.state(stream).seq)
+        self._db.execute("DELETE FROM stream WHERE name=?", (stream,))
+
     def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """Records above ``after``."""
         found = self._db.execute(

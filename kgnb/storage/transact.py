@@ -48,6 +48,9 @@ class Store(Protocol):
     def set_state(self, state: StreamState) -> None:
         """Write where a stream ends now."""
 
+    def drop(self, stream: str) -> None:
+        """Forget a stream, its end too; one that never was, as well."""
+
 
 def apply(store: Store, transaction: Transaction) -> Outcome:
     """Carry out one transaction, or say why not."""
@@ -62,6 +65,8 @@ def apply(store: Store, transaction: Transaction) -> Outcome:
     appended = tuple(_append(store, append) for append in transaction.appends)
     for trim in transaction.trims:
         store.trim(trim.stream, trim.through)
+    for stream in transaction.drops:
+        store.drop(stream)
     return Committed(
         appended=appended,
         revisions=tuple(store.put(put.key, put.value) for put in transaction.puts),

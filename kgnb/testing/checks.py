@@ -51,6 +51,7 @@ async def check_log(factory: Callable[[], Log]) -> None:
         check_log_transactions,
         check_log_fence,
         check_log_trim,
+        check_log_drop,
     ):
         log = factory()
         await log.open()
@@ -206,3 +207,23 @@ async def check_log_trim(log: Log) -> None:
     _same("last_seq stays", await log.last_seq("mail/a"), 4)
     await _one(log, Transaction(appends=(Append("mail/a", (b"5",)),)))
     _same("goes on", await log.read("mail/a", 0, 10), [Record(5, b"5")])
+
+
+async def check_log_drop(log: Log) -> None:
+    """A dropped stream is as if never written, and may be written anew."""
+    first = Append("run/a", (b"1", b"2"), Producer(3, 0, 2))
+    await _one(log, Transaction(appends=(first, Append("run/b", (b"b",)))))
+    row = Put("run/a", None)
+    outcome = await _one(log, Transaction(puts=(row,), drops=("run/a", "run/none")))
+    _same("kind", type(outcome), Committed)
+    _same("its records", await log.read("run/a", 0, 10), [])
+    _same("last_seq", await log.last_seq("run/a"), 0)
+    names = [state.stream for state in await log.streams("run/")]
+    _same("the streams left", names, ["run/b"])
+    _same("another's records", await log.read("run/b", 0, 10), [Record(1, b"b")])
+    anew = Append("run/a", (b"anew",), Producer(1, 0, 1))
+    again = await _one(log, Transaction(appends=(anew,)))
+    _same("written anew", again, Committed((Appended("run/a", 1, 1),)))
+    _same("what it has", await log.read("run/a", 0, 10), [Record(1, b"anew")])
+    await _one(log, Transaction(checks=(RowIs("row", 7),), drops=("run/a",)))
+    _same("refused, it stays", await log.last_seq("run/a"), 1)
