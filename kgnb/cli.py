@@ -16,8 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import KgnbError, Unavailable
+from kgnb.errors import InvalidValue, KgnbError, Unavailable
 from kgnb.protocol.events import TERMINAL
+from kgnb.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,11 +41,15 @@ _TOLD = frozenset({"status", "action", "data", "error", "reason", "message"})
 """Fields of an event that ``tail`` shows after its type."""
 _LONGEST = 200
 """Characters of them."""
+_LAST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the process's exit status."""
     parser = argparse.ArgumentParser(prog="kgnb", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this environment")
     _add_clients(commands)
@@ -113,7 +118,12 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     serve.add_argument("--name", help="of the workflow; by default NAME")
     serve.add_argument("--host", default="127.0.0.1", help="by default %(default)s")
-    serve.add_argument("--port", type=int, default=8000, help="by default %(default)s")
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=8000,
+        help="by default %(default)s; 0: any that is free",
+    )
     serve.add_argument(
         "--token",
         default=os.environ.get("KGNB_TOKEN"),
@@ -122,13 +132,24 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"expected 0 to {_LAST_PORT}, got {port}")
+    return port
+
+
 # ---- serving
 
 
 def _serve(given: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     try:
-        from kgnb.server.asgi.serving import load, serve  # noqa: PLC0415  # an extra
+        from kgnb.server.asgi.serving import (  # noqa: PLC0415  # an extra
+            load,
+            published_names,
+            serve,
+        )
     except ImportError as error:
         print(f"kgnb serve: {error}: pip install 'kgnb[fastapi]'", file=sys.stderr)
         return 1
@@ -138,6 +159,11 @@ def _serve(given: argparse.Namespace) -> int:
         found, name = load(given.target)
         if found is not None:
             kgnb.publish(given.name or name, found, default=True)
+        elif not published_names():
+            raise InvalidValue(
+                f"{given.target!r} publishes nothing: name one of its graphs, as in "
+                f"{given.target}:graph, or have it call kgnb.publish"
+            )
         serve(host=given.host, port=given.port, token=given.token)
     except KgnbError as error:
         print(f"kgnb serve: {error}", file=sys.stderr)

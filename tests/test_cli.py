@@ -4,6 +4,7 @@ import pytest
 
 from kgnb import cli
 from kgnb.clients import addresses
+from kgnb.version import __version__
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +64,24 @@ def test_doctor_with_the_extension_switched_off_names_the_file(
     )
     assert cli.main(["doctor"]) == 1
     assert f"switched off in {folder}/kgnb.json" in capsys.readouterr().out
+
+
+def test_version_is_told(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"kgnb {__version__}\n"
+
+
+def test_serve_on_a_port_that_cannot_be_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "main:graph", "--port", "99999"])
+    assert "argument --port: expected 0 to 65535, got 99999" in capsys.readouterr().err
+
+
+def test_serve_of_a_module_that_publishes_nothing_says_what_to_do(capsys, monkeypatch):
+    monkeypatch.setattr("kgnb.server.asgi.serving.published_names", list)
+    assert cli.main(["serve", "json"]) == 1
+    assert "'json' publishes nothing: name one of its graphs, as in json:graph" in (
+        capsys.readouterr().err
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import urllib.request
 from typing import NamedTuple
@@ -132,5 +133,6 @@ def has_kgnb(server: Server) -> bool:
     try:
         with direct.open(url, timeout=_HEALTH_TIMEOUT):
             return True
-    except (OSError, ValueError):  # an HTTPError is an OSError
+    except (OSError, ValueError, http.client.HTTPException):
+        # A HTTPError is an OSError; a URL with a blank, a reply of another protocol.
         return False

@@ -49,7 +49,10 @@ _REFUSALS: dict[int, tuple[type[KgnbError], str]] = {
     4004: (NoSuchWorkflow, "no such workflow is published"),
     401: (Unauthorized, "the server wants a token"),
     403: (Forbidden, "the server does not let this identity in"),
-    404: (Unavailable, "the server has no kgnb there: run `kgnb doctor` beside it"),
+    404: (
+        Unavailable,
+        "the server has no kgnb there: is its base URL in the address?",
+    ),
 }
 """Close codes and HTTP statuses after which dialling again cannot help."""
 _BUSY = frozenset({1013, 4013, 4029})
@@ -158,7 +161,11 @@ class Connection:
                     hello = await socket.recv()
                 self.exchange.greeted(_decoded(hello))
                 is_up = self._was_up = True
-                await self._talk(socket)
+                try:
+                    await self._talk(socket)
+                except asyncio.CancelledError:
+                    await socket.close()  # else websockets calls it an error, 1011
+                    raise
         except ConnectionClosed:
             pass
         except InvalidStatus as error:

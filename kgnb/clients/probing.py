@@ -5,6 +5,7 @@ A finding is whether all is well, and a sentence that says what to do if not.
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from websockets.typing import Origin, Subprotocol
 
 from kgnb.clients import addresses
 from kgnb.clients.connection import socket_logger
+from kgnb.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,7 @@ def servers() -> Iterator[Finding]:
         yield True, "no Jupyter server of this user runs now, so none was asked"
     for server in found:
         if addresses.has_kgnb(server):
+            yield _version(server)
             yield _link(server)
             yield _browser(server)
         else:
@@ -53,6 +56,29 @@ def _absent(server: Server) -> str:
         f"the server at {server.url} has no working kgnb: install kgnb into the "
         f"environment that runs it, then restart it"
     )
+
+
+def _version(server: Server) -> Finding:
+    """A server that was not restarted since kgnb was updated runs the old one."""
+    header = {"Authorization": f"token {server.token}"} if server.token else {}
+    request = urllib.request.Request(server.url + "kgnb/health", headers=header)  # noqa: S310  # from Jupyter's own files
+    try:
+        with _direct().open(request, timeout=_TIMEOUT) as reply:
+            health = msgspec.json.decode(reply.read(), type=dict[str, object])
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        return False, f"the server at {server.url} does not say how it is: {error}"
+    version = health.get("version", __version__)  # told to those with a credential
+    if version != __version__:
+        return False, (
+            f"the server at {server.url} runs kgnb {version}, and here is "
+            f"{__version__}: restart it, or install the same in both environments"
+        )
+    return True, f"the server at {server.url} is {health.get('status')}"
+
+
+def _direct() -> urllib.request.OpenerDirector:
+    """To this machine no proxy leads."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _link(server: Server) -> Finding:
@@ -80,13 +106,13 @@ def _browser(server: Server) -> Finding:
             logger=socket_logger,
             open_timeout=_TIMEOUT,
         ) as socket:
-            hello = msgspec.json.decode(socket.recv(_TIMEOUT), type=dict[str, object])
+            msgspec.json.decode(socket.recv(_TIMEOUT), type=dict[str, object])
     except (OSError, WebSocketException, TimeoutError, msgspec.DecodeError) as error:
         return False, (
             f"a page of the server at {server.url} cannot connect ({error}): "
             f"see its log for the reason"
         )
-    return True, f"pages can connect to {server.url}, which runs {hello.get('server')}"
+    return True, f"pages can connect to {server.url}"
 
 
 def link_of_kernel(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -120,12 +146,11 @@ def _status(url: str, secret: str) -> int | str:
     request = urllib.request.Request(url)  # noqa: S310  # from Jupyter's own files
     if secret:
         request.add_header("Authorization", f"kgnb-link {secret}")
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=_TIMEOUT) as reply:
+        with _direct().open(request, timeout=_TIMEOUT) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error)

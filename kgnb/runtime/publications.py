@@ -123,6 +123,11 @@ class Publications:
             del self._entries[entry.workflow.name]
             return True
 
+    def names(self) -> list[str]:
+        """Of all that is published."""
+        with self._lock:
+            return list(self._entries)
+
     # On the link's thread.
 
     def announce(

@@ -43,6 +43,7 @@ class ScriptedServer:
         self.requests = []
         self.started = {}
         self.sockets = set()
+        self.close_codes = []
         self.is_mute = False
 
     async def __aenter__(self):
@@ -110,6 +111,7 @@ class Serving:
                         await self.obey(frame)
         finally:
             server.sockets.discard(self)
+            server.close_codes.append(self.socket.close_code)
 
     async def obey(self, frame):
         kind, reply = frame["type"], {"type": "ack", "id": frame.get("id")}

@@ -324,3 +324,9 @@ async def test_since_without_a_run_is_refused():
     async with scripted() as (_, client):
         with pytest.raises(errors.InvalidValue, match="run_id"):
             await gathered(client.events(since=3))
+
+
+async def test_client_that_leaves_closes_as_one_that_is_done():
+    async with ScriptedServer() as server, connect(server.url) as client:
+        assert client.log_id
+    assert server.close_codes == [1000]

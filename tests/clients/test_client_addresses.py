@@ -80,3 +80,7 @@ def test_running_servers_that_are_several_are_named(monkeypatch):
 
 def test_server_of_which_nobody_hears_has_no_kgnb():
     assert not addresses.has_kgnb(Server("http://127.0.0.1:1/"))
+
+
+def test_server_whose_base_url_holds_a_blank_is_passed_over():
+    assert not addresses.has_kgnb(Server("http://127.0.0.1:1/odd path/"))

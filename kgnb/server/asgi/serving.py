@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from kgnb.errors import InvalidValue
+from kgnb.runtime import home
 from kgnb.server.addresses import loopback_host
 from kgnb.server.asgi.app import create_app
 
@@ -45,6 +46,11 @@ def load(target: str) -> tuple[Any | None, str]:
         except AttributeError:
             raise InvalidValue(f"{target!r}: nothing is named {part!r} there") from None
     return found, path.rpartition(".")[2]
+
+
+def published_names() -> list[str]:
+    """The workflows that this process has published."""
+    return home.current().publications.names()
 
 
 def serve(*, host: str, port: int, token: str | None) -> None:
