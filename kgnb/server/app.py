@@ -27,6 +27,7 @@ from kgnb.server.http import NotFound, handlers
 from kgnb.server.identities import names_people
 from kgnb.server.kernels import KernelWatcher
 from kgnb.server.links import Signer
+from kgnb.server.rounds import Rounds
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ class KgnbApp(ExtensionApp):
     share_link_max_ttl = Float(
         86_400, min=1, help="Seconds for which a share link may hold, at most."
     ).tag(config=True)
+    recheck_interval = Float(
+        30,
+        min=0.01,
+        max=60,
+        help="Seconds after which whoever is connected is judged again, by the"
+        " credential he came with: closed with 4001 once it holds no more, and sent"
+        " back in where his rights have changed.",
+    ).tag(config=True)
     allow_origins = List(
         Unicode(),
         help="Origins, such as 'https://example.org:8443', whose pages may connect"
@@ -134,6 +143,7 @@ class KgnbApp(ExtensionApp):
 
     _begun: Begun | None = None
     _watcher: KernelWatcher | None = None
+    _rounds: Rounds | None = None
     _series: Series | None = None
     _environment: Mapping[str, str] = MappingProxyType({})
 
@@ -160,6 +170,7 @@ class KgnbApp(ExtensionApp):
             ping_timeout=self.ping_timeout,
             max_message_size=self.max_message_size,
             compression=self.compression,
+            recheck_interval=self.recheck_interval,
             allow_origins=tuple(self.allow_origins),
             link_secret=access.derive_link_secret(self._root),
             public_url=addresses.with_slash(self.public_url),
@@ -192,6 +203,8 @@ class KgnbApp(ExtensionApp):
         self.host.driver = driver
         self._watcher = KernelWatcher(serverapp.kernel_manager, driver)
         self._watcher.start()
+        self._rounds = Rounds(self.host)
+        self._rounds.start()
         self._show_series()
 
     def _show_series(self) -> None:
@@ -296,6 +309,8 @@ class KgnbApp(ExtensionApp):
         if series is not None:
             prometheus_client.REGISTRY.unregister(series)
         driver, self.host.driver = self.host.driver, None
+        if self._rounds is not None:
+            await self._rounds.aclose()
         if self._watcher is not None:
             await self._watcher.aclose()
         for socket in list(self.host.sockets):

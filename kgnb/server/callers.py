@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.utils import origin_matches_pat
 
 from kgnb.server import access, entrance
+from kgnb.server.discreet import Discreet
 
 if TYPE_CHECKING:
     from kgnb.broker.peer import Identity
-    from kgnb.server.discreet import Discreet
 
 
 def may_come_from(handler: Discreet, origin: str | None = None) -> bool:
@@ -66,3 +67,34 @@ class JupyterCaller:
         user: Any = handler.current_user
         allowed = handler.authorizer.is_authorized(handler, user, action, resource)
         return bool(await ensure_async(allowed))
+
+    def again(self) -> JupyterCaller:
+        """Whoever sent the same request, as Jupyter knows him now."""
+        return _CallerAnew(self._handler)
+
+
+class _CallerAnew(JupyterCaller):
+    """Whoever sent a request that was judged before.
+
+    Identity providers note on a handler what they found, and some change it; so each
+    question gets a handler of its own, through which nobody is answered.
+    """
+
+    def __init__(self, handler: Discreet) -> None:
+        request = copy.copy(handler.request)
+        request.connection = _Unheard()  # type: ignore[assignment]  # all that is used of one
+        super().__init__(Discreet(handler.application, request, host=handler.host))
+
+    async def identity(self) -> Identity | None:
+        """The person or token; None once the credential holds no more."""
+        handler = self._handler
+        found = handler.identity_provider.get_user(handler)
+        handler.current_user = await ensure_async(found)
+        return await super().identity()
+
+
+class _Unheard:
+    """In place of the connection, whose close is somebody else's to hear of."""
+
+    def set_close_callback(self, callback: object) -> None:
+        """Nothing: see above."""

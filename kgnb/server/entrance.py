@@ -1,8 +1,8 @@
 """Who may open a client's socket, and as whom; the same for every host.
 
 A host fills in a :class:`Handshake`, finds out by its own means who asks (a
-``Caller``), and gets a ``Peer`` for the broker or a ``Close`` for the socket. Nothing
-here reads a frame.
+``Caller``), and gets a :class:`Guest`, with the ``Peer`` for the broker, or a ``Close``
+for the socket. Nothing here reads a frame.
 """
 
 from __future__ import annotations
@@ -50,6 +50,33 @@ class Handshake:
         return access.negotiate(self.offered)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """Who was let in, and by which credential."""
+
+    peer: Peer
+    """As the broker knows him."""
+    caller: Caller = field(repr=False)
+
+    async def judge_again(self) -> Close | None:
+        """Why he may stay no longer, or None; asks whoever knows the credential.
+
+        Whose rights have changed is let go, to come back with those he has now.
+        """
+        caller = self.caller.again()
+        if caller is None:
+            return None
+        identity = await caller.identity()
+        if identity is None or identity.user != self.peer.identity.user:
+            return closecodes.UNAUTHORIZED
+        role = await access.role_of(caller.may)
+        if role is None:
+            return closecodes.FORBIDDEN
+        may_join = await caller.may(*access.JOIN)
+        is_same = (role, may_join) == (self.peer.role, self.peer.may_join)
+        return None if is_same else closecodes.RESTARTING
+
+
 def may_come_from(
     headers: Mapping[str, str], scheme: str, allowed: Collection[str]
 ) -> bool:
@@ -85,7 +112,7 @@ async def admit(
     driver: BrokerDriver | None,
     *,
     by_token: Callable[[str], Awaitable[Caller | None]] | None = None,
-) -> Peer | Close:
+) -> Guest | Close:
     """Judge a handshake whose origin has been judged.
 
     What stands in the path is a published name first. Else, where the host knows
@@ -109,15 +136,15 @@ async def admit(
         holder = await by_token(place)
         if holder is not None:
             caller, place, is_name = holder, None, True
-    peer = await _peer(handshake, caller, place)
-    if isinstance(peer, Peer) and not is_name:
+    guest = await _guest(handshake, caller, place)
+    if isinstance(guest, Guest) and not is_name:
         return closecodes.NO_SUCH_WORKFLOW
-    return peer
+    return guest
 
 
-async def _peer(
+async def _guest(
     handshake: Handshake, caller: Caller, workflow: str | None
-) -> Peer | Close:
+) -> Guest | Close:
     identity = await caller.identity()
     if identity is None:
         return closecodes.UNAUTHORIZED
@@ -126,17 +153,18 @@ async def _peer(
         return closecodes.FORBIDDEN
     may_join = await caller.may(*access.JOIN)
     peer = Peer(identity=identity, role=role, may_join=may_join)
-    return _placed(handshake, peer, workflow)
+    return Guest(peer=_placed(handshake, peer, workflow), caller=caller)
 
 
 def _by_link(
     handshake: Handshake, driver: BrokerDriver | None, token: str, workflow: str | None
-) -> Peer | Close:
+) -> Guest | Close:
     """Who comes by a share link.
 
     One whose path is the link itself is bound to the workflow that the link is for.
     """
-    peer = links.caller_of(token, driver).peer
+    caller = links.caller_of(token, driver)
+    peer = caller.peer
     if driver is None:
         return closecodes.STARTING
     if peer is None:
@@ -145,7 +173,7 @@ def _by_link(
         return closecodes.NO_SUCH_WORKFLOW
     if workflow is None and handshake.place is not None:
         workflow = peer.workflow_scope
-    return _placed(handshake, peer, workflow)
+    return Guest(peer=_placed(handshake, peer, workflow), caller=caller)
 
 
 def _placed(handshake: Handshake, peer: Peer, workflow: str | None) -> Peer:

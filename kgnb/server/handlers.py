@@ -29,8 +29,6 @@ long as it likes; whether the kernel lives is known from its manager."""
 class ClientSocket(GatedSocket):
     """``kgnb/ws``: panels, pages and scripts."""
 
-    _peer: Peer | None = None
-
     @allow_unauthenticated  # the gate answers with 4001, which a browser can read
     async def get(self, *args: str) -> None:
         """Upgrade to a WebSocket."""
@@ -54,15 +52,15 @@ class ClientSocket(GatedSocket):
         verdict = await entrance.admit(handshake, own, self.host.driver)
         if isinstance(verdict, Close):
             return verdict
-        self._peer = verdict
+        self.guest = verdict
         return None
 
     def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
         """Connect as whom the handshake showed."""
-        if self._peer is None:
+        if self.guest is None:
             raise HTTPError(403)
-        self.stay = Stay(self.log, self._peer)
-        return driver.connect(self._peer, sink)
+        self.stay = Stay(self.log, self.guest.peer)
+        return driver.connect(self.guest.peer, sink)
 
     def _is_cookie_alone(self) -> bool:
         """A cookie that no page sent: every browser names the page's origin."""

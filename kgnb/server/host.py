@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from kgnb.broker.driver import BrokerDriver
+    from kgnb.server.entrance import Guest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +25,19 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     link_secret: str = field(default="", repr=False)
     """The kernels', which is not the configured one but made of it."""
+    recheck_interval: float = 30.0
+    """Seconds between the rounds in which whoever is connected is judged anew."""
     public_url: str | None = None
     """Where people reach the pages, ``base_url`` included; ends with a slash."""
 
 
 class OpenSocket(Protocol):
     """A connection that stays, and can be told to go."""
+
+    @property
+    def guest(self) -> Guest | None:
+        """Who it is, by which credential; None: a kernel, or nobody yet."""
+        ...
 
     @property
     def queued_bytes(self) -> int:

@@ -22,6 +22,8 @@ from kgnb.server import access
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jwt.types import Options
+
     from kgnb.broker.driver import BrokerDriver
     from kgnb.broker.peer import Identity, Peer
     from kgnb.server.calls.call import Caller
@@ -39,7 +41,7 @@ _LEEWAY = 60.0
 _SHAPE = re.compile(r"[\w-]{1,200}\.[\w-]{1,2000}\.[\w-]{0,200}", re.ASCII)
 _REFUSED = "this share link is not valid, or no longer"
 """Whatever is wrong with one: who guesses learns nothing."""
-_OPTIONS: jwt.types.Options = {
+_OPTIONS: Options = {
     "require": ["exp", "nbf", "iat", "jti"],
     # Times are compared with the broker's clock, which nobody can set.
     "verify_exp": False,
@@ -194,6 +196,9 @@ class LinkCaller:
     async def identity(self) -> Identity | None:
         """The link's; None where it is not valid."""
         return None if self.peer is None else self.peer.identity
+
+    def again(self) -> None:
+        """None: the broker closes who came by a link the moment that ends."""
 
     async def may(self, action: str, resource: str) -> bool:
         """Whether the link's role includes it."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from kgnb.broker.driver import Attachment, BrokerDriver
     from kgnb.server.closecodes import Close
+    from kgnb.server.entrance import Guest
     from kgnb.server.host import Host
     from kgnb.server.journal import Stay
 
@@ -63,6 +64,8 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     _attachment: Attachment | None = None
     _sink: SocketSink | None = None
     _keepalive: KeepAlive | None = None
+    guest: Guest | None = None
+    """Whom :meth:`admit` let in; None: a kernel."""
     stay: Stay | None = None
     """What the log tells of it, once it is attached."""
     _flushed: asyncio.Future[None]

@@ -53,6 +53,7 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
         "max_connections_per_identity": 100,
         "ping_interval": 30,
         "ping_timeout": 10,
+        "recheck_interval": 30,
         "max_message_size": 1_048_576,
         "compression": "deflate",
         "link_secret": "",

@@ -77,14 +77,17 @@ class AppCaller:
 
     Args:
         find: Gives the user and his identity, or None.
+        found: What it gave, where it was asked.
     """
 
     def __init__(
-        self, find: Callable[[], Awaitable[tuple[User, Identity] | None]]
+        self,
+        find: Callable[[], Awaitable[tuple[User, Identity] | None]],
+        found: tuple[User, Identity] | None = None,
     ) -> None:
         self._find = find
-        self._found: tuple[User, Identity] | None = None
-        self._is_known = False
+        self._found = found
+        self._is_known = found is not None
 
     async def _known(self) -> tuple[User, Identity] | None:
         if not self._is_known:
@@ -105,6 +108,10 @@ class AppCaller:
         if (action, resource) == access.JOIN:
             return found[0].may_join
         return access.includes(found[0].role, action, resource)
+
+    def again(self) -> AppCaller:
+        """Whoever the same token is of now."""
+        return AppCaller(self._find)
 
 
 class Guard:
@@ -146,7 +153,7 @@ class Guard:
         found = await self._find(request, token)
         if found is None:
             return None
-        return AppCaller(_already(found))
+        return AppCaller(lambda: self._find(request, token), found)
 
     async def _find(
         self, request: Request, token: str | None
@@ -169,15 +176,6 @@ class Guard:
             return None
         user = User(username="token", may_join=True)
         return user, Identity(user="token", kind="token")
-
-
-def _already(
-    found: tuple[User, Identity],
-) -> Callable[[], Awaitable[tuple[User, Identity] | None]]:
-    async def find() -> tuple[User, Identity] | None:
-        return found
-
-    return find
 
 
 def token_of(request: Request, offered: tuple[str, ...] = ()) -> str | None:

@@ -35,6 +35,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     compression: Literal["deflate", "none"] | None = "deflate"
     origins: tuple[str, ...] = ()
     """Whose pages may connect, besides the application's own."""
+    recheck_interval: Annotated[float, msgspec.Meta(gt=0, le=60)] = 30.0
+    """After which ``auth`` is asked again about those who are connected."""
     rate_limit_messages: _Positive = 100
     rate_limit_window: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     memory_limit: _Positive | None = None
@@ -57,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ping_timeout=self.ping_timeout,
             max_message_size=self.max_message_size,
             compression=self.compression or "none",
+            recheck_interval=self.recheck_interval,
             allow_origins=self.origins,
             link_secret=access.derive_link_secret(root),
             public_url=addresses.with_slash(self.public_url),

@@ -21,6 +21,7 @@ from kgnb.server.asgi.leaving import EndOfProcess
 from kgnb.server.beginning import begin
 from kgnb.server.host import Host
 from kgnb.server.links import Signer
+from kgnb.server.rounds import Rounds
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ class Service:
             raise
         self.host.trouble = begun.trouble
         end.listen()
+        rounds = Rounds(self.host)
+        rounds.start()
         try:
             await self._open(begun.driver)
             if not is_ready.done():
@@ -141,6 +144,7 @@ class Service:
             await self._is_over.wait()
         finally:
             end.stop()
+            await rounds.aclose()
             await self._stop(begun.driver)
             begun.release()
             self._loop = None

@@ -82,18 +82,18 @@ class Sockets:
         verdict = await self._judge(request, handshake)
         accept = {"type": "websocket.accept", "subprotocol": handshake.subprotocol}
         await send(accept)
-        if not isinstance(verdict, Peer):
+        if not isinstance(verdict, entrance.Guest):
             await _close(send, verdict)
             return
-        limit = self._host.settings.max_message_size
-        connection = _Connection(self._host, send, limit, Stay(logger, verdict))
-        await connection.serve(
-            lambda driver, sink: driver.connect(verdict, sink), receive
+        peer, limit = verdict.peer, self._host.settings.max_message_size
+        connection = _Connection(
+            self._host, send, limit, Stay(logger, peer), guest=verdict
         )
+        await connection.serve(lambda driver, sink: driver.connect(peer, sink), receive)
 
     async def _judge(
         self, request: Request, handshake: entrance.Handshake
-    ) -> Peer | Close:
+    ) -> entrance.Guest | Close:
         async def by_token(token: str) -> AppCaller | None:
             return await self._guard.by_token(request, token)
 
@@ -107,7 +107,7 @@ class Sockets:
             # learns no details.
             logger.exception("a client could not be judged")
             return closecodes.INTERNAL
-        if isinstance(verdict, Peer) and self._host.driver is None:
+        if isinstance(verdict, entrance.Guest) and self._host.driver is None:
             return closecodes.STARTING
         return verdict
 
@@ -133,8 +133,17 @@ class Sockets:
 class _Connection:
     """One peer that was let in."""
 
-    def __init__(self, host: Host, send: Send, limit: int, stay: Stay) -> None:
+    def __init__(
+        self,
+        host: Host,
+        send: Send,
+        limit: int,
+        stay: Stay,
+        *,
+        guest: entrance.Guest | None = None,
+    ) -> None:
         self._host = host
+        self.guest = guest
         self._stay = stay
         self._limit = limit
         self._wire = AsgiWire(send)

@@ -60,6 +60,13 @@ class Caller(Protocol):
         """Whether he may do an action on a resource."""
         ...
 
+    def again(self) -> Caller | None:
+        """Whoever the same credential is of now: asked anew, and not remembered.
+
+        None where nobody has to ask: the broker ends it.
+        """
+        ...
+
 
 class Stream(Protocol):
     """A body that is made while it is sent.

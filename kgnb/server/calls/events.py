@@ -20,6 +20,7 @@ from kgnb.protocol.events import TERMINAL
 from kgnb.server import closecodes
 from kgnb.server.calls.call import Reply
 from kgnb.server.calls.runs import one_line
+from kgnb.server.entrance import Guest
 from kgnb.server.sendqueue import SocketSink
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Reader:
 
     def __init__(self, call: Call, since: Since | None) -> None:
         self._call = call
+        self.guest: Guest | None = None
         self._host = call.host
         self._run_id = call.arg()
         self._driver = call.driver
@@ -122,6 +124,7 @@ class Reader:
             KgnbError: The broker refused.
         """
         peer = await self._call.peer()
+        self.guest = Guest(peer=peer, caller=self._call.caller)
         self._attachment = self._driver.connect(peer, self._sink)
         self._host.sockets.add(self)
         self._attachment.receive(codec.encode(subscribe))
@@ -247,13 +250,13 @@ class Reader:
 
     def _look(self) -> None:
         """A comment for a quiet reader; one that stands still has gone."""
-        if self._is_over:
-            return
-        if self._written is None:
-            self._sink.send_nowait(_BEAT)
-        elif self._written is self._stuck:
+        if self._written is not None and self._written is self._stuck:
             self.leave(*closecodes.IDLE)
             return
+        if self._written is None:
+            if self._is_over:
+                return
+            self._sink.send_nowait(_BEAT)
         self._stuck = self._written
         self._look_later()
 
