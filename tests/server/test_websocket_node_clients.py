@@ -1,7 +1,8 @@
-"""The WebSocket nodes in a real kernel, with clients on a real server's sockets.
+"""The WebSocket nodes with clients on a real server's sockets, over both hosts.
 
 The clients speak as the documents' do: plain JSON over ``websockets``, no
-subprotocol, no ids. The cell blocks in ``run.result()`` all the while.
+subprotocol, no ids. Under Jupyter the nodes run in a kernel, whose cell blocks in
+``run.result()`` all the while; under FastAPI in the application's own process.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import itertools
 import json
 
 import pytest
+from asgi_harness import AppProcess
 from kernel_shell import Shell
 from server_harness import ServerProcess, Site
 
@@ -43,28 +45,57 @@ class Whisper(kgnb.WebSocketNode):
         await self.send_update("secret", {"n": 1}, client_id="ana")
         await self.send_update("open", {"n": 2})
 
-def go(node, shared=None, name=None):
-    run = kgnb.run(kgnb.AsyncGraph(node), shared or {}, name=name)
+GRAPHS = {
+    "chat": ChatNode(),
+    "approve": ApprovalNode(),
+    "work": Work(),
+    "review": kgnb.InteractiveWebSocketNode("review"),
+    "whisper": Whisper(),
+    "news": kgnb.BroadcastWebSocketNode(topic="news"),
+    "room": kgnb.CollaborativeWebSocketNode("room", quorum=2),
+}
+"""
+CELL = """
+def go(name, shared):
+    run = kgnb.run(kgnb.AsyncGraph(GRAPHS[name]), shared, name=name)
     print(json.dumps(run.result(timeout=40).value))
+"""
+APPLICATION = """
+from fastapi import FastAPI
+from kgnb.server.asgi import create_app
+
+for name, node in GRAPHS.items():
+    kgnb.publish(name, kgnb.AsyncGraph(node))
+kgnb_app = create_app(token="the-right-token")
+app = FastAPI(lifespan=kgnb_app.lifespan)
+app.mount("/a@b/", kgnb_app)
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
-        server.kernel = None
-        yield server
+@pytest.fixture(scope="module", params=["jupyter", "fastapi"])
+def server(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    if request.param == "jupyter":
+        served = ServerProcess(folder)
+    else:
+        (folder / "main.py").write_text(NODES + APPLICATION)
+        served = AppProcess(folder, "-m", "uvicorn", "main:app", "--port", "{port}")
+    with served:
+        served.kernel = None
+        yield served
 
 
 async def make_ready(server):
-    """The server's kernel, with the nodes in it; made once."""
-    if server.kernel is None:
+    """A Jupyter server's kernel, with the nodes in it; made once."""
+    if isinstance(server, AppProcess):
+        await server.wait_ready(path="a%40b/health")
+    elif server.kernel is None:
         await server.wait_ready()
         body = {"name": "python3"}
         made = server.call("api/kernels", method="POST", body=body)
         server.kernel = made["id"]
         async with Shell(server, server.kernel) as shell:
-            await shell.run(NODES)
+            await shell.run(NODES + CELL)
 
 
 class Client:
@@ -96,7 +127,7 @@ class Client:
 
 
 class Stage:
-    """A cell that blocks on a run, and clients that watch it."""
+    """A run, and clients that watch it. Subclasses say how one begins."""
 
     def __init__(self, server):
         self.server = server
@@ -105,25 +136,10 @@ class Stage:
     async def __aenter__(self):
         await make_ready(self.server)
         self.site = Site(self.server.port, secret="")
-        self.shell = await self.open.enter_async_context(
-            Shell(self.server, self.server.kernel)
-        )
         return self
 
     async def __aexit__(self, *error):
         await self.open.__aexit__(*error)
-
-    async def start(self, code, name):
-        """Execute the cell; gives the run's id as soon as the server has it."""
-        self.cell = asyncio.create_task(self.shell.run(code))
-        async with asyncio.timeout(20):
-            while True:
-                listed = await asyncio.to_thread(self.server.call, "kgnb/api/runs")
-                for run in listed["runs"]:
-                    if run["workflow"] == name and run["status"] != "completed":
-                        self.run_id = run["run_id"]
-                        return
-                await asyncio.sleep(0.05)
 
     async def client(self, path="kgnb/ws", *, watch=True):
         socket = await self.open.enter_async_context(
@@ -136,20 +152,56 @@ class Stage:
             await client.hear("workflow_started")
         return client
 
+
+class Cell(Stage):
+    """A cell of a kernel that blocks on the run."""
+
+    async def __aenter__(self):
+        await super().__aenter__()
+        self.shell = await self.open.enter_async_context(
+            Shell(self.server, self.server.kernel)
+        )
+        return self
+
+    async def start(self, name, shared):
+        """Execute the cell; returns as soon as the server has its run."""
+        before = await self._runs()
+        self.cell = asyncio.create_task(self.shell.run(f"go({name!r}, {shared!r})"))
+        async with asyncio.timeout(20):
+            while not (new := await self._runs() - before):
+                await asyncio.sleep(0.05)
+        (self.run_id,) = new
+
+    async def _runs(self):
+        listed = await asyncio.to_thread(self.server.call, "kgnb/api/runs")
+        return {run["run_id"] for run in listed["runs"]}
+
     async def result(self):
         return json.loads(await self.cell)
 
 
+class Application(Stage):
+    """A workflow of an application, started by a client of its own."""
+
+    async def start(self, name, shared):
+        self.starter = await self.client(watch=False)
+        await self.starter.say(type="start_workflow", workflow=name, params=shared)
+        self.run_id = (await self.starter.hear("workflow_started"))["run_id"]
+
+    async def result(self):
+        return (await self.starter.hear("workflow_completed"))["data"]
+
+
 @pytest.fixture
 def stage(server, jp_asyncio_loop):
-    stage = Stage(server)
+    stage = (Application if isinstance(server, AppProcess) else Cell)(server)
     jp_asyncio_loop.run_until_complete(stage.__aenter__())
     yield stage
     jp_asyncio_loop.run_until_complete(stage.__aexit__(None, None, None))
 
 
 async def test_chat_is_held_by_message_frames_in_the_documented_order(stage):
-    await stage.start("go(ChatNode(), name='chat')", "chat")
+    await stage.start("chat", {})
     client = await stage.client()
     await client.hear("chat_ready")
     for text in ("hello there", "bye"):
@@ -172,7 +224,7 @@ async def test_chat_is_held_by_message_frames_in_the_documented_order(stage):
 
 
 async def test_approval_is_answered_by_a_node_input_without_a_run(stage):
-    await stage.start("go(ApprovalNode(), {'data': {}}, name='approve')", "approve")
+    await stage.start("approve", {"data": {}})
     client = await stage.client()
     asked = await client.hear("approval_request")
     assert asked["data"]["message"] == "Approve this action?"
@@ -186,7 +238,7 @@ async def test_approval_is_answered_by_a_node_input_without_a_run(stage):
 
 
 async def test_items_and_their_progress_come_in_the_documented_order(stage):
-    await stage.start("go(Work(), {'items': [1, 2, 3]}, name='work')", "work")
+    await stage.start("work", {"items": [1, 2, 3]})
     client = await stage.client()
     ended = await client.hear("workflow_completed")
     assert ended["data"] == {"items_processed": 3, "results": [2, 4, 6]}
@@ -197,8 +249,7 @@ async def test_items_and_their_progress_come_in_the_documented_order(stage):
 
 
 async def test_review_is_modified_by_a_form(stage):
-    code = "go(kgnb.InteractiveWebSocketNode('review'), {'data': {'n': 1}}, name='r')"
-    await stage.start(code, "r")
+    await stage.start("review", {"data": {"n": 1}})
     client = await stage.client()
     await client.hear("interactive_step")
     options = (await client.hear("approval_request"))["data"]["options"]
@@ -217,7 +268,7 @@ async def test_review_is_modified_by_a_form(stage):
 
 
 async def test_update_for_one_client_reaches_it_alone(stage):
-    await stage.start("go(Whisper(), name='whisper')", "whisper")
+    await stage.start("whisper", {})
     ana = await stage.client("kgnb/ws?client_id=ana")
     ben = await stage.client("kgnb/ws?client_id=ben")
     await ben.say(type="node_input", node_id="Whisper", data="go")
@@ -234,16 +285,14 @@ async def test_announcement_reaches_the_subscribers_of_its_topic(stage):
     client = await stage.client("kgnb/ws?client_id=reader", watch=False)
     await client.say(type="subscribe", topics=["news"], id=1)
     assert "news" in (await client.hear("subscribed"))["topics"]
-    code = "go(kgnb.BroadcastWebSocketNode(topic='news'), {'message': 'Up'}, name='b')"
-    printed = json.loads(await stage.shell.run(code))
-    assert printed == {"status": "broadcast_sent", "recipients": 1}
+    await stage.start("news", {"message": "Up"})
+    assert await stage.result() == {"status": "broadcast_sent", "recipients": 1}
     told = await client.hear("announcement")
     assert (told["content"], told["topic"]) == ("Up", "news")
 
 
 async def test_session_of_three_sockets_comes_to_a_decision(stage):
-    node = "kgnb.CollaborativeWebSocketNode('room', quorum=2)"
-    await stage.start(f"go({node}, {{'proposal': 'x'}}, name='room')", "room")
+    await stage.start("room", {"proposal": "x"})
     clients = [await stage.client() for _ in range(3)]
 
     async def vote(client, name, value):
