@@ -12,6 +12,7 @@ from kgnb.errors import InvalidValue
 from kgnb.server.asgi.auth import Guard
 from kgnb.server.asgi.config import read_config
 from kgnb.server.asgi.http import Calls
+from kgnb.server.asgi.hushed import hush
 from kgnb.server.asgi.request import Request
 from kgnb.server.asgi.service import Service, kept_secret
 from kgnb.server.asgi.sockets import Sockets
@@ -29,6 +30,7 @@ class App:
     """An ASGI 3 application. Made by :func:`create_app`; belongs to one event loop."""
 
     def __init__(self, config: Config, guard: Guard, root: str) -> None:
+        hush()
         self.config = config
         self._guard = guard
         self._service = Service(config, root, knows_people=self._guard.knows_people)

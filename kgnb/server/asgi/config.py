@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.limits import DAY, BrokerLimits
 from kgnb.errors import InvalidValue
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses
@@ -44,6 +44,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     groups_open: tuple[str, ...] = ()
     offline_queue: _Positive = 1000
     offline_ttl: _Seconds = 86_400.0
+    retention_days: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    """Days for which finished runs and the audit are kept; 0: for ever."""
     log_url: str = ""
     """Empty: a file of this user and working directory."""
     share_link_max_ttl: Annotated[float, msgspec.Meta(ge=1)] = 86_400.0
@@ -78,6 +80,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             offline_queue=self.offline_queue,
             offline_ttl=self.offline_ttl,
             share_ttl=self.share_link_max_ttl,
+            retention=self.retention_days * DAY,
         )
 
     def uvicorn_options(self) -> dict[str, Any]:

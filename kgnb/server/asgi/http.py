@@ -79,6 +79,7 @@ class Calls:
     async def _reply(self, request: Request, exchange: _Exchange) -> Reply:
         found = self._find(request.path)
         if found is None:
+            request.hide()
             return Reply.refusal(404)
         methods, args = found
         allowed = ", ".join(_allowed(methods))

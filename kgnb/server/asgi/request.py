@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PREFIX = "kgnb/"
 _HIDDEN_AFTER = "/ws/"
 """Behind it may stand somebody's token."""
+_HIDDEN_IN_UNKNOWN = f"/{PREFIX}"
+"""Behind it too, where the path is none of ours."""
 _KNOWN = frozenset({"workflow", "health", "metrics"})
 """What else may."""
 _PLAIN = {"ws": "http", "wss": "https"}
@@ -41,6 +43,7 @@ class Request:
     """This server as the caller sees it, such as ``http://127.0.0.1:8000``."""
     client: str | None
     """The address of who asks; None where the server does not know it."""
+    _scope: Scope = field(repr=False)
 
     @property
     def is_from_here(self) -> bool:
@@ -51,6 +54,10 @@ class Request:
             return False
         mapped = getattr(address, "ipv4_mapped", None)
         return (mapped or address).is_loopback
+
+    def hide(self) -> None:
+        """The path is none of ours: let no log have it, whatever was pasted there."""
+        _forget(self._scope, hidden_after=_HIDDEN_IN_UNKNOWN)
 
     @classmethod
     def of(cls, scope: Scope) -> Request:
@@ -80,6 +87,7 @@ class Request:
             base_url=base,
             origin=f"{scheme}://{headers.get('host') or _address(scope)}",
             client=scope["client"][0] if scope.get("client") else None,
+            _scope=scope,
         )
 
 

@@ -63,6 +63,7 @@ class Sockets:
         elif parts[0] == "ws" and len(parts) <= _DEEPEST:
             await self._serve_client(request, parts, receive, send)
         else:
+            request.hide()
             await _refuse(send)
 
     async def _serve_client(
