@@ -60,6 +60,8 @@ class Approvals:
         self._limits = limits
         self._runs = runs
         self._held: dict[str, Held] = {}
+        self._of_run: dict[str, dict[str, Held]] = {}
+        """The same by run id, for what is asked for with every message."""
         self._deadlines: list[tuple[float, str]] = []
         self._closing: set[str] = set()
         """Those whose deadline is under way to the log."""
@@ -89,26 +91,25 @@ class Approvals:
 
     def asked_in(self, run: Run, kind: events.ApprovalKind) -> list[ApprovalRow]:
         """The questions of one kind that a run asks or has asked, oldest first."""
-        return [
-            held.row
-            for held in self._held.values()
-            if held.row.run_id == run.id and held.row.data.kind == kind
-        ]
-
-    def asked(self, kind: events.ApprovalKind) -> list[ApprovalRow]:
-        """The questions of one kind of all runs, oldest first."""
-        return [held.row for held in self._held.values() if held.row.data.kind == kind]
+        return [row for row in self._rows_of(run) if row.data.kind == kind]
 
     def asked_at(self, run: Run, node_id: str) -> list[ApprovalRow]:
         """The questions that one node of a run asks or has asked."""
-        return [
-            held.row
-            for held in self._held.values()
-            if held.row.run_id == run.id and held.row.node_id == node_id
-        ]
+        return [row for row in self._rows_of(run) if row.node_id == node_id]
+
+    def _rows_of(self, run: Run) -> list[ApprovalRow]:
+        return [held.row for held in self._of_run.get(run.id, {}).values()]
+
+    def forget(self, run: Run) -> list[str]:
+        """Let go of a run's questions; their ids."""
+        ids_of_run = list(self._of_run.pop(run.id, {}))
+        for key in ids_of_run:
+            del self._held[key]
+        return ids_of_run
 
     def _hold(self, row: ApprovalRow, revision: int) -> None:
-        self._held[row.approval_id] = Held(row, revision)
+        held = self._held[row.approval_id] = Held(row, revision)
+        self._of_run.setdefault(row.run_id, {})[row.approval_id] = held
         run = self._runs.by_id.get(row.run_id)
         if row.state == "open":
             if run is not None:
@@ -124,8 +125,11 @@ class Approvals:
             self._hold(rows.decode(stored.value, ApprovalRow), stored.revision)
             return
         held = self._held.pop(key.removeprefix(rows.APPROVAL), None)
-        run = self._runs.by_id.get(held.row.run_id) if held else None
-        if held is not None and run is not None:
+        if held is None:
+            return
+        del self._of_run[held.row.run_id][held.row.approval_id]
+        run = self._runs.by_id.get(held.row.run_id)
+        if run is not None:
             run.open_approvals.discard(held.row.approval_id)
 
     # Within the transactions of a run

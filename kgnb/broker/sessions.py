@@ -193,10 +193,14 @@ class Sessions:
 
     def _was_handed(self, key: _Key, said: _Said, now: float) -> bool:
         """Whether a node got it before; then its reply is given again."""
-        for row in self._approvals.asked("input"):
-            run = self._runs.by_id.get(row.run_id)
-            if row.command is None or run is None or _key_of(run) != key:
-                continue
+        asked = [
+            row
+            for run in self._runs.by_id.values()
+            if _key_of(run) == key
+            for row in self._approvals.asked_in(run, "input")
+            if row.command is not None
+        ]
+        for row in asked:
             given = _input_for(row, said.command)
             if decisions.has_counted(row, said.conn.peer, answer_to(row, given)):
                 self._inputs.give(said.conn, given, now)
