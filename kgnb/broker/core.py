@@ -27,6 +27,7 @@ from kgnb.broker.mail import Mail
 from kgnb.broker.managers import Managers
 from kgnb.broker.orders import Orders
 from kgnb.broker.peer import ConnectionId, Peer, Voters
+from kgnb.broker.retention import Retention
 from kgnb.broker.runs import Runs
 from kgnb.broker.sessions import Sessions
 from kgnb.broker.shares import Shares
@@ -146,6 +147,19 @@ class Broker:
             inputs=self.inputs,
             sessions=self.sessions,
         )
+        self.retention = Retention(
+            self.effects,
+            self.limits,
+            self.runs,
+            self.approvals,
+            starts=self.starts,
+            subscriptions=self.subscriptions,
+            started_at=now,
+        )
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """Let those parts know each other that need one another."""
         self.kernels.runs = self.runs
         self.kernels.audience = self.audience
         self.kernels.managers = self.managers
@@ -424,6 +438,7 @@ class Broker:
         self.orders.tick(now)
         self.starts.tick(now)
         self.runs.retry(now)
+        self.retention.tick(now)
         self.audience.tick(now)
         self.mail.tick(now)
         self.subscriptions.tick(now, list(self._connections.values()))

@@ -8,6 +8,7 @@ import msgspec
 
 from kgnb.broker import audit, decisions, rows
 from kgnb.protocol import codec
+from kgnb.protocol.ids import timestamp
 from kgnb.storage.base import Append, Producer, Put, RowIs, Transaction
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ class Draft:
         row: The run's row as it is stored; the draft changes a copy.
         revision: Of that row; 0 where it is not stored yet.
         n: The last frame of the producer of ``row.epoch`` that is stored.
+        now: Seconds, by the broker's clock.
     """
 
-    def __init__(self, row: RunRow, revision: int, n: int) -> None:
+    def __init__(self, row: RunRow, revision: int, n: int, now: float) -> None:
         self.row = msgspec.structs.replace(row)
         self.n = n
         self.payloads: list[bytes] = []
@@ -34,6 +36,7 @@ class Draft:
         """Staged rows, in the order in which they will be put."""
         self.is_durable = False
         """Whether it must outlive a power cut; somebody is told that it was taken."""
+        self._now = now
         self._rest: dict[str, Put] = {}
         self._entries: list[AuditEntry] = []
         self._stored_row = row
@@ -48,9 +51,13 @@ class Draft:
     def decide(
         self, row: ApprovalRow, resolved: ResolvedData, action: Action, at: str
     ) -> None:
-        """Put the event of a decision, and write it down in the audit."""
+        """Put the event of a decision, and write it down in the audit.
+
+        The event says when as its kernel does (``at``), the audit as the broker does.
+        """
         self.add(decisions.resolved_event(row, resolved, at))
-        self._entries.append(audit.entry_of(row, resolved, action, at))
+        entry = audit.entry_of(row, resolved, action, timestamp(self._now))
+        self._entries.append(entry)
 
     def stage(self, row: ApprovalRow, revision: int) -> None:
         """Write an approval's row, which is stored with ``revision`` (0: is not)."""

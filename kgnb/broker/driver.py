@@ -434,7 +434,7 @@ class BrokerDriver(Sharing):
         """The first read whose connection can take what it brings."""
         for _ in range(len(self._reads)):
             read = self._reads.popleft()
-            if isinstance(read, Get):
+            if isinstance(read, Get) or read.conn is None:
                 if not self._reads:
                     self._has_reads.clear()
                 return read

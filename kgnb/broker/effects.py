@@ -44,7 +44,8 @@ class Commit(NamedTuple):
 class Read(NamedTuple):
     """Read a page for a connection that is not congested, then call ``done``."""
 
-    conn: ConnectionId
+    conn: ConnectionId | None
+    """None: the broker itself wants to know."""
     stream: str
     after: int
     limit: int
@@ -83,7 +84,12 @@ class Effects:
         self._pending.append(Commit(transaction, done))
 
     def read(
-        self, conn: ConnectionId, stream: str, after: int, limit: int, done: ReadDone
+        self,
+        conn: ConnectionId | None,
+        stream: str,
+        after: int,
+        limit: int,
+        done: ReadDone,
     ) -> None:
         """Add a :class:`Read`."""
         self._pending.append(Read(conn, stream, after, limit, done))

@@ -8,6 +8,8 @@ import msgspec
 
 from kgnb.protocol.codec import Limits
 
+DAY = 86_400.0
+"""Seconds."""
 RATE_LIMIT_MESSAGE = "Rate limit exceeded"
 """The documents' literal text."""
 
@@ -34,7 +36,7 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Groups that anybody may join."""
     offline_queue: int = 1000
     """Messages that a named client gets when it is back."""
-    offline_ttl: float = 86_400.0
+    offline_ttl: float = DAY
     """How old they may be."""
     read_page: int = 256
     """Events read from the log at a time, and stored in one transaction."""
@@ -52,10 +54,14 @@ class BrokerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a session's messages."""
     max_wrong_ids: int = 20
     """Answers of one identity to approvals that are not there, in one window."""
-    share_ttl: float = 86_400.0
+    share_ttl: float = DAY
     """How long a share link may hold."""
     max_shares: int = 1_000
     """Share links of one identity that hold at a time."""
+    retention: float = 30 * DAY
+    """How long finished runs and the audit are kept; 0: for ever, but for the next."""
+    max_finished_runs: int = 10_000
+    """Finished runs that are kept; past it the oldest go."""
     stall_after: float = 10.0
     order_timeout: float = 10.0
     cursor_interval: float = 10.0

@@ -64,8 +64,11 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What its kernel is told, until it has begun."""
     started_at: str = ""
     ended_at: str | None = None
+    """By its kernel's clock."""
+    over_at: float = 0.0
+    """Seconds since the epoch, by the broker's clock; 0: it is not over."""
     nodes: list[NodeId] = []
-    """Those that the graph is known to have."""
+    """Those that the graph is known to have, while it is not over."""
     early: dict[NodeId, EarlyInput] = {}
     """By the node that will wait for it."""
 

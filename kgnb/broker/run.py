@@ -85,6 +85,11 @@ class Run:
             return "waiting"
         return self.row.status
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and nothing of it is on its way to the log."""
+        return self.row.has_ended and not self.inbox and not self.is_committing
+
     def refresh(self, stored: Row | None) -> None:
         """Take over the row that the log has, or that it has none."""
         self.revision = stored.revision if stored is not None else 0

@@ -83,6 +83,11 @@ class Runs:
             seq, n = (state.seq, state.n) if state else (0, 0)
             self.by_id[row.run_id] = Run(row, stored.revision, seq, n)
 
+    def forget(self, run: Run) -> None:
+        """Let go of a run that is over, or will not be."""
+        del self.by_id[run.id]
+        self._waiting.pop(run.id, None)
+
     def visible(self, peer: Peer, run_id: str | None) -> Run | None:
         """The run, if there is one that ``peer`` may know of."""
         run = self.by_id.get(run_id or "")
@@ -226,7 +231,7 @@ class Runs:
             self._waiting[run.id] = run
             return
         while run.inbox:
-            draft = Draft(run.row, run.revision, run.n)
+            draft = Draft(run.row, run.revision, run.n, now)
             items = self._write(run, draft, now)
             if not draft.is_empty:
                 run.is_committing = True
@@ -270,6 +275,7 @@ class Runs:
             row.epoch = item.epoch
             row.kernel_id, row.process_id = item.kernel_id, item.process_id
             row.status, row.ended_at, row.is_paused = "running", None, False
+            row.over_at = 0.0
         if row.status == "stalled":
             row.status = "paused" if row.is_paused else "running"
         for event in item.events:
@@ -303,8 +309,9 @@ class Runs:
         if ending is not None:
             self.approvals.close_all(draft, f"the run was {ending}", now)
             row.status = ending
-            row.early = {}
+            row.early, row.nodes = {}, []
             row.ended_at = event.timestamp or timestamp(now)
+            row.over_at = now
         draft.add(event)
 
     def _write_declaration(self, draft: Draft, item: Declaration, now: float) -> None:

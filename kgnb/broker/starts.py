@@ -305,15 +305,19 @@ class Starts:
 
     def _fail(self, run: Run, error: KgnbError, now: float) -> None:
         """The run will not be: nothing of it is kept."""
-        del self._runs.by_id[run.id]
-        if run.row.command is not None:
-            self._by_command.pop(run.row.command, None)
+        self._runs.forget(run)
+        self.forget(run)
         if run.revision:
             put = Put(rows.RUN + run.id, None)
             self._effects.commit(Transaction(puts=(put,)), lambda _outcome, _at: None)
         self.subscriptions.run_vanished(run)
         self._refuse_waiting(run, error)
         self.sessions.run_changed(run, now, is_gone=True)
+
+    def forget(self, run: Run) -> None:
+        """Its command may be sent again now, and starts another run."""
+        if run.row.command is not None:
+            self._by_command.pop(run.row.command, None)
 
     def _refuse_waiting(self, run: Run, error: KgnbError) -> None:
         pending = self._pending.pop(run.id, None)

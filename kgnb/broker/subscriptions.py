@@ -311,6 +311,14 @@ class Subscriptions:
         for reader in list(self._readers.get(run.id, {}).values()):
             self._detach(reader)
 
+    def run_forgotten(self, run: Run) -> None:
+        """A run that is over is kept no longer; who reads it by its name is told."""
+        scope = Scope(run.id)
+        for reader in list(self._readers.get(run.id, {}).values()):
+            self._detach(reader)
+            if reader.conn.subscriptions.pop(scope, None) is not None:
+                reader.conn.refuse(NoSuchRun(f"run {run.id!r} is no longer kept"))
+
     def drop(self, conn: Connection) -> None:
         """The connection is gone."""
         for reader in list(conn.readers.values()):

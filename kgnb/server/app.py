@@ -14,7 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Enum, Float, Int, List, Unicode
 
 from kgnb.broker.driver import BrokerDriver
-from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.limits import DAY, BrokerLimits
 from kgnb.broker.peer import Voters
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
@@ -133,6 +133,13 @@ class KgnbApp(ExtensionApp):
     ).tag(config=True)
     offline_ttl = Float(
         86_400, min=0, help="Seconds after which such a message is dropped."
+    ).tag(config=True)
+    retention_days = Float(
+        30,
+        min=0,
+        help="Days for which finished runs are kept, with their approvals and sessions,"
+        " and the audit. 0: for ever. Of more than 10,000 finished runs the oldest go"
+        " in any case.",
     ).tag(config=True)
     log_url = Unicode(
         "",
@@ -264,6 +271,7 @@ class KgnbApp(ExtensionApp):
             offline_queue=self.offline_queue,
             offline_ttl=self.offline_ttl,
             share_ttl=self.share_link_max_ttl,
+            retention=self.retention_days * DAY,
         )
         signer = Signer(
             access.derive_share_key(self._root),

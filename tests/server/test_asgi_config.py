@@ -21,7 +21,11 @@ def test_config_of_the_document_is_taken_and_is_the_default_but_for_origins():
 
 
 def test_config_reaches_sockets_broker_and_uvicorn():
-    config = read_config(WEBSOCKET_CONFIG | {"max_connections": 7, "ping_interval": 0})
+    config = read_config(
+        WEBSOCKET_CONFIG
+        | {"max_connections": 7, "ping_interval": 0, "retention_days": 2}
+    )
+    assert config.limits().retention == 2 * 86_400
     assert config.settings("root").allow_origins == ("http://localhost:3000",)
     assert config.limits().max_connections == 7
     assert config.limits().frame.max_size == 1024 * 1024
