@@ -3,19 +3,18 @@
 
 import { pathToFileURL } from "node:url";
 
-const [file, url, token, runId] = process.argv.slice(2);
-const NodeSocket = globalThis.WebSocket;
-globalThis.WebSocket = class extends NodeSocket {
-  constructor(address, protocols) {
-    super(address, protocols);
-    // Node 20 tells of a handshake that failed by `error` alone; browsers close as well.
-    this.addEventListener("error", () => {
-      if (this.readyState !== NodeSocket.CONNECTING) return;
-      this.dispatchEvent(Object.assign(new Event("close"), { code: 1006, reason: "" }));
-    });
+import { WebSocket } from "../tools/node_modules/ws/wrapper.mjs";
+
+// Debian's Node has none of its own. An error nobody listens to would end it; a
+// browser's client hears of the close that follows.
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.on("error", () => {});
   }
 };
 
+const [file, url, token, runId] = process.argv.slice(2);
 const { connect } = await import(pathToFileURL(file).href);
 const client = connect({ url, token });
 for await (const event of client.events(runId)) console.log(JSON.stringify(event));

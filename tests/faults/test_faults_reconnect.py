@@ -108,7 +108,7 @@ async def read_blocking(url, run_id, is_up):
 async def read_in_script(url, run_id, is_up):
     """The client for pages, under Node."""
     process = await asyncio.create_subprocess_exec(
-        shutil.which("node"), "--experimental-websocket", "--no-warnings", READER,
+        shutil.which("node"), READER,
         CLIENT, url, TOKEN, run_id,
         stdout=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"]},
