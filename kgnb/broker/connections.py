@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker.peer import OutFrame
+from kgnb.broker.peer import Identity, OutFrame
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
@@ -148,6 +148,15 @@ class Link(Connection):
     def __init__(self, conn_id: ConnectionId, peer: Peer, effects: Effects) -> None:
         super().__init__(conn_id, peer, effects)
         self.channels: dict[str, Channel] = {}
+
+    @property
+    def identity(self) -> Identity:
+        """Of whoever acts through it, after its hello.
+
+        Not the peer's own, which all kernels have in common: what belongs to an
+        identity, such as a session, is no other kernel's.
+        """
+        return Identity(user=f"kernel {self.kernel_id}", kind="kernel")
 
 
 class Channel(Connection):

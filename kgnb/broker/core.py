@@ -129,6 +129,7 @@ class Broker:
         self.shares = Shares(
             self.effects, self.limits, self.runs, self.workflows, tokens
         )
+        self.kernel_shares = KernelShares(self.shares)
         self.sessions = Sessions(
             self.limits,
             self.runs,
@@ -380,7 +381,7 @@ class Broker:
             case link.Started():
                 self.starts.answered(source, frame, now)
             case link.Share() | link.Unshare():
-                KernelShares(self.shares).receive(source, frame, now)
+                self.kernel_shares.receive(source, frame, now)
 
     def _receive_channel(
         self,
@@ -413,7 +414,7 @@ class Broker:
             )
             return
         peer = Peer(
-            identity=source.peer.identity,
+            identity=source.identity,
             # Whoever reaches the kernel may do to its runs what it may, no more.
             role="owner" if frame.via in OF_THE_KERNEL else "start",
             via=frame.via,

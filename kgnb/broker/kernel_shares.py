@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import Peer
 from kgnb.broker.rows import ShareRow
 from kgnb.broker.shares import Wish
 from kgnb.errors import KgnbError
@@ -30,9 +30,8 @@ class KernelShares:
         def answer(result: Shared | ShareRow | KgnbError) -> None:
             source.reply(self._told(frame.n, result))
 
-        # Not the link's identity, which all kernels have in common.
         peer = Peer(
-            identity=Identity(user=f"kernel {source.kernel_id}", kind="kernel"),
+            identity=source.identity,
             role="owner",
             via="kernel",
             kernel_id=source.kernel_id,

@@ -251,3 +251,27 @@ def test_channel_ends_with_its_link(host):
     kernel.send(type="open", channel="c1", via="kernel")
     kernel.drop()
     assert host.broker.statistics(host.now).channels == 0
+
+
+def talking(host, kernel_id, process_id):
+    """A kernel that publishes a chat, with a view behind it."""
+    kernel = host.kernel(kernel_id, process_id)
+    workflow = {"name": "chat", "published_at": 1.0, "input": "messages"}
+    kernel.send(type="publish", n=1, workflows=[workflow])
+    kernel.send(type="open", channel="c1", via="panel")
+    return kernel
+
+
+def say(kernel, text):
+    frame = {"type": "message", "content": text, "session_id": "s", "id": text}
+    kernel.send(type="frame", channel="c1", frame=frame)
+
+
+def test_sessions_of_views_behind_two_kernels_are_two_though_of_one_name(host):
+    one, two = talking(host, "k1", "p1"), talking(host, "k2", "p2")
+    say(one, "hello")
+    (first,) = one.take("start")
+    say(two, "mine")
+    (second,) = two.take("start")
+    assert second["run_id"] != first["run_id"]
+    assert second["messages"] == [{"role": "user", "content": "mine"}]
