@@ -28,6 +28,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _POSITION = re.compile(r"\d{1,18}", re.ASCII)
 _MADE_UP_NAME = re.compile(r"Anonymous \w+")
+_RESERVED = re.compile(r"token|anonymous|(kernel|link|user)( .*)?", re.DOTALL)
 _MADE_UP_USER = re.compile(r"[0-9a-f]{32}")
 
 # ---- where a browser's page came from
@@ -108,6 +109,15 @@ def includes(role: Role, action: str, resource: str) -> bool:
     return False
 
 
+def user_key(username: str) -> str:
+    """The key of a person's identity: never one that we give to somebody else.
+
+    Sessions and share links belong to an identity. Who signs up as ``token`` must not
+    have those of whoever holds the server's token, nor a kernel's, nor a link's.
+    """
+    return f"user {username}" if _RESERVED.fullmatch(username) else username
+
+
 def identify(
     username: str, name: str, *, has_cookie: bool, needs_token: bool
 ) -> Identity:
@@ -128,7 +138,7 @@ def identify(
     if not is_made_up or not _MADE_UP_NAME.fullmatch(name):
         # Jupyter lets a user that it made up choose what he is called.
         return Identity(
-            user=username,
+            user=user_key(username),
             name=name or username,
             kind="user",
             is_self_named=is_made_up,

@@ -123,6 +123,15 @@ def test_identity_of_a_named_user_is_the_name():
     assert (identity.user, identity.shown, identity.kind) == ("ada", "Ada L", "user")
 
 
+@pytest.mark.parametrize(
+    "username", ["token", "anonymous", "kernel k1", "kernel", "link 1\n2", "user token"]
+)
+def test_user_named_like_an_identity_of_ours_is_another_one(username):
+    identity = access.identify(username, "", has_cookie=True, needs_token=True)
+    assert identity.user == f"user {username}"
+    assert identity.name == username
+
+
 def test_identity_of_token_holders_without_cookie_is_one():
     first = access.identify(*MADE_UP, has_cookie=False, needs_token=True)
     assert (first.user, first.kind, first.shown) == ("token", "token", None)

@@ -53,6 +53,11 @@ async def test_user_may_be_a_name_a_dict_or_an_object(found, name, role):
     assert await identity(guard) is None
 
 
+async def test_user_named_like_an_identity_of_ours_is_another_one():
+    known = await identity(Guard(lambda _token: "kernel k1"), query="token=x")
+    assert (known.user, known.shown) == ("user kernel k1", "kernel k1")
+
+
 async def test_auth_is_asked_once_for_each_request_and_need_not_be_async():
     asked = []
     caller = Guard(lambda token: asked.append(token) or "ada").caller(

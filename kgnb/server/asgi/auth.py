@@ -167,7 +167,7 @@ class Guard:
         if user is None:
             return None
         name = user.name or user.username
-        return user, Identity(user=user.username, name=name, kind="user")
+        return user, Identity(user=access.user_key(user.username), name=name)
 
     def _owner(self, request: Request, token: str) -> tuple[User, Identity] | None:
         ours = (self.token or "").encode()
