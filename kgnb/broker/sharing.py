@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from kgnb.broker.known import Known
-from kgnb.errors import KgnbError
+from kgnb.errors import KgnbError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds that the log has to store something; a disk may never answer."""
 
 
 class Sharing(Known):
@@ -34,13 +37,14 @@ class Sharing(Known):
         Safe to cancel; whether it was made is then not known.
 
         Raises:
+            Unavailable: It could not be stored, or was not in 30 s.
             KgnbError: Why not.
         """
         made: asyncio.Future[Shared] = asyncio.get_running_loop().create_future()
 
         self._core.shares.make(peer, wish, self._clock(), _setter(made))
         self._perform()
-        return await made
+        return await _stored(made)
 
     async def revoke(self, peer: Peer, share_id: str) -> ShareRow:
         """End a share link; who came by it is closed with 4001 before this returns.
@@ -53,7 +57,7 @@ class Sharing(Known):
 
         self._core.shares.revoke(peer, share_id, self._clock(), _setter(over))
         self._perform()
-        return await over
+        return await _stored(over)
 
     def shares(self, peer: Peer) -> list[ShareRow]:
         """The links that ``peer`` may revoke, and that hold."""
@@ -81,3 +85,11 @@ def _setter(future: asyncio.Future[T]) -> Callable[[T | KgnbError], None]:
             future.set_result(result)
 
     return done
+
+
+async def _stored(future: asyncio.Future[T]) -> T:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await future
+    except TimeoutError:
+        raise Unavailable("the log does not answer; try again") from None

@@ -1,10 +1,11 @@
 """Share links in the broker: made, used, ended; and what whoever comes by one sees."""
 
+import asyncio
 import json
 
 import pytest
 
-from kgnb.broker import BrokerLimits, Identity, Peer
+from kgnb.broker import BrokerDriver, BrokerLimits, Identity, Peer, driver, sharing
 from kgnb.broker.shares import Wish
 from kgnb.errors import (
     Conflict,
@@ -19,6 +20,7 @@ from kgnb.errors import (
 )
 from kgnb.protocol.ids import timestamp
 from kgnb.server.links import Signer
+from kgnb.storage.memory import MemoryLog
 
 SIGNER = Signer(b"k" * 32, public_url="https://example.org/x/")
 ANN = Peer(identity=Identity(user="ann", name="Ann"), role="start", via="http")
@@ -427,3 +429,30 @@ def test_kernels_link_is_listed_for_whoever_may_do_everything(host, kernel):
     viewer = Peer(identity=Identity(user="v"), role="view")
     assert shares.listed(viewer, host.now) == []
     assert revoke(host, shared["link_id"]).revoked_at is not None
+
+
+# Through the driver
+
+
+class StuckLog(MemoryLog):
+    """A log on a disk that has stopped answering."""
+
+    async def commit(self, batch):
+        await asyncio.Event().wait()
+
+
+def test_log_that_never_answers_is_unavailable_not_a_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(sharing, "PATIENCE", 0.01)
+    monkeypatch.setattr(driver, "CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(driver, "SAVE_TIMEOUT", 0.01)
+
+    async def main():
+        broker = BrokerDriver(StuckLog(), tokens=SIGNER)
+        await broker.start()
+        try:
+            with pytest.raises(Unavailable, match="does not answer"):
+                await broker.share(ANN, Wish(session_id="s"))
+        finally:
+            await broker.aclose()
+
+    asyncio.run(main())
