@@ -136,13 +136,7 @@ class InteractiveNode(BaseNode):
         In the terminal Ctrl-C and the end of input are "/exit". Under ``kgnb.run``
         it is an approval of kind "text".
         """
-        context = current_context.get()
-        if context is not None:
-            return _asked(context, prompt)
-        try:
-            return input(prompt).strip()
-        except (EOFError, KeyboardInterrupt):
-            return _END_OF_INPUT
+        return input_of_person(prompt)
 
     def parse_command(self, user_input: str) -> dict[str, Any]:
         """Tell a command from a message.
@@ -212,6 +206,17 @@ class UserInputNode(InteractiveNode):
             shared["last_command"] = parsed["command"]
             shared["command_args"] = parsed["args"]
         return parsed["type"]
+
+
+def input_of_person(prompt: str = "> ") -> str:
+    """See ``InteractiveNode.get_user_input``."""
+    context = current_context.get()
+    if context is not None:
+        return _asked(context, prompt)
+    try:
+        return input(prompt).strip()
+    except (EOFError, KeyboardInterrupt):
+        return _END_OF_INPUT
 
 
 def _asked(context: Context, prompt: str) -> str:

@@ -1,7 +1,8 @@
 """The picture of a graph: nodes with stable ids, and the edges between them.
 
 Nodes are looked at, never required to be of a class: what has ``get_next_node`` is a
-graph. Successors that are no nodes at all are left out.
+graph, and so is what another library keeps graphs in, as ``subgraph`` or ``graphs``.
+Successors that are no nodes at all are left out.
 """
 
 from __future__ import annotations
@@ -74,12 +75,39 @@ def is_node(thing: Any) -> bool:
 
 def is_graph(node: Any) -> bool:
     """Whether it holds nodes of its own: a graph, or a node around graphs."""
-    return hasattr(node, "get_next_node") or hasattr(node, "_inner_graphs")
+    if hasattr(node, "get_next_node") or hasattr(node, "_inner_graphs"):
+        return True
+    return bool(inner_graphs(node))
 
 
 def inner_graphs(node: Any) -> tuple[Any, ...]:
     """The graphs that a node of composition runs; none for a graph itself."""
-    return tuple(getattr(node, "_inner_graphs", ()))
+    if is_native(node):
+        return tuple(getattr(node, "_inner_graphs", ()))
+    several = getattr(node, "graphs", None)
+    held = several if isinstance(several, list) else [getattr(node, "subgraph", None)]
+    return tuple(graph for graph in held if hasattr(graph, "get_next_node"))
+
+
+def is_native(node: Any) -> bool:
+    """Whether it is a node or graph of ours, which reports its phases itself."""
+    return hasattr(node, "_kind")
+
+
+def kind_of(node: Any) -> NodeKind:
+    """How it is drawn, and so whether it has items."""
+    if is_graph(node):
+        return "graph"
+    if is_native(node):
+        kind: NodeKind = node._kind  # noqa: SLF001 - ours
+        return kind
+    # What tells another library's batch node from a plain one is its name alone.
+    return "batch" if has_base(node, "BatchNode") else "node"
+
+
+def has_base(node: Any, *names: str) -> bool:
+    """Whether a class of one of these names stands among those of ``node``."""
+    return any(kind.__name__ in names for kind in type(node).__mro__)
 
 
 def label_of(node: Any) -> str:
@@ -142,8 +170,7 @@ class Scope:
             local = f"{label}_{number}"
         self._taken[prefix + label] = number
         self._taken.setdefault(prefix + local, 1)
-        kind: NodeKind = "graph" if is_graph(node) else getattr(node, "_kind", "node")
-        return NodeSpec(prefix + local, local, kind, self.path)
+        return NodeSpec(prefix + local, local, kind_of(node), self.path)
 
 
 def successors_of(node: Any) -> Iterator[tuple[str, Any]]:
@@ -174,6 +201,10 @@ def _entries(graph: Any) -> list[Any]:
     entries = getattr(graph, "_entry_nodes", None)
     if entries is None:
         entries = (getattr(graph, "start_node", None),)
+        if not is_native(graph) and (within := inner_graphs(graph)):
+            # One graph is framed by its node; several are frames in it.
+            is_frame = hasattr(graph, "subgraph")
+            entries = (within[0].start_node,) if is_frame else within
     # A graph given twice is one node, visited twice.
     return list({id(node): node for node in entries if is_node(node)}.values())
 

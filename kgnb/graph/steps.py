@@ -153,15 +153,15 @@ class WatchedLevel(Level):
         self.value: Any = NO_RESULT
         """What exec returned in the last visit that ended."""
 
-    def step(self, node: Any, original: Any, via: Via | None) -> Step:
+    def step(self, node: Any, original: Any, via: Via | None) -> VisitStep:
         """See ``Level.step``."""
         spec = self.scope.name(original)
         number = self.watch.next_visit(spec.id)
         visit = NodeVisit(spec.id, f"{spec.id}:{number}", spec.path)
-        return _VisitStep(self, node, original, visit, via)
+        return VisitStep(self, node, original, visit, via)
 
 
-class _ReportingStep(Step):
+class ReportingStep(Step):
     """What a visit and an item have in common."""
 
     __slots__ = ("_entered", "_token", "node", "observer", "original", "visit")
@@ -177,32 +177,40 @@ class _ReportingStep(Step):
         self._token: Token[Step] | None = None
 
     def checkpoint(self) -> None:
+        """See ``Step.checkpoint``."""
         self.observer.checkpoint(self.visit)
 
     async def checkpoint_async(self) -> None:
+        """See ``Step.checkpoint_async``."""
         await self.observer.checkpoint_async(self.visit)
 
     def wait(self, seconds: float) -> None:
+        """See ``Step.wait``."""
         self.observer.wait(self.visit, seconds)
 
     @property
     def executor(self) -> Executor | None:
+        """See ``Step.executor``."""
         watch = self.watch
         return None if watch is None else watch.worker.executor
 
     def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
+        """See ``Step.wait_for``."""
         return self.observer.wait_for(self.visit, future, seconds)
 
     def attempt_left(self, number: int) -> None:
+        """See ``Step.attempt_left``."""
         self.observer.attempt_left(self._at(number))
 
     def attempt(self, number: int) -> AbstractContextManager[object]:
+        """See ``Step.attempt``."""
         # The first attempt is covered by the visit's or the item's own context.
         return UNWATCHED if number == 1 else self.observer.enter(self._at(number))
 
     def attempt_failed(
         self, number: int, error: Exception, retry_in: float | None
     ) -> None:
+        """See ``Step.attempt_failed``."""
         self.observer.attempt_failed(self._at(number), error, retry_in)
 
     def _at(self, attempt: int) -> NodeVisit:
@@ -227,7 +235,7 @@ class _ReportingStep(Step):
             self._entered.__exit__(exc_type, exc, traceback)
 
 
-class _VisitStep(_ReportingStep):
+class VisitStep(ReportingStep):
     """One visit of one node, reported from its start to its end."""
 
     __slots__ = (
@@ -263,27 +271,34 @@ class _VisitStep(_ReportingStep):
 
     @property
     def watch(self) -> Watch:
+        """See ``Step.watch``."""
         return self.level.watch
 
     def item(self, node: Any, index: int, total: int | None) -> Step:
+        """See ``Step.item``."""
         visit = msgspec.structs.replace(self.visit, item=index)
         return _ItemStep(self, node, visit, total)
 
     def executed(self, value: Any) -> None:
+        """See ``Step.executed``."""
         self._value = value
 
     def forgiven(self, error: Exception) -> None:
+        """See ``Step.forgiven``."""
         self._forgiven = error
 
     def inside(self) -> WatchedLevel:
+        """See ``Step.inside``."""
         is_last = self.level.is_last and not self.original.successors
         self._inner = self._level_inside(is_last=is_last)
         return self._inner
 
     def lend(self, graph: Any) -> AbstractContextManager[object]:
+        """See ``Step.lend``."""
         return RootStep(graph, self.inside())
 
     def beside(self) -> Level:
+        """See ``Step.beside``."""
         # None of them is the end of the run: that is the end of all.
         return self._level_inside(is_last=False)
 
@@ -305,6 +320,7 @@ class _VisitStep(_ReportingStep):
         return self._value if self._inner is None else self._inner.value
 
     def leave(self, action: Any, *, ended: bool) -> Via | None:
+        """See ``Step.leave``."""
         self._action = str(action) if action else "default"
         inner = self._inner
         value = self._value_left()
@@ -342,13 +358,13 @@ class _VisitStep(_ReportingStep):
         )
 
 
-class _ItemStep(_ReportingStep):
+class _ItemStep(ReportingStep):
     """One batch item within a visit: of a node, or a pass of a batch graph."""
 
     __slots__ = ("_of", "_total")
 
     def __init__(
-        self, of: _VisitStep, node: Any, visit: NodeVisit, total: int | None
+        self, of: VisitStep, node: Any, visit: NodeVisit, total: int | None
     ) -> None:
         super().__init__(of.observer, node, of.original, visit)
         self._of = of

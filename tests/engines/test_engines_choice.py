@@ -106,7 +106,10 @@ class FakeBuilder:
         ({"a": 1}, "dict object {'a': 1} is no graph"),
         (Graph, r"Graph is a class.*write Graph\(\)"),
         (of_two, r"of_two\(first, second\) is a function that needs more than one"),
-        (FakeKayGraph(), "FakeKayGraph is another library's graph"),
+        (
+            FakeKayGraph(),
+            "FakeKayGraph looks like .* but has no start_node, successors",
+        ),
         (FakeLangGraph(), "FakeLangGraph is another library's graph"),
         (FakeBuilder(), "FakeBuilder is a graph still being built"),
     ],

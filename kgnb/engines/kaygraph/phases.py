@@ -1,0 +1,244 @@
+"""The phases of one visit, as the object's own methods, each with a report around it.
+
+The methods are put onto the copy that is visited as attributes of the instance, where
+the library's code finds them under their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from kgnb.engines.kaygraph.attempts import Attempts, here
+from kgnb.graph.interactive import input_of_person
+from kgnb.graph.spec import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kgnb.engines.kaygraph.attempts import Chain
+    from kgnb.graph.steps import VisitStep
+
+
+class Phases:
+    """Reports the phases of a node, sync and async ones.
+
+    Args:
+        node: The copy that is visited.
+        step: Its visit, which the calling thread or task has entered.
+    """
+
+    def __init__(self, node: Any, step: VisitStep) -> None:
+        self._node = node
+        self._step = step
+        self._kind = kind_of(node)
+        self._observer = step.observer
+        self._attempts = Attempts(
+            node, step.visit, step.observer, has_items=self._kind == "batch"
+        )
+        self._pause = getattr(node, "wait", 0)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._covered: dict[str, Any] = {}
+
+    def put(self, name: str, value: Any) -> None:
+        """Put an attribute onto the node, over what is there."""
+        self._covered.setdefault(name, vars(self._node).get(name, UNSET))
+        setattr(self._node, name, value)
+
+    def _take_off(self) -> None:
+        # A graph that makes no copies visits this node again.
+        for name, value in self._covered.items():
+            if value is UNSET:
+                delattr(self._node, name)
+            else:
+                setattr(self._node, name, value)
+        self._give_wait()
+
+    def install(self) -> None:
+        """Put them onto the node."""
+        wrappers: dict[str, Callable[..., Any]] = {
+            "before_prep": self._hook,
+            "prep": self._prep,
+            "after_exec": self._hook,
+            "post": self._post,
+            "on_error": self._on_error,
+            "prep_async": self._prep_async,
+            "post_async": self._post_async,
+        }
+        if self._kind != "graph":
+            wrappers |= {
+                "exec": self._exec,
+                "exec_fallback": self._exec_fallback,
+                "exec_async": self._exec_async,
+                "exec_fallback_async": self._exec_fallback_async,
+            }
+        for name, wrapper in wrappers.items():
+            own = getattr(self._node, name, None)
+            if own is not None:
+                self.put(name, functools.partial(wrapper, own))
+        if _reads_terminal(getattr(self._node, "get_user_input", None)):
+            self.put("get_user_input", input_of_person)
+
+    @property
+    def total(self) -> int | None:
+        """How many items, or passes, prep asked for."""
+        return self._attempts.total
+
+    def close(self) -> None:
+        """The visit ends; take off all that was put onto the node."""
+        self._attempts.close()
+        self._take_off()
+
+    async def close_async(self) -> None:
+        """The visit ends; items that run on beside one that failed are cancelled.
+
+        The libraries leave them to the loop, which ends with the program; this one
+        goes on.
+        """
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self.close()
+
+    # Sync phases.
+
+    def _hook(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        self._step.checkpoint()
+        return own(*arguments)
+
+    def _prep(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        self._step.checkpoint()
+        value = own(*arguments)
+        self._attempts.prepared(value)
+        return value
+
+    def _exec(self, own: Callable[..., Any], prep_res: Any) -> Any:
+        key = here()
+        chain = self._attempts.begin(key, prep_res)
+        if chain is None:
+            return own(prep_res)
+        try:
+            self._hold(chain)
+            value = own(prep_res)
+        except Exception as error:
+            self._attempts.failed(key, chain, error)
+            self._take_wait()
+            raise
+        except BaseException as error:
+            self._attempts.end(key, chain, error)
+            raise
+        self._attempts.end(key, chain, None)
+        return value
+
+    def _hold(self, chain: Chain) -> None:
+        """Where the run waits, is paused or cancelled before an attempt."""
+        seconds = self._attempts.pause_left(chain)
+        if seconds:
+            self._observer.wait(chain.visit, seconds)
+        self._give_wait()
+        self._step.checkpoint()
+        chain.enter(self._observer)
+
+    def _take_wait(self) -> None:
+        # The library would sleep, and nothing could end that. So the pause is made
+        # before the next attempt, of what is then left of it.
+        if self._pause:
+            self._node.wait = 0
+
+    def _give_wait(self) -> None:
+        if self._pause:
+            self._node.wait = self._pause
+
+    def _exec_fallback(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        key = here()
+        chain = self._attempts.falling_back(key)
+        self._give_wait()
+        if chain is None:
+            return own(*arguments)
+        try:
+            value = own(*arguments)
+        except BaseException as error:
+            self._attempts.end(key, chain, error)
+            raise
+        self._attempts.end(key, chain, None)
+        return value
+
+    def _post(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        self._step.executed(arguments[-1])
+        self._step.checkpoint()
+        return own(*arguments)
+
+    def _on_error(self, own: Callable[..., Any], shared: Any, error: Exception) -> Any:
+        taken = own(shared, error)
+        if taken:
+            self._step.forgiven(error)
+        return taken
+
+    # Async phases.
+
+    async def _prep_async(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        await self._step.checkpoint_async()
+        value = await own(*arguments)
+        self._attempts.prepared(value)
+        return value
+
+    async def _exec_async(self, own: Callable[..., Any], prep_res: Any) -> Any:
+        key = here()
+        chain = self._attempts.begin(key, prep_res)
+        if chain is None:
+            return await own(prep_res)
+        self.note_task()
+        try:
+            await self._step.checkpoint_async()
+            chain.enter(self._observer)
+            value = await own(prep_res)
+        except Exception as error:
+            self._attempts.failed(key, chain, error)
+            raise
+        except BaseException as error:
+            self._attempts.end(key, chain, error)
+            raise
+        self._attempts.end(key, chain, None)
+        return value
+
+    def note_task(self) -> None:
+        """If this task was made for one of many items, cancel it with the visit."""
+        task = asyncio.current_task()
+        if task is not None and task is not self._attempts.home:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _exec_fallback_async(
+        self, own: Callable[..., Any], *arguments: Any
+    ) -> Any:
+        key = here()
+        chain = self._attempts.falling_back(key)
+        if chain is None:
+            return await own(*arguments)
+        try:
+            value = await own(*arguments)
+        except BaseException as error:
+            self._attempts.end(key, chain, error)
+            raise
+        self._attempts.end(key, chain, None)
+        return value
+
+    async def _post_async(self, own: Callable[..., Any], *arguments: Any) -> Any:
+        self._step.executed(arguments[-1])
+        await self._step.checkpoint_async()
+        return await own(*arguments)
+
+
+def _reads_terminal(get_user_input: Any) -> bool:
+    """Whether it asks in the terminal, which a run has none of.
+
+    A user's own, which reads from somewhere else, stays.
+    """
+    code = getattr(get_user_input, "__code__", None)
+    return code is not None and not {"input", "get_user_input"}.isdisjoint(
+        code.co_names
+    )
