@@ -26,6 +26,8 @@ export class Approvals {
   /** @type {Map<string, Card>} */
   #cards = new Map();
   #decided = fold("decisions", "Decisions");
+  /** Who decided last, and what: seen without unfolding. */
+  #latest = h("span", { class: "kgnb-fold-latest" });
   #drawn = "";
   /** The node whose input was typed here last: a conversation goes on at its box. */
   #talksTo = "";
@@ -36,6 +38,7 @@ export class Approvals {
     this.#context = context;
     this.element = h("div", { class: "kgnb-approvals" });
     this.decisions = this.#decided.element;
+    this.decisions.firstElementChild?.append(this.#latest);
   }
 
   /** @param {wire.RunView} view */
@@ -74,6 +77,7 @@ export class Approvals {
     if (now === this.#drawn) return;
     this.#drawn = now;
     if (this.#context.isFinal) element.open = true;
+    this.#latest.replaceChildren(...brief(decided));
     element.lastElementChild?.replaceChildren(
       ...decided.map((approval) => decision(approval, labelOf(view, approval.node_id))),
     );
@@ -90,19 +94,33 @@ export function keyOf(approval) {
   return `${approval.approval_id} ${approval.args_hash}`;
 }
 
+/** @param {wire.ApprovalView} approval its answer, or what came in place of one */
+function outcome(approval) {
+  /** @type {Record<string, string>} */
+  const outcomes = { timed_out: "timed out", cancelled: "not answered" };
+  return outcomes[approval.state] ?? visible(shortAnswer(approval));
+}
+
+/**
+ * The decision that was made last, and by whom.
+ * @param {wire.ApprovalView[]} decided
+ */
+function brief(decided) {
+  /** @param {wire.ApprovalView} approval */
+  const at = (approval) => approval.by?.at ?? "";
+  const [latest] = decided.toSorted((a, b) => (at(a) < at(b) ? 1 : -1));
+  if (!latest) return [];
+  const who = decidedBy(latest.by);
+  return [h("span", null, outcome(latest), who && ` · ${who}`)];
+}
+
 /**
  * How a question ended.
  * @param {wire.ApprovalView} approval
  * @param {string} label who asked
  */
 export function decision(approval, label) {
-  /** @type {Record<string, string>} */
-  const outcomes = { timed_out: "timed out", cancelled: "not answered" };
-  const value = h(
-    "span",
-    { class: "kgnb-decision-value" },
-    outcomes[approval.state] ?? visible(shortAnswer(approval)),
-  );
+  const value = h("span", { class: "kgnb-decision-value" }, outcome(approval));
   const isTakenAnyway = approval.state === "timed_out" && approval.value !== null;
   const taken = isTakenAnyway && `: ${inline(approval.value)}`;
   const who = [decidedBy(approval.by), moment(approval.by?.at)].filter(Boolean);
