@@ -79,11 +79,19 @@ class Audience:
                 self._add(self.stream(name), client)
 
     def load_stream(self, name: str, seq: int, marks: Iterable[int]) -> None:
-        """Take in where a stream ends, and its newest messages' positions."""
-        stream = self.stream(name)
+        """Take in where a stream ends, and its newest messages' positions.
+
+        One without members is dropped: nobody can come back for it. While the broker
+        runs its place is kept, since messages may be on their way to the log.
+        """
+        stream = self.streams.get(name)
+        if stream is None:
+            drop = Transaction(drops=(rows.MAIL + name,))
+            # If the log fails it stays behind, and does no harm.
+            self._effects.commit(drop, lambda _outcome, _at: None)
+            return
         stream.seq = seq
-        if stream.named:
-            stream.marks.extend(marks)
+        stream.marks.extend(marks)
 
     def stream(self, name: str) -> Stream:
         """The stream of that name, made where there is none."""

@@ -223,6 +223,27 @@ def test_streams_are_trimmed_to_what_can_be_asked_for(make_host):
     assert 10 <= len(host.tables.records["mail/group/a"]) <= 20
 
 
+def test_stream_that_nobody_can_come_back_for_is_gone_after_a_restart(
+    make_host, host, manager
+):
+    phone = joined(host, named(), "g")
+    manager.group("g", "early")
+    phone.send(type="leave_group", group="g", id="1")
+    phone.drop()
+    host.tick(2)
+    assert "mail/group/g" in host.tables.states
+    again = make_host(tables=host.tables, now=host.now)
+    again.perform()
+    assert "mail/group/g" not in host.tables.states
+    later = Manager(again.kernel("k2", "p2"))
+    phone = joined(again, named(), "g")
+    assert later.group("g", "now")["count"] == 1
+    assert texts(phone) == ["now"]
+    phone.drop()
+    later.group("g", "missed")
+    assert texts(again.client(named())) == ["missed"]
+
+
 def test_client_that_stays_away_for_a_month_is_forgotten(host, manager):
     joined(host, named(), "a").drop()
     host.tick(31 * 86_400)
