@@ -9,16 +9,16 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines import kaygraph
+from kgnb.engines import langgraph
 from kgnb.engines.native import (
     NativeEngine,
     framed,
     function_graph,
     graph_of_method,
 )
-from kgnb.errors import NotAGraph
+from kgnb.errors import InvalidValue, NotAGraph
 from kgnb.graph import BaseNode, BatchGraph, Graph
-from kgnb.graph.spec import is_node, label_of
+from kgnb.graph.spec import label_of
 
 if TYPE_CHECKING:
     from kgnb.engines.base import Engine
@@ -26,63 +26,56 @@ if TYPE_CHECKING:
 __all__ = ["engine_for"]
 
 ACCEPTED = (
-    "expected a kgnb.Graph, a KayGraph or PocketFlow graph, a node without successors, "
-    "or a function of shared"
+    "expected a kgnb.Graph, a compiled LangGraph graph, a node without successors, or "
+    "a function of shared"
 )
 
 
-def engine_for(thing: Any) -> Engine:
+def engine_for(
+    thing: Any, *, config: Any = None, session_id: str | None = None
+) -> Engine:
     """The engine that runs ``thing``.
 
     Args:
-        thing: A kgnb, KayGraph or PocketFlow graph, a method of one that takes
-            ``shared`` (such as ``graph.run_interactive``, or a partial of it), a
-            single node, or a function or coroutine function that takes ``shared`` or
-            nothing.
+        thing: A kgnb graph, a method of one that takes ``shared`` (such as
+            ``graph.run_interactive``, or a partial of it), a single node, or a
+            function or coroutine function that takes ``shared`` or nothing. Or a
+            compiled LangGraph graph.
+        config: LangGraph's, passed on to its graph.
+        session_id: The thread of a LangGraph graph.
 
     Raises:
+        InvalidValue: ``config`` for what is no LangGraph graph.
         NotAGraph: It is none of these; says what it is and what would do.
     """
-    if isinstance(thing, BatchGraph):
-        return NativeEngine(framed(thing))
+    if langgraph.is_compiled(thing):
+        return langgraph.engine_of(thing, config, session_id)
+    langgraph.refuse_lookalike(thing)
+    if config is not None:
+        raise InvalidValue(
+            f"run(config={config!r:.60}): it is passed on to a compiled LangGraph "
+            f"graph, and {type(thing).__name__} is none; leave it away"
+        )
     if isinstance(thing, Graph):
-        return NativeEngine(thing)
+        return NativeEngine(framed(thing) if isinstance(thing, BatchGraph) else thing)
     if isinstance(thing, BaseNode):
         return NativeEngine(_graph_of_one(thing))
     if (graph := graph_of_method(thing)) is not None:
         return NativeEngine(graph, thing)
-    if (engine := _engine_like_kaygraph(thing)) is not None:
-        return engine
     if inspect.isroutine(thing) or isinstance(thing, functools.partial):
         return NativeEngine(function_graph(thing))
     raise NotAGraph(_refusal(thing))
 
 
-def _engine_like_kaygraph(thing: Any) -> Engine | None:
-    """For graphs and nodes of KayGraph, PocketFlow and the like, known by shape."""
-    if kaygraph.is_kaygraph_like(thing):
-        framed = kaygraph.graph_around(thing) if kaygraph.needs_frame(thing) else thing
-        return kaygraph.KayGraphEngine(framed)
-    if (graph := kaygraph.graph_of_method(thing)) is not None:
-        return kaygraph.KayGraphEngine(graph, thing)
-    if is_node(thing) and not hasattr(thing, "get_next_node"):
-        _refuse_successors(thing, "its library's graph, starting with it")
-        return kaygraph.KayGraphEngine(kaygraph.graph_around(thing))
-    return None
-
-
 def _graph_of_one(node: BaseNode) -> Graph:
-    _refuse_successors(node, f"kgnb.Graph({label_of(node).lower()})")
-    return Graph(node, name=label_of(node))
-
-
-def _refuse_successors(node: Any, instead: str) -> None:
     if node.successors:
+        label = label_of(node)
         msg = (
-            f"{label_of(node)} is a node with successors, and it is not said whether "
-            f"they are to run too; if they are, give {instead}"
+            f"{label} is a node with successors, and it is not said whether they are "
+            f"to run too; if they are, give kgnb.Graph({label.lower()})"
         )
         raise NotAGraph(msg)
+    return Graph(node, name=label_of(node))
 
 
 def _refusal(thing: Any) -> str:
@@ -95,13 +88,7 @@ def _refusal(thing: Any) -> str:
         return f"{name}() is a call already made; give the function itself: {name}"
     if hasattr(thing, "add_node") and hasattr(thing, "compile"):
         return f"{kind} is a graph still being built; {ACCEPTED}"
-    if hasattr(thing, "get_next_node"):
-        missing = ", ".join(kaygraph.parts_missing(thing))
-        return (
-            f"{kind} looks like a KayGraph or PocketFlow graph but has no {missing}; "
-            f"{ACCEPTED}"
-        )
-    if hasattr(thing, "astream"):
+    if hasattr(thing, "get_next_node") or hasattr(thing, "astream"):
         return (
             f"{kind} is another library's graph, for which this version of kgnb has "
             f"no engine; {ACCEPTED}"

@@ -7,14 +7,15 @@ that calls them and are re-exported here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from kgnb.graph.context import Context, NodeVisit, Pending, current_context
-from kgnb.graph.observe import NO_RESULT, Observer, Outcome, Via
+from kgnb.graph.observe import NO_RESULT, GuestObserver, Observer, Outcome, Via
 from kgnb.graph.spec import EdgeSpec, GraphSpec, NodeSpec
 from kgnb.graph.workers import ThreadWorker, Worker
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import MutableMapping
 
 __all__ = [
@@ -23,11 +24,13 @@ __all__ = [
     "EdgeSpec",
     "Engine",
     "GraphSpec",
+    "GuestObserver",
     "NodeSpec",
     "NodeVisit",
     "Observer",
     "Outcome",
     "Pending",
+    "SessionEngine",
     "ThreadWorker",
     "Via",
     "Worker",
@@ -43,7 +46,11 @@ class Engine(Protocol):
         ...
 
     async def run(
-        self, shared: MutableMapping[Any, Any], observer: Observer, *, worker: Worker
+        self,
+        shared: MutableMapping[Any, Any],
+        observer: GuestObserver,
+        *,
+        worker: Worker,
     ) -> Any:
         """Run the whole graph on the running loop and return its last action.
 
@@ -56,3 +63,22 @@ class Engine(Protocol):
                 KeyboardInterrupt too: catch them inside the task, or asyncio lets
                 them end the loop.
         """
+
+
+@runtime_checkable
+class SessionEngine(Engine, Protocol):
+    """An engine whose graph keeps its own state, by sessions. It serves one run."""
+
+    @property
+    def session_id(self) -> str | None:
+        """The run's session; None where the graph keeps nothing."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The only loop on which it can run; None: any."""
+        ...
+
+    def begin(self, given: Any) -> MutableMapping[Any, Any]:
+        """What the run's nodes share, of what ``kgnb.run`` was given."""
+        ...

@@ -55,6 +55,20 @@ class Pending(Protocol[T_co]):
         ...
 
 
+class Feed(Protocol):
+    """A stream that is shown while somebody else reads it."""
+
+    def take(self, chunk: Any) -> None:
+        """Show the next chunk; what ``kgnb.stream`` takes.
+
+        Raises:
+            TypeError: It is of no known shape.
+        """
+
+    def end(self) -> None:
+        """Nothing more comes; safe to call twice."""
+
+
 class Context(Protocol):
     """The run, seen from one attempt of one visit. The runtime implements it.
 
@@ -119,6 +133,10 @@ class Context(Protocol):
         """Show the chunks of a source as they come; the value is the whole text."""
         ...
 
+    def feed(self, name: str | None) -> Feed:
+        """A stream that is handed over chunk by chunk."""
+        ...
+
     def track(
         self,
         iterable: Iterable[T] | AsyncIterable[T],
@@ -144,6 +162,12 @@ class Context(Protocol):
 
     def log(self, text: str, *, level: str) -> None:
         """Add a line to the node's log."""
+
+    def close(self) -> None:
+        """The attempt is over. Whoever leaves the context it entered need not call it.
+
+        Safe to call twice.
+        """
 
 
 attempt_left: ContextVar[threading.Event | None] = ContextVar(

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from kgnb.graph.context import NodeVisit
+    from kgnb.graph.context import Context, NodeVisit
 
 Outcome = Literal["completed", "failed", "cancelled"]
 
@@ -150,6 +151,26 @@ class Observer(Protocol):
                 The last one is the run's result.
             duration: Seconds, all attempts and the waits between them included.
         """
+
+
+class GuestObserver(Observer, Protocol):
+    """Is told, besides, what is known of graphs that another library runs."""
+
+    def context(self, visit: NodeVisit) -> Context:
+        """What ``enter`` sets, for who cannot surround the user's code.
+
+        It must be ``close``d when the attempt is over.
+        """
+        ...
+
+    async def breakpoint(self, names: Sequence[str]) -> None:
+        """Pause before nodes of the outermost graph, and wait until somebody resumes.
+
+        Returns at once in CI mode, where nobody could.
+        """
+
+    def node_result(self, visit: NodeVisit, result: Any) -> None:
+        """What a visit left the run, where that was not known when it ended."""
 
 
 class Unobserved(Observer):

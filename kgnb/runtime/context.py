@@ -13,7 +13,7 @@ from kgnb.protocol import codec
 from kgnb.protocol import events as e
 from kgnb.runtime.inputs import NodeInputs, announce
 from kgnb.runtime.showing import ShownStream
-from kgnb.runtime.streaming import Stream
+from kgnb.runtime.streaming import FedStream, Stream
 from kgnb.runtime.texts import Part
 from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
 from kgnb.runtime.voting import Rules
@@ -155,6 +155,10 @@ class RunContext:
     def stream(self, source: Source, *, name: str | None) -> Stream:
         """See ``Context.stream``."""
         return Stream(source, ShownStream(self, self._name_stream(name), name))
+
+    def feed(self, name: str | None) -> FedStream:
+        """See ``Context.feed``."""
+        return FedStream(ShownStream(self, self._name_stream(name), name))
 
     def _name_stream(self, name: str | None) -> str:
         with self._lock:

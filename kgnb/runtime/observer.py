@@ -14,7 +14,7 @@ from kgnb.runtime.context import RunContext
 from kgnb.runtime.result import answered_values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
@@ -102,12 +102,23 @@ class RunObserver:
 
     def enter(self, visit: NodeVisit) -> AbstractContextManager[object]:
         """See ``Observer.enter``."""
+        return self.context(visit)
+
+    def context(self, visit: NodeVisit) -> RunContext:
+        """See ``Observer.context``."""
         if visit.attempt > 1:
             if visit.item is None:
                 self.status(visit, "running")
             else:
                 self._item(visit, visit.item, 0.0)
         return RunContext(self._execution, visit)
+
+    async def breakpoint(self, names: Sequence[str]) -> None:
+        """See ``Observer.breakpoint``."""
+        if self._execution.options.mode == "ci":
+            return
+        self._execution.pause(before=names[0] if names else None)
+        await self._control.hold_async()
 
     # Reporting.
 
@@ -235,12 +246,17 @@ class RunObserver:
             self._items_done.pop(visit.task_id, None)
             execution.put(update)
         if result is not NO_RESULT:
-            plain, was_replaced = codec.json_safe(answered_values(result))
-            self.result = plain
-            execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
+            self.node_result(visit, result)
         if execution.tells_steps and outcome == "completed" and not visit.path:
             is_last = result is not NO_RESULT
             self._step(visit, action, is_last=is_last)
+
+    def node_result(self, visit: NodeVisit, result: Any) -> None:
+        """See ``Observer.node_result``."""
+        plain, was_replaced = codec.json_safe(answered_values(result))
+        self.result = plain
+        where = self._execution.place(visit)
+        self._execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
 
     def _step(self, visit: NodeVisit, action: str | None, *, is_last: bool) -> None:
         execution = self._execution

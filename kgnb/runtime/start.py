@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from kgnb.engines import engine_for
+from kgnb.engines.base import SessionEngine
 from kgnb.errors import InvalidValue, Unavailable
 from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
@@ -27,7 +28,7 @@ _LOOPS = ("own", "kernel")
 
 def run(
     graph: Any,
-    shared: MutableMapping[Any, Any] | None = None,
+    shared: Any = None,
     *,
     name: str | None = None,
     panel: Literal["compact", "widget", False] | None = None,
@@ -50,12 +51,15 @@ def run(
     ``await run`` or ``run.result()`` gives the result, in any cell, script or test.
 
     Args:
-        graph: A graph, a single node, or a function (async or not) of ``shared``.
-        shared: What its nodes share; used as it is, never copied.
+        graph: A graph, a single node, or a function (async or not) of ``shared``; or
+            a compiled LangGraph graph.
+        shared: What its nodes share; used as it is, never copied. For a LangGraph
+            graph its input, and None goes on with its thread.
         name: What to call the run; by default the graph's name.
         panel: None chooses; False shows nothing; ``"compact"``; ``"widget"``, the
             widget even where the extension would draw.
-        session_id: The session that the run belongs to.
+        session_id: The session that the run belongs to; the thread of a LangGraph
+            graph, a new one by default.
         config: Passed on to a LangGraph graph.
         answers: Who answers in people's place: a dict by name or message, a list in
             order of opening, or a callable that takes the ``Approval`` and gives the
@@ -84,7 +88,6 @@ def run(
         Unavailable: An argument needs what this version cannot do yet.
     """
     _refuse_what_comes_later(
-        config=config,
         record=record,
         durable=durable,
         transient=tuple(transient),
@@ -100,14 +103,15 @@ def run(
         )
     if nesting.is_original_applied():
         nesting.warn_of_original()
-    engine = engine_for(graph)
+    engine = engine_for(graph, config=config, session_id=session_id)
+    session = engine if isinstance(engine, SessionEngine) else None
     chosen = process.choose_mode(mode)
     breakpoints = _node_ids(engine, pause_before)
     options = Options(
         workflow=name or engine.describe().name or "graph",
         mode=chosen,
         panel=panel,
-        session_id=session_id,
+        session_id=session_id if session is None else session.session_id,
         timeout=timeout,
         sign=sign,
         pause_before=() if chosen == "ci" else breakpoints,
@@ -121,19 +125,34 @@ def run(
         script = parent.script
     execution = Execution(
         engine,
-        {} if shared is None else shared,
+        _shared_of(session, shared),
         options,
         home=home,
         script=script,
         parent=parent,
     )
-    return _begin(execution, _loop_of_caller() if loop == "kernel" else None)
+    is_bound = session is not None and session.loop is not None
+    if is_bound or loop == "kernel":
+        return _begin(execution, _loop_of_caller(is_bound=is_bound))
+    return _begin(execution, None)
 
 
-def _loop_of_caller() -> asyncio.AbstractEventLoop:
+def _shared_of(session: SessionEngine | None, given: Any) -> MutableMapping[Any, Any]:
+    if session is not None:
+        return session.begin(given)
+    return {} if given is None else given
+
+
+def _loop_of_caller(*, is_bound: bool) -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
+        if is_bound:
+            raise Unavailable(
+                "run(): the graph's checkpointer is bound to the loop on which it was "
+                "made, and no loop runs in this thread; call kgnb.run in a coroutine, "
+                "or a cell, of that loop"
+            ) from None
         raise InvalidValue(
             "run(loop='kernel'): no loop runs in this thread; leave loop= away"
         ) from None

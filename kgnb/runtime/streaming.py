@@ -165,6 +165,29 @@ class Stream:
             raise
 
 
+class FedStream:
+    """A stream whose chunks come from whoever reads it; see ``context.Feed``."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._gathered = Gathered()
+        self._has_ended = False
+
+    def take(self, chunk: Any) -> None:
+        """See ``Feed.take``."""
+        for part in self._gathered.add(read(chunk)):
+            self._shown.part(part)
+
+    def end(self) -> None:
+        """See ``Feed.end``."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        for part in self._gathered.rest():
+            self._shown.part(part)
+        self._shown.end(self._gathered.usage)
+
+
 def _in_loop() -> bool:
     try:
         asyncio.get_running_loop()

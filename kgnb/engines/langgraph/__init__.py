@@ -1,0 +1,64 @@
+"""Compiled LangGraph graphs, run as they are.
+
+Process: kernel. Loop: the run's, or the checkpointer's where that is bound to one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kgnb.errors import NotAGraph, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kgnb.engines.base import Engine
+
+_PREGEL = "langgraph.pregel"
+
+
+def is_compiled(thing: Any) -> bool:
+    """Whether it is a compiled graph. Imports nothing: who has one has LangGraph."""
+    pregel = sys.modules.get(_PREGEL)
+    return pregel is not None and isinstance(thing, pregel.Pregel)
+
+
+def refuse_lookalike(thing: Any) -> None:
+    """Say what a thing of LangGraph's lacks that is no compiled graph.
+
+    Raises:
+        NotAGraph: It is one.
+    """
+    if not type(thing).__module__.startswith(("langgraph.", "langchain_core.")):
+        return
+    kind = type(thing).__name__
+    if hasattr(thing, "add_node") and hasattr(thing, "compile"):
+        raise NotAGraph(
+            f"{kind} is a graph still being built; give what its .compile() returns"
+        )
+    if hasattr(thing, "astream"):
+        raise NotAGraph(
+            f"{kind} is a runnable, not a compiled graph: graph | f, for one, has no "
+            f"state left to follow; give the graph itself, and do the rest in a node"
+        )
+
+
+def engine_of(
+    graph: Any, config: Mapping[str, Any] | None, session_id: str | None
+) -> Engine:
+    """The engine that runs a compiled graph.
+
+    Raises:
+        InvalidValue: ``config`` and ``session_id`` do not fit.
+        Unavailable: This LangGraph cannot be followed.
+    """
+    if "version" not in inspect.signature(type(graph).astream).parameters:
+        raise Unavailable(
+            "this LangGraph is too old to be followed; "
+            "pip install --upgrade 'langgraph>=1.1'"
+        )
+    from kgnb.engines.langgraph.engine import LangGraphEngine  # noqa: PLC0415  # needs it
+
+    return LangGraphEngine(graph, config, session_id)

@@ -1,0 +1,161 @@
+"""The callbacks by which a node's code tells of its attempts.
+
+They are called in the very task or thread that is about to run the node, so that what
+they set as the current context holds in its body, and that a pause holds it there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+
+from kgnb.graph.context import current_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from kgnb.engines.langgraph.visits import Task, Visits
+    from kgnb.graph.observe import GuestObserver
+
+
+class _Attempts:
+    """What both kinds of handlers do."""
+
+    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
+        self._visits = visits
+        self.observer = observer
+        self._running: dict[UUID, Task] = {}
+
+    def find(
+        self, name: Any, metadata: Mapping[str, Any] | None, caller: UUID | None
+    ) -> Task | None:
+        """The task of which a call is an attempt, if it is one."""
+        if not metadata or name != metadata.get("langgraph_node"):
+            return None
+        where = metadata.get("langgraph_checkpoint_ns")
+        if not where:
+            return None
+        step = metadata.get("langgraph_step")
+        task, is_attempt = self._visits.begin_attempt(where, name, step, caller)
+        return task if is_attempt else None
+
+    def began(self, task: Task, run_id: UUID, caller: UUID | None) -> None:
+        self._running[run_id] = task
+        current_context.set(self._visits.attempt(task, caller))
+
+    def failed(self, run_id: UUID, error: BaseException) -> None:
+        task = self._running.pop(run_id, None)
+        if task is not None:
+            task.error = error
+
+    def succeeded(self, run_id: UUID) -> None:
+        self._running.pop(run_id, None)
+
+    def model_called(self, run_id: UUID, metadata: Mapping[str, Any] | None) -> None:
+        where = (metadata or {}).get("langgraph_checkpoint_ns")
+        if where:
+            self._visits.model_called(str(run_id), where)
+
+
+class AsyncAttempts(AsyncCallbackHandler):
+    """For ``astream``."""
+
+    run_inline = True
+
+    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
+        self._attempts = _Attempts(visits, observer)
+
+    async def on_chain_start(
+        self,
+        serialized: Any,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        """Begin an attempt, if it is one; not while the run is paused."""
+        del serialized, inputs
+        task = self._attempts.find(others.get("name"), metadata, parent_run_id)
+        if task is not None:
+            await self._attempts.observer.checkpoint_async(task.visit)
+            self._attempts.began(task, run_id, parent_run_id)
+
+    async def on_chain_end(self, outputs: Any, *, run_id: UUID, **others: Any) -> None:
+        """Forget the call."""
+        del outputs, others
+        self._attempts.succeeded(run_id)
+
+    async def on_chain_error(
+        self, error: BaseException, *, run_id: UUID, **others: Any
+    ) -> None:
+        """Keep why, for the attempt that may follow."""
+        del others
+        self._attempts.failed(run_id, error)
+
+    async def on_chat_model_start(
+        self,
+        serialized: Any,
+        messages: Any,
+        *,
+        run_id: UUID,
+        metadata: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        """Keep which attempt calls a model."""
+        del serialized, messages, others
+        self._attempts.model_called(run_id, metadata)
+
+
+class Attempts(BaseCallbackHandler):
+    """For ``stream``: in the threads of the nodes."""
+
+    run_inline = True
+
+    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
+        self._attempts = _Attempts(visits, observer)
+
+    def on_chain_start(
+        self,
+        serialized: Any,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        """See ``AsyncAttempts``."""
+        del serialized, inputs
+        task = self._attempts.find(others.get("name"), metadata, parent_run_id)
+        if task is not None:
+            self._attempts.observer.checkpoint(task.visit)
+            self._attempts.began(task, run_id, parent_run_id)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **others: Any) -> None:
+        """See ``AsyncAttempts``."""
+        del outputs, others
+        self._attempts.succeeded(run_id)
+
+    def on_chain_error(
+        self, error: BaseException, *, run_id: UUID, **others: Any
+    ) -> None:
+        """See ``AsyncAttempts``."""
+        del others
+        self._attempts.failed(run_id, error)
+
+    def on_chat_model_start(
+        self,
+        serialized: Any,
+        messages: Any,
+        *,
+        run_id: UUID,
+        metadata: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        """See ``AsyncAttempts``."""
+        del serialized, messages, others
+        self._attempts.model_called(run_id, metadata)

@@ -1,0 +1,149 @@
+"""What a graph's stream tells, taken at once: it holds live objects of the graph's.
+
+Belongs to whoever reads the stream: the run's task, or a thread for ``stream``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kgnb.engines.langgraph.values import message_of, plain
+from kgnb.engines.langgraph.visits import segments
+from kgnb.errors import InvalidValue
+from kgnb.graph.context import NodeVisit
+
+if TYPE_CHECKING:
+    from kgnb.engines.langgraph.visits import Task, Visits
+    from kgnb.graph.context import Context
+    from kgnb.graph.observe import GuestObserver
+
+MODES = ("tasks", "updates", "messages", "custom", "values")
+"""What is asked of the stream; what holds whole states never leaves the process."""
+
+_ROOT = "__root__"
+"""LangGraph's word for a state that is one value."""
+_NOBODY = NodeVisit("", "")
+
+
+class Parts:
+    """Takes the parts of one run's stream.
+
+    Args:
+        visits: Where tasks are kept.
+        observer: Is told what no visit can tell.
+        shared: Follows the graph's state.
+        asked: Is told each interrupt, the innermost task first.
+    """
+
+    def __init__(
+        self,
+        visits: Visits,
+        observer: GuestObserver,
+        shared: MutableMapping[Any, Any],
+        asked: Any,
+    ) -> None:
+        self._visits = visits
+        self._observer = observer
+        self._shared = shared
+        self._asked = asked
+        self.is_at_breakpoint = False
+        """The stream ended before or after a node, as the graph's user wished."""
+
+    def take(self, part: Mapping[str, Any]) -> None:
+        """Take the next part."""
+        where, data = part["ns"], part["data"]
+        match part["type"]:
+            case "tasks" if "result" in data:
+                self._ended(data)
+            case "tasks":
+                self._visits.tell(where, data["id"], data["name"])
+            case "updates":
+                self._update(where, data)
+            case "messages":
+                self._message(*data)
+            case "custom":
+                self._custom(where, data)
+            case "values" if not where:
+                self._state(data)
+            case _:
+                pass
+
+    def _ended(self, data: Mapping[str, Any]) -> None:
+        task = self._visits.find(data["id"])
+        if task is None or task.ended is not None:
+            return
+        if data["interrupts"]:
+            self._visits.wait(task)
+            for interrupt in data["interrupts"]:
+                self._asked(task, interrupt)
+        elif data["error"] is not None:
+            self._visits.end(task, "failed", _error_of(data["error"]))
+        else:
+            self._visits.end(task, "completed", result=data["result"])
+
+    def _update(self, where: Sequence[str], data: Mapping[str, Any]) -> None:
+        if data.get("__interrupt__") == ():
+            self.is_at_breakpoint = True
+        if (data.get("__metadata__") or {}).get("cached"):
+            for name in data:
+                if not name.startswith("__"):
+                    self._visits.reuse(where, name)
+
+    def _state(self, state: Any) -> None:
+        if not isinstance(state, Mapping):
+            state = {} if state is None else {_ROOT: state}
+        gone = [key for key in self._shared if key not in state]
+        self._shared.update(state)
+        for key in gone:
+            del self._shared[key]
+
+    def _message(self, message: Any, metadata: Mapping[str, Any]) -> None:
+        where = metadata.get("langgraph_checkpoint_ns") or ""
+        task = self._task_at(where)
+        if task is None:
+            return
+        feed = self._visits.feed(task, message.id)
+        if hasattr(message, "tool_call_chunks"):  # a piece, as models write them
+            feed.take(message)
+            if getattr(message, "chunk_position", None) == "last":
+                feed.end()
+            return
+        shown = message_of(message)
+        if shown.get("tool_calls"):
+            feed.take(message)
+            feed.end()
+        if shown["content"]:
+            self._visits.context(task).emit("message", shown)
+
+    def _task_at(self, where: str) -> Task | None:
+        found = segments((where,))
+        task = self._visits.find(found[-1].partition(":")[2]) if found else None
+        return None if task is None or task.ended is not None else task
+
+    def _custom(self, where: Sequence[str], data: Any) -> None:
+        """What a stream writer was given: it names no node.
+
+        Where one task alone is under way in its graph, it is that one's.
+        """
+        task = self._visits.only_open(where)
+        context: Context
+        if task is None:
+            context = self._observer.context(_NOBODY)
+        else:
+            context = self._visits.context(task)
+        kind = data.get("type") if isinstance(data, Mapping) else None
+        shown = plain(data)
+        if isinstance(kind, str):
+            try:
+                context.emit(kind, shown)
+            except InvalidValue:  # a name of the run's own
+                pass
+            else:
+                return
+        context.emit("custom", shown)
+
+
+def _error_of(error: Any) -> BaseException:
+    """A failed task's error; what is typed as str is an exception, and may change."""
+    return error if isinstance(error, BaseException) else RuntimeError(str(error))

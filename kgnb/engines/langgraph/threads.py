@@ -1,0 +1,164 @@
+"""A graph's thread: its configuration, its checkpointer, and who runs on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kgnb.errors import Conflict, InvalidValue, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY = "thread_id"
+_FIX = "give the graph one: builder.compile(checkpointer=InMemorySaver())"
+
+_active: set[tuple[int, str]] = set()
+_lock = threading.Lock()
+
+
+class Thread:
+    """Where one run of a graph keeps its state.
+
+    Args:
+        graph: The compiled graph.
+        config: As the user gave it; never changed.
+        session_id: The thread's id, where ``config`` names none.
+
+    Raises:
+        InvalidValue: The two name different threads, or ``config`` is none.
+    """
+
+    def __init__(
+        self, graph: Any, config: Mapping[str, Any] | None, session_id: str | None
+    ) -> None:
+        if config is not None and not isinstance(config, Mapping):
+            raise InvalidValue(
+                f"run(config={config!r:.60}): expected LangGraph's config, a dict such "
+                f'as {{"configurable": {{"thread_id": "1"}}}}'
+            )
+        self.graph = graph
+        saver = graph.checkpointer
+        self.saver = None if isinstance(saver, bool) else saver
+        self.config: dict[str, Any] = dict(config or {})
+        given = self._configurable.get(_KEY)
+        if given is not None and session_id is not None and str(given) != session_id:
+            raise InvalidValue(
+                f"run(session_id={session_id!r}): config names the thread {given!r}; "
+                f"a session is a thread, so give one of them"
+            )
+        self.id: str | None = session_id if given is None else str(given)
+        if self.id is None and self.saver is not None:
+            self.id = uuid.uuid4().hex
+        if given is None and self.id is not None:
+            named = {**self._configurable, _KEY: self.id}
+            self.config["configurable"] = named
+
+    @property
+    def _configurable(self) -> Mapping[str, Any]:
+        return self.config.get("configurable") or {}
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop to which the checkpointer is bound, if it is to one."""
+        found = getattr(self.saver, "loop", None)
+        return found if isinstance(found, asyncio.AbstractEventLoop) else None
+
+    async def is_sync_only(self) -> bool:
+        """Whether its checkpointer has sync methods alone."""
+        if self.saver is None:
+            return False
+        try:
+            await self.saver.aget_tuple(self.config)
+        except NotImplementedError:
+            return True
+        return False
+
+    def check_loop(self) -> None:
+        """Refuse to run on a loop that is not the checkpointer's.
+
+        Raises:
+            Unavailable: The run is on another one.
+        """
+        bound = self.loop
+        if bound is not None and bound is not asyncio.get_running_loop():
+            raise Unavailable(
+                f"{type(self.saver).__name__} is bound to the loop on which it was "
+                f"made, and this run is on another one; make it in the cell or "
+                f"coroutine that calls kgnb.run, and await the run there"
+            )
+
+    def goes_on(self) -> None:
+        """Follow the thread itself: a checkpoint is where a run begins, once."""
+        rest = {
+            key: value
+            for key, value in self._configurable.items()
+            if key not in ("checkpoint_id", "checkpoint_map", "checkpoint_ns")
+        }
+        if rest != self._configurable:
+            self.config["configurable"] = rest
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others off the thread meanwhile: LangGraph itself would not.
+
+        Raises:
+            Conflict: Another run of this process is on it.
+        """
+        if self.saver is None or self.id is None:
+            yield
+            return
+        key = id(self.saver), self.id
+        with _lock:
+            if key in _active:
+                raise Conflict(
+                    f"thread {self.id!r} has a run already, and two would overwrite "
+                    f"each other's state; wait for it, or give another session_id"
+                )
+            _active.add(key)
+        try:
+            yield
+        finally:
+            with _lock:
+                _active.discard(key)
+
+    def check_can_go_on(self, snapshot: Any) -> None:
+        """Refuse what LangGraph would end at once, without a word.
+
+        Args:
+            snapshot: The thread's state.
+
+        Raises:
+            InvalidValue: The thread has ended, or stands before a node that the
+                graph no longer has.
+        """
+        if not snapshot.next:
+            raise InvalidValue(
+                f"thread {self.id!r} has nothing to go on with: it has come to its "
+                f"end, or never begun; give an input"
+            )
+        gone = [name for name in snapshot.next if name not in self.graph.nodes]
+        if gone:
+            known = ", ".join(
+                sorted(name for name in self.graph.nodes if name[:2] != "__")
+            )
+            raise InvalidValue(
+                f"thread {self.id!r} goes on with {', '.join(map(repr, gone))}, which "
+                f"the graph no longer has; it has {known}. Give the node its old name, "
+                f"or begin another thread"
+            )
+
+    def need_saver(self, why: str) -> None:
+        """Refuse what takes a checkpointer.
+
+        Raises:
+            Unavailable: There is none.
+        """
+        if self.saver is None:
+            raise Unavailable(
+                f"{why}, and the graph has no checkpointer to go on from; {_FIX}"
+            )
