@@ -1,6 +1,7 @@
 """The panel of a run, driven event by event in Chromium."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import scenes
@@ -298,6 +299,14 @@ def test_cancel_sends_the_command(waiting, page):
     page.get_by_role("button", name="Cancel run").click()
     expect(page.locator(".kgnb-run-chip")).to_have_text("cancelled")
     assert waiting.sent("cancel")[0]["run_id"] == "r1"
+
+
+def test_clock_of_a_run_that_waits_for_long_goes_on_where_it_is(harness, page):
+    began = datetime.now(UTC) - timedelta(minutes=15)
+    stamp = began.isoformat().replace("+00:00", "Z")
+    harness.push(*({**event, "timestamp": stamp} for event in scenes.drafting()))
+    harness.live()
+    expect(page.locator(".kgnb-elapsed")).to_contain_text("15:0")
 
 
 def test_dead_stream_never_looks_busy(harness, page):

@@ -73,8 +73,7 @@ export class Header {
         h("span", { class: "kgnb-space" }),
         this.#connection,
         this.#link,
-        this.#pause,
-        this.#cancel,
+        h("span", { class: "kgnb-header-orders" }, this.#pause, this.#cancel),
       ),
       this.#note,
     );

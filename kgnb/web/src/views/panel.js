@@ -23,8 +23,9 @@ export class Panel {
   connection = { kind: "connecting" };
   #context;
   #isDirty = false;
-  /** How far this machine's clock is ahead of the run's, in milliseconds. */
-  #skew = Infinity;
+  /** Milliseconds by which the run's clock is ahead: nothing comes from the future. A
+   * replayed event is old, so that the other way round cannot be told. */
+  #lead = 0;
   #error = h("div", { class: "kgnb-error", role: "alert", hidden: true });
   #live = h("div", { class: "kgnb-unseen", "aria-live": "polite" });
   #views;
@@ -96,7 +97,7 @@ export class Panel {
   show(view, event) {
     this.view = view;
     const stamp = Date.parse(event?.timestamp ?? "");
-    if (!Number.isNaN(stamp)) this.#skew = Math.min(this.#skew, Date.now() - stamp);
+    if (!Number.isNaN(stamp)) this.#lead = Math.max(this.#lead, stamp - Date.now());
     this.#mark();
   }
 
@@ -111,7 +112,7 @@ export class Panel {
     this.#isDirty = false;
     const { view, connection } = this;
     const { isFinal } = this.#context;
-    const now = Date.now() - (Number.isFinite(this.#skew) ? this.#skew : 0);
+    const now = Date.now() + this.#lead;
     const v = this.#views;
     this.element.dataset.status = view.status;
     this.element.dataset.connection = isFinal ? "record" : connection.kind;
