@@ -59,6 +59,22 @@ async def test_page_opened_with_a_token_leaves_it_in_a_cookie(call):
     assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("page", ["", f"runs/{RUN}", "chat/a%20b"])
+async def test_login_asks_for_a_token_and_leads_back_with_a_cookie(call, page):
+    place = f"kgnb/login/{page}"
+    for token in (None, "wrong"):
+        asked = await call(place, token=token)
+        assert asked.status == 401
+        assert asked.headers["WWW-Authenticate"] == "Bearer"
+        assert asked.headers["Content-Type"].startswith("text/html")
+        assert b'data-page="login"' in asked.raw
+        assert "Set-Cookie" not in asked.headers
+    entered = await call(place)
+    assert entered.status == 302
+    assert entered.headers["Location"] == f"/a%40b/kgnb/{page}"
+    assert f"kgnb-token={TOKEN}" in entered.headers["Set-Cookie"]
+
+
 async def test_cookie_counts_where_one_of_our_pages_sent_it(call, site):
     cookie = {"Cookie": f"kgnb-token={TOKEN}"}
     for origin, status in (

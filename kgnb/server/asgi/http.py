@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode
 
-from kgnb.errors import BadFrame, Forbidden, FrameTooLarge, KgnbError
+from kgnb.errors import BadFrame, Forbidden, FrameTooLarge, KgnbError, Unauthorized
 from kgnb.server import access
 from kgnb.server.asgi.auth import COOKIE, token_of
 from kgnb.server.calls.call import Call, Reply, judge, serve
+from kgnb.server.calls.pages import sign_in, sign_in_form
 from kgnb.server.calls.streams import pour
 from kgnb.server.calls.table import ROUTES, by_path
 from kgnb.server.entrance import may_come_from
@@ -99,20 +101,27 @@ class Calls:
             way_on = await _enter(request, own)
             if way_on is not None:
                 return way_on
-        caller = caller_by(request.headers, self._host.driver, own)
-        await judge(route, caller)  # before a byte of the body is read
         call = Call(
             host=self._host,
-            caller=caller,
+            caller=caller_by(request.headers, self._host.driver, own),
             method=request.method,
             args=args,
             query=request.query,
             headers=request.headers,
-            body=await exchange.body(self._host.settings.max_message_size),
             base_url=request.base_url,
             origin=request.origin,
         )
-        return await serve(route, call)
+        try:
+            await judge(route, call.caller)  # before a byte of the body is read
+        except Unauthorized:
+            if route.form == "page":
+                return sign_in_form(call)
+            raise
+        body = await exchange.body(self._host.settings.max_message_size)
+        reply = await serve(route, replace(call, body=body))
+        if route.call is sign_in:
+            reply.headers["Set-Cookie"] = _cookie(request)
+        return reply
 
     def _find(
         self, path: str
@@ -159,14 +168,19 @@ async def _enter(request: Request, caller: AppCaller) -> Reply | None:
     """
     if "token" not in request.query or await caller.identity() is None:
         return None
+    rest = urlencode({k: v for k, v in request.query.items() if k != "token"})
+    place = f"{request.base_url}{request.path}" + (f"?{rest}" if rest else "")
+    headers = {"Location": place, "Set-Cookie": _cookie(request)}
+    return Reply(303, headers | {"Cache-Control": "no-store"})
+
+
+def _cookie(request: Request) -> str:
+    """What lets the pages of this browser in, as the request's token did."""
     cookie: SimpleCookie = SimpleCookie({COOKIE: token_of(request) or ""})
     cookie[COOKIE].update({"path": request.base_url, "samesite": "Lax"})
     cookie[COOKIE]["httponly"] = True
     cookie[COOKIE]["secure"] = request.scheme == "https"
-    rest = urlencode({k: v for k, v in request.query.items() if k != "token"})
-    place = f"{request.base_url}{request.path}" + (f"?{rest}" if rest else "")
-    headers = {"Location": place, "Set-Cookie": cookie[COOKIE].OutputString()}
-    return Reply(303, headers | {"Cache-Control": "no-store"})
+    return cookie[COOKIE].OutputString()
 
 
 class _Exchange:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kgnb.server.calls.call import Reply
+from kgnb.server.closecodes import http_status
 
 if TYPE_CHECKING:
     from kgnb.server.calls.call import Call
@@ -99,6 +100,14 @@ async def sign_in(call: Call) -> Reply:
     """
     place = f"{call.base_url}kgnb/{quote(call.arg())}"
     return Reply(302, {"Location": place, "Cache-Control": "no-store"})
+
+
+def sign_in_form(call: Call) -> Reply:
+    """Where a token is asked for, by hosts that have no login of their own."""
+    reply = filled(call, "login.html")
+    reply.status = http_status("unauthorized")
+    reply.headers["WWW-Authenticate"] = "Bearer"
+    return reply
 
 
 async def web_file(call: Call) -> Reply:

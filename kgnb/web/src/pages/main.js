@@ -7,6 +7,7 @@ import { credential } from "./credential.js";
 import { mountChatPage } from "./chat.js";
 import { mountRunPage } from "./run.js";
 import { mountRunsPage } from "./runs.js";
+import { mountSignInPage } from "./signin.js";
 
 /**
  * What every page knows.
@@ -25,5 +26,6 @@ if (host) {
   host.replaceChildren();
   if (page === "run") mountRunPage(site, runId);
   else if (page === "chat") mountChatPage(site, workflow);
+  else if (page === "login") mountSignInPage(site);
   else mountRunsPage(site);
 }
