@@ -101,3 +101,14 @@ def all_logs(app):
     for logger, level in before:
         logger.setLevel(level)
         logger.removeHandler(handler)
+
+
+@pytest.fixture
+def no_watch(monkeypatch):
+    """The kernels of these tests are unknown to Jupyter: nobody must look."""
+    from kgnb.server.kernels import KernelWatcher
+
+    async def look(self):
+        pass
+
+    monkeypatch.setattr(KernelWatcher, "look", look)

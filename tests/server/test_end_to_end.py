@@ -1,69 +1,10 @@
 """A kernel's link and clients on one real server, from hello to answer."""
 
 import pytest
+from link_harness import APPROVAL, COMPLETED, REQUEST, RUN, STARTED, TOKEN_EVENT, Kernel
 from server_harness import Talk, body_of
 
-RUN = "feedfacefeedfacefeedfacefeedface"
-APPROVAL = "a" * 20
-HELLO = {"type": "hello", "kernel_id": "k1", "process_id": "p1", "pid": 4711}
-
-
-def event(kind, **fields):
-    return {
-        "type": kind,
-        "run_id": RUN,
-        "workflow": "article",
-        "timestamp": "2026-11-21T03:40:44.123Z",
-        **fields,
-    }
-
-
-STARTED = event("workflow_started")
-TOKEN_EVENT = event(
-    "token", node_id="Draft", task_id="Draft:1", stream="Draft:1.1/1", data="Hello "
-)
-REQUEST = event(
-    "approval_request",
-    node_id="Review",
-    task_id="Review:1",
-    data={
-        "approval_id": APPROVAL,
-        "args_hash": "b" * 32,
-        "message": "Publish?",
-        "options": ["publish", "revise"],
-    },
-)
-COMPLETED = event("workflow_completed", data="done")
-
-
-class Kernel(Talk):
-    """A kernel's end of a link."""
-
-    def __init__(self, socket):
-        super().__init__(socket)
-        self.n = 0
-
-    async def greet(self, **fields):
-        await self.say(**HELLO | fields)
-        return await self.hear("welcome")
-
-    async def append(self, *events):
-        await self.say(
-            type="append", run_id=RUN, epoch=1, n=self.n + 1, events=list(events)
-        )
-        self.n += len(events)
-        return await self.hear("appended", "refused")
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
+pytestmark = pytest.mark.usefixtures("no_watch")
 
 
 async def test_viewer_may_read_and_not_answer(started, site, jp_serverapp):

@@ -8,6 +8,8 @@ from kgnb.server.calls.table import ROUTES
 from kgnb.server.http import Calling, NotFound
 from kgnb.server.sockets import GatedSocket
 
+pytestmark = pytest.mark.usefixtures("no_watch")
+
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 READS = ["workflows", "runs", f"runs/{RUN}", f"runs/{RUN}/events", "approvals/a1"]
 POSTS = {
@@ -16,17 +18,6 @@ POSTS = {
     "kgnb/api/approvals": {"approval_id": "a1", "value": "yes"},
     "kgnb/api/approvals/a1": {"value": "yes"},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
 
 
 @pytest.fixture

@@ -1,66 +1,13 @@
 """Clients of the connection manager on real sockets; the kernel is made of frames."""
 
 import asyncio
-import itertools
 import urllib.request
 
 import pytest
-from server_harness import TOKEN, Talk
+from mail_clients import PHONE, Client, greet, texts
+from server_harness import TOKEN
 
-HELLO = {"type": "hello", "kernel_id": "k1", "process_id": "p1", "pid": 4711}
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
-
-
-class Client(Talk):
-    async def hear_all(self, kind):
-        """All messages of this type up to a pong that is asked for now."""
-        await self.say(type="ping")
-        heard = []
-        while (message := await self.hear(kind, "pong"))["type"] == kind:
-            heard.append(message)
-        return heard
-
-    async def join(self, group):
-        await self.say(type="join_group", group=group, id=1)
-        await self.hear("joined_group")
-
-
-class Kernel(Client):
-    numbers = itertools.count(1)
-
-    async def order(self, **frame):
-        await self.say(n=next(self.numbers), **frame)
-        return await self.hear("handled")
-
-    async def group(self, name, text):
-        message = {"type": "note", "text": text}
-        return await self.order(type="post", to="group", name=name, message=message)
-
-
-async def greet(link, **fields):
-    kernel = Kernel(link)
-    await kernel.say(**HELLO | fields)
-    await kernel.hear("welcome")
-    return kernel
-
-
-PHONE = "kgnb/ws?client_id=phone"
-
-
-async def texts(talk, count):
-    """Of the notes that come: so many, and any that come before a pong after them."""
-    heard = [await talk.hear("note") for _ in range(count)]
-    return [note["text"] for note in heard + await talk.hear_all("note")]
+pytestmark = pytest.mark.usefixtures("no_watch")
 
 
 async def test_restart_of_the_server_keeps_groups_and_queue(

@@ -2,44 +2,9 @@
 
 import pytest
 from server_harness import TOKEN
+from strangers import FOREIGN, origin_header
 
 TOKEN_HEADER = f"Authorization: token {TOKEN}"
-
-FOREIGN = [
-    "null",
-    "http://evil.example",
-    "https://evil.example",
-    "http://127.0.0.1",
-    "http://127.0.0.1:80",
-    "http://127.0.0.1:1",
-    "https://{own}",
-    "ws://{own}",
-    "http://{own}.evil.example",
-    "http://{own}@evil.example",
-    "http://evil.example@{own}",
-    "http://u:p@{own}",
-    "http://{own}/",
-    "http://{own}/a%40b/",
-    "http://{own}?",
-    "http://{own}#",
-    "http://{own}, http://evil.example",
-    "HTTP:/{own}",
-    "http://localhost:{port}",
-    "http://127.0.0.01:{port}",
-    "http://127.1:{port}",
-    "http://2130706433:{port}",
-    "http://[::1]:{port}",
-    "http://[::ffff:127.0.0.1]:{port}",
-    "http://127.0.0.1.:{port}",
-    "http://127\u00b70.0.1:{port}",
-    "file://",
-    "chrome-extension://{own}",
-    "{own}",
-]
-
-
-def origin_header(pattern, port):
-    return "Origin: " + pattern.format(own=f"127.0.0.1:{port}", port=port)
 
 
 async def test_foreign_page_with_a_cookie_is_403(raw, driver):

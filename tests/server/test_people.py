@@ -17,6 +17,8 @@ from traitlets.config import Config
 
 from kgnb.server.identities import names_people
 
+pytestmark = pytest.mark.usefixtures("no_watch")
+
 RUN = "feedfacefeedfacefeedfacefeedface"
 APPROVAL = "a" * 20
 NAMES = ["ada", "grace", "linus"]
@@ -111,17 +113,6 @@ def jp_server_config(jp_server_config):
             },
         }
     )
-
-
-@pytest.fixture(autouse=True)
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
 
 
 def person(token):

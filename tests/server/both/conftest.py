@@ -10,17 +10,6 @@ from server_harness import AllLogs, RecordingDriver
 
 
 @pytest.fixture
-def no_watch(monkeypatch):
-    """The kernels of these tests are unknown to Jupyter: nobody must look."""
-    from kgnb.server.kernels import KernelWatcher
-
-    async def look(self):
-        pass
-
-    monkeypatch.setattr(KernelWatcher, "look", look)
-
-
-@pytest.fixture
 def jupyter_site(no_watch, started, jp_serverapp, jp_http_port):
     return JupyterSite(started, jp_serverapp, jp_http_port)
 
