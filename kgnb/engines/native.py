@@ -157,6 +157,7 @@ def takes_shared(function: Callable[..., Any]) -> bool:
         return answer
     msg = (
         f"{name_of(function)}{signature} is a function that needs more than one "
-        "argument; a function that runs as a graph takes shared, or nothing"
+        "argument; a function that runs as a graph takes shared, or nothing "
+        "(@kgnb.node makes one a node that gets its arguments from shared by name)"
     )
     raise NotAGraph(msg)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
 from kgnb.drawing.qr import qr_svg
-from kgnb.errors import KgnbError, Unavailable, from_code
+from kgnb.errors import InvalidValue, KgnbError, Unavailable, from_code
 from kgnb.protocol import link
 from kgnb.runtime.waiting import wait_blocking
 
@@ -112,6 +113,7 @@ class ShareLink:
 
 def share(execution: Execution, role: str, ttl: float | None, label: str) -> ShareLink:
     """See ``Run.share``."""
+    _check(role, ttl, label)
     shared = _ask(
         execution,
         lambda n: link.Share(n=n, run_id=execution.id, role=role, ttl=ttl, label=label),
@@ -122,6 +124,17 @@ def share(execution: Execution, role: str, ttl: float | None, label: str) -> Sha
     if page is None:  # the one broker that has no pages shares nothing
         raise Unavailable("share: the server does not know its own address yet")
     return ShareLink(execution, role, page, shared)
+
+
+def _check(role: str, ttl: float | None, label: str) -> None:
+    """Refuse what no frame can hold: the server would cut the kernel's link."""
+    if not isinstance(role, str):
+        raise InvalidValue(f"share(role={role!r:.80}): expected a text")
+    is_number = isinstance(ttl, int | float) and not isinstance(ttl, bool)
+    if ttl is not None and not (is_number and math.isfinite(ttl)):
+        raise InvalidValue(f"share(ttl={ttl!r:.80}): expected seconds, or None")
+    if not isinstance(label, str):
+        raise InvalidValue(f"share(label={label!r:.80}): expected a text")
 
 
 def _ask(

@@ -1,9 +1,11 @@
 """Share links, the kernel's half."""
 
+import math
+
 import pytest
 
 import kgnb
-from kgnb.errors import NoSuchRun, Unavailable
+from kgnb.errors import InvalidValue, NoSuchRun, Unavailable
 from kgnb.protocol import link
 from kgnb.runtime.sharing import Sharing
 
@@ -17,6 +19,19 @@ def test_share_without_a_server_says_that_one_is_needed():
     run.result(timeout=10)
     with pytest.raises(Unavailable, match="sharing needs a Jupyter or FastAPI server"):
         run.share()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"role": 1}, {"ttl": "1h"}, {"ttl": True}, {"ttl": math.inf}, {"label": None}],
+    ids=str,
+)
+def test_share_of_what_no_frame_can_hold_is_refused_here(given):
+    run = kgnb.run(kgnb.Graph(Node(), name="article"), panel=False)
+    run.result(timeout=10)
+    (name,) = given
+    with pytest.raises(InvalidValue, match=rf"^share\({name}=.*\): expected"):
+        run.share(**given)
 
 
 @pytest.fixture
