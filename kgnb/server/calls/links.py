@@ -18,18 +18,12 @@ if TYPE_CHECKING:
     from kgnb.server.calls.call import Call
 
 
-class LinkBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``POST kgnb/api/links``; exactly one of the first three."""
+class LinkBody(Wish, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``POST kgnb/api/links``; exactly one of the first three.
 
-    run_id: str | None = None
-    workflow: str | None = None
-    session_id: str | None = None
-    """Of the caller's own; what is made is no link then, but a token for it."""
-    role: str = "view"
-    ttl: float | None = None
-    """Seconds; an hour unless it is told."""
-    label: str = ""
-    """Shown as the name of whoever comes by it."""
+    ``ttl`` is in seconds, ``label`` the name of whoever comes by it. A ``session_id``
+    is one of the caller's own; what is made is no link then, but a token for it.
+    """
 
 
 async def make(call: Call) -> Reply:
@@ -37,9 +31,7 @@ async def make(call: Call) -> Reply:
 
     The token is told this once; the log keeps what it opens, not the token.
     """
-    body = call.body_as(LinkBody)
-    wish = Wish(**msgspec.structs.asdict(body))
-    row, token = await call.driver.share(await call.peer(), wish)
+    row, token = await call.driver.share(await call.peer(), call.body_as(LinkBody))
     if row.session_id is not None:
         told: dict[str, Any] = {"session_token": SESSION_TOKEN + token}
     else:
