@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kgnb.engines.langgraph.interrupts import card_of
 from kgnb.errors import Conflict
 
@@ -91,7 +93,7 @@ _ASK: dict[str, Any] = {
     "payload": None,
     "kind": None,
     "timeout": None,
-    "on_timeout": None,
+    "on_timeout": msgspec.UNSET,
     "need": 1,
     "approvers": None,
     "veto": None,
