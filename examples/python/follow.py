@@ -20,8 +20,8 @@ def show(event):
         case "node_update" if "progress" not in event:
             print(f"\n[{event['node_id']}: {event['status']}]")
         case "approval_resolved":
-            by = event["data"].get("by") or {}
-            print(f"\n[answered {event['data']['value']!r} by {by.get('user')}]")
+            value, by = event["data"]["value"], event["data"].get("by") or {}
+            print(f"\n[answered {value!r} by {by.get('user') or by.get('via')}]")
         case "workflow_completed":
             print(f"\n[completed: {event['data']!r}]")
         case "workflow_failed":
@@ -30,7 +30,7 @@ def show(event):
 
 async def main(url, workflow, message, token):
     """Follow one run to its end."""
-    socket = f"{url.replace('http', 'ws', 1)}kgnb/ws/{workflow}"
+    socket = f"{url.replace('http', 'ws', 1).rstrip('/')}/kgnb/ws/{workflow}"
     async with kgnb.clients.connect(socket, token=token) as client:
         run = await client.say(message)
         async for event in client.events(run_id=run.run_id):
@@ -44,7 +44,7 @@ async def main(url, workflow, message, token):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("url", help="of the server, ending in /")
+    parser.add_argument("url", help="of the server, with its base URL")
     parser.add_argument("workflow")
     parser.add_argument("message")
     parser.add_argument("--token", help="Jupyter's, or the application's")

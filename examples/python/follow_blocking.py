@@ -1,6 +1,6 @@
 """The same as follow.py without asyncio: for scripts, and for other people's threads.
 
-python follow_blocking.py http://localhost:8888/ chat "When is high water?" --token TOKEN
+python follow_blocking.py http://localhost:8888/ chat "When is high water?" --token T
 """
 
 import argparse
@@ -12,7 +12,7 @@ import kgnb.clients
 
 def main(url, workflow, message, token):
     """Follow one run to its end."""
-    socket = f"{url.replace('http', 'ws', 1)}kgnb/ws/{workflow}"
+    socket = f"{url.replace('http', 'ws', 1).rstrip('/')}/kgnb/ws/{workflow}"
     with kgnb.clients.connect_blocking(socket, token=token) as client:
         run = client.say(message)
         for event in client.events(run_id=run.run_id):
@@ -25,7 +25,7 @@ def main(url, workflow, message, token):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("url", help="of the server, ending in /")
+    parser.add_argument("url", help="of the server, with its base URL")
     parser.add_argument("workflow")
     parser.add_argument("message")
     parser.add_argument("--token", help="Jupyter's, or the application's")

@@ -47,7 +47,7 @@ _REFUSALS: dict[int, tuple[type[KgnbError], str]] = {
     4001: (Unauthorized, "the server does not know this token; it may have expired"),
     4003: (Forbidden, "the server does not let this identity in"),
     4004: (NoSuchWorkflow, "no such workflow is published"),
-    401: (Unauthorized, "the server wants a token"),
+    401: (Unauthorized, "the server does not know this token; it may have expired"),
     403: (Forbidden, "the server does not let this identity in"),
     404: (
         Unavailable,
@@ -171,7 +171,7 @@ class Connection:
         except InvalidStatus as error:
             status = error.response.status_code
             if not self._was_up:  # later a proxy may say so of a server that restarts
-                _refuse(status)
+                self._refuse(status)
             return is_up, f"HTTP status {status}", False
         except (WebSocketException, OSError, TimeoutError) as error:
             return is_up, str(error) or "it does not answer", False
@@ -182,10 +182,18 @@ class Connection:
             self.exchange.disconnected()
         code = None if socket is None else socket.close_code
         reason = None if socket is None else socket.close_reason
-        _refuse(code)
+        self._refuse(code)
         if code == _TOO_LARGE:
             self.exchange.fail_commands(FrameTooLarge("the server takes no such size"))
         return is_up, reason or f"closed with {code}", code in _BUSY
+
+    def _refuse(self, code: int | None) -> None:
+        if code not in _REFUSALS:
+            return
+        kind, sentence = _REFUSALS[code]
+        if kind is Unauthorized and not self._address.token:
+            sentence = "the server wants a token, and none was given"
+        raise kind(sentence)
 
     def _dialled(self) -> _Dial:
         token = self._address.token
@@ -220,9 +228,3 @@ async def _send(socket: ClientConnection, outbox: asyncio.Queue[str]) -> None:
 
 def _decoded(frame: str | bytes) -> dict[str, Any]:
     return msgspec.json.decode(frame, type=dict[str, Any])
-
-
-def _refuse(code: int | None) -> None:
-    if code in _REFUSALS:
-        kind, sentence = _REFUSALS[code]
-        raise kind(sentence)

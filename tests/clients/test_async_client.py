@@ -330,3 +330,15 @@ async def test_client_that_leaves_closes_as_one_that_is_done():
     async with ScriptedServer() as server, connect(server.url) as client:
         assert client.log_id
     assert server.close_codes == [1000]
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [(None, "wants a token, and none was given"), ("old", "does not know this token")],
+)
+async def test_client_that_is_not_let_in_is_told_what_its_token_lacks(token, told):
+    async with ScriptedServer() as server:
+        server.refusal = (4001, "Unauthorized")
+        with pytest.raises(errors.Unauthorized, match=told):
+            async with connect(server.url, token=token):
+                pass
