@@ -9,7 +9,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines import langgraph
+from kgnb.engines import kaygraph, langgraph
 from kgnb.engines.native import (
     NativeEngine,
     framed,
@@ -18,16 +18,16 @@ from kgnb.engines.native import (
 )
 from kgnb.errors import InvalidValue, NotAGraph
 from kgnb.graph import BaseNode, BatchGraph, Graph
-from kgnb.graph.spec import label_of
+from kgnb.graph.spec import is_node, label_of
 
 if TYPE_CHECKING:
     from kgnb.engines.base import Engine
 
-__all__ = ["engine_for"]
+__all__ = ["engine_for", "is_function"]
 
 ACCEPTED = (
-    "expected a kgnb.Graph, a compiled LangGraph graph, a node without successors, or "
-    "a function of shared"
+    "expected a kgnb.Graph, a KayGraph or PocketFlow graph, a compiled LangGraph "
+    "graph, a node without successors, or a function of what is in shared"
 )
 
 
@@ -37,10 +37,10 @@ def engine_for(
     """The engine that runs ``thing``.
 
     Args:
-        thing: A kgnb graph, a method of one that takes ``shared`` (such as
-            ``graph.run_interactive``, or a partial of it), a single node, or a
-            function or coroutine function that takes ``shared`` or nothing. Or a
-            compiled LangGraph graph.
+        thing: A kgnb, KayGraph or PocketFlow graph, a method of one that takes
+            ``shared`` (such as ``graph.run_interactive``, or a partial of it), a
+            single node, or a function, coroutine function or generator, whose
+            arguments are taken from ``shared`` by name. Or a compiled LangGraph graph.
         config: LangGraph's, passed on to its graph.
         session_id: The thread of a LangGraph graph.
 
@@ -62,20 +62,45 @@ def engine_for(
         return NativeEngine(_graph_of_one(thing))
     if (graph := graph_of_method(thing)) is not None:
         return NativeEngine(graph, thing)
-    if inspect.isroutine(thing) or isinstance(thing, functools.partial):
+    if (engine := _engine_like_kaygraph(thing)) is not None:
+        return engine
+    if is_function(thing):
         return NativeEngine(function_graph(thing))
     raise NotAGraph(_refusal(thing))
 
 
+def is_function(thing: Any) -> bool:
+    """Whether it runs as a node, and not as the graph that it is a method of."""
+    if not (inspect.isroutine(thing) or isinstance(thing, functools.partial)):
+        return False
+    return graph_of_method(thing) is None and kaygraph.graph_of_method(thing) is None
+
+
+def _engine_like_kaygraph(thing: Any) -> Engine | None:
+    """For graphs and nodes of KayGraph, PocketFlow and the like, known by shape."""
+    if kaygraph.is_kaygraph_like(thing):
+        framed = kaygraph.graph_around(thing) if kaygraph.needs_frame(thing) else thing
+        return kaygraph.KayGraphEngine(framed)
+    if (graph := kaygraph.graph_of_method(thing)) is not None:
+        return kaygraph.KayGraphEngine(graph, thing)
+    if is_node(thing) and not hasattr(thing, "get_next_node"):
+        _refuse_successors(thing, "its library's graph, starting with it")
+        return kaygraph.KayGraphEngine(kaygraph.graph_around(thing))
+    return None
+
+
 def _graph_of_one(node: BaseNode) -> Graph:
+    _refuse_successors(node, f"kgnb.Graph({label_of(node).lower()})")
+    return Graph(node, name=label_of(node))
+
+
+def _refuse_successors(node: Any, instead: str) -> None:
     if node.successors:
-        label = label_of(node)
         msg = (
-            f"{label} is a node with successors, and it is not said whether they are "
-            f"to run too; if they are, give kgnb.Graph({label.lower()})"
+            f"{label_of(node)} is a node with successors, and it is not said whether "
+            f"they are to run too; if they are, give {instead}"
         )
         raise NotAGraph(msg)
-    return Graph(node, name=label_of(node))
 
 
 def _refusal(thing: Any) -> str:
@@ -88,7 +113,13 @@ def _refusal(thing: Any) -> str:
         return f"{name}() is a call already made; give the function itself: {name}"
     if hasattr(thing, "add_node") and hasattr(thing, "compile"):
         return f"{kind} is a graph still being built; {ACCEPTED}"
-    if hasattr(thing, "get_next_node") or hasattr(thing, "astream"):
+    if hasattr(thing, "get_next_node"):
+        missing = ", ".join(kaygraph.parts_missing(thing))
+        return (
+            f"{kind} looks like a KayGraph or PocketFlow graph but has no {missing}; "
+            f"{ACCEPTED}"
+        )
+    if hasattr(thing, "astream"):
         return (
             f"{kind} is another library's graph, for which this version of kgnb has "
             f"no engine; {ACCEPTED}"
