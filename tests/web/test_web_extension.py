@@ -1,7 +1,10 @@
 """The notebook extension's container, loaded as an application loads it."""
 
+from itertools import cycle
+
 import pytest
 import scenes
+from hostile import MARKUP, OUT
 from playwright.sync_api import expect
 
 CONTAINER = """async ([module, scope]) => {
@@ -132,3 +135,52 @@ def test_output_that_names_no_run_says_so(renderer):
     expect(renderer.page.locator(".kgnb-output")).to_have_text(
         "This kgnb output names no run."
     )
+
+
+KEPT = {"status", "state", "kind", "path"}
+"""Fields of a record whose words decide how it is drawn."""
+
+
+def poisoned(value, texts, key=""):
+    """A record in which whatever is text says something else."""
+    if isinstance(value, dict):
+        return {name: poisoned(each, texts, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [poisoned(each, texts, key) for each in value]
+    return next(texts) if isinstance(value, str) and key not in KEPT else value
+
+
+@pytest.mark.parametrize("first", range(0, len(MARKUP), 40))
+def test_evil_record_that_somebody_saved_runs_and_asks_nothing(renderer, first):
+    renderer.push(*scenes.finished())
+    renderer.push(scenes.ask("a9"))
+    record = renderer.js(
+        "() => harness.kgnb.staticRecord(structuredClone(harness.log)"
+        ".reduce(harness.kgnb.reduce, harness.kgnb.emptyView()))"
+    )
+    evil = poisoned(record, cycle(MARKUP[first : first + 40]))
+    metadata = {"run_id": MARKUP[first], "kernel_id": OUT, "base_url": OUT}
+    metadata |= {"answered_by": {"0": {"user": MARKUP[first], "via": OUT, "at": OUT}}}
+    before = len(renderer.requests)
+    show(renderer, {"version": 1, "final": True, "record": evil}, metadata)
+    expect(renderer.page.locator(".kgnb-panel")).to_be_attached()
+    renderer.settle()
+    assert renderer.js("() => window.pwned") is None
+    assert renderer.requests[before:] == []
+    assert renderer.js("() => harness.sent") == []
+    # A question that was open when somebody saved it can be answered by nobody.
+    expect(renderer.page.locator(".kgnb-card button:enabled")).to_have_count(0)
+    dangerous = ".kgnb :is(script, img, iframe, object, embed, link, base, meta, form)"
+    expect(renderer.page.locator(dangerous)).to_have_count(0)
+
+
+def test_evil_live_output_asks_the_pages_own_server_and_no_other(renderer):
+    bundle = {"version": 1, "final": False, "name": MARKUP[0], "graph": {"svg": OUT}}
+    metadata = {"run_id": f"../../{OUT}", "kernel_id": OUT, "base_url": OUT}
+    before = len(renderer.requests)
+    show(renderer, bundle, metadata | {"log": "server", "transports": ["websocket"]})
+    renderer.settle()
+    assert renderer.requests[before:] == []
+    assert renderer.js("() => window.pwned") is None
+    sent = renderer.js("() => harness.sent.map(frame => frame.type)")
+    assert set(sent) <= {"subscribe", "ping"}
