@@ -170,7 +170,9 @@ def test_evil_record_that_somebody_saved_runs_and_asks_nothing(renderer, first):
     assert renderer.js("() => harness.sent") == []
     # A question that was open when somebody saved it can be answered by nobody.
     expect(renderer.page.locator(".kgnb-card button:enabled")).to_have_count(0)
-    dangerous = ".kgnb :is(script, img, iframe, object, embed, link, base, meta, form)"
+    dangerous = (
+        ".kgnb :is(script, img, iframe, object, embed, link, base, meta, [action])"
+    )
     expect(renderer.page.locator(dangerous)).to_have_count(0)
 
 
