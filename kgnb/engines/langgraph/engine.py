@@ -113,15 +113,15 @@ class _GraphRun:
         given = shared.input if isinstance(shared, State) else shared
         if given is None:
             self._thread.need_saver("run(graph) without input goes on with a thread")
-            self._thread.check_can_go_on(await self._snapshot())
+            await self._check_can_go_on()
         try:
             while True:
                 parts = Parts(self._visits, self._observer, shared, self._inquiry.take)
                 await self._call(given, parts)
                 if not self._inquiry.is_open and not parts.is_at_breakpoint:
                     break
-                given = await self._wait()
                 self._thread.goes_on()
+                given = await self._wait()
                 self._visits.segment += 1
             self._tell_results()
         finally:
@@ -158,8 +158,17 @@ class _GraphRun:
         self, given: Any, config: Any, options: dict[str, Any], parts: Parts
     ) -> None:
         with closing(self._graph.stream(given, config, **options)) as stream:
-            for part in stream:
-                parts.take(part)
+            try:
+                for part in stream:
+                    parts.take(part)
+            except TypeError as error:
+                if "No synchronous function" in str(error):
+                    kind = type(self._thread.saver).__name__
+                    error.add_note(
+                        f"kgnb: {kind} is sync only, so that async nodes cannot run; "
+                        f"use its async counterpart, such as AsyncSqliteSaver"
+                    )
+                raise
 
     async def _wait(self) -> Any:
         """Wait for people; what the graph is to go on with."""
@@ -172,6 +181,14 @@ class _GraphRun:
         snapshot = await self._snapshot()
         await self._observer.breakpoint(snapshot.next)
         return None
+
+    async def _check_can_go_on(self) -> None:
+        thread, saver = self._thread, self._thread.saver
+        if self._worker is None:
+            stored = await saver.aget_tuple(thread.config)
+        else:
+            stored = await self._worker.call(lambda: saver.get_tuple(thread.config))
+        thread.check_can_go_on(await self._snapshot(), stored)
 
     async def _snapshot(self) -> Any:
         graph, config = self._graph, self._thread.config

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _KEY = "thread_id"
 _FIX = "give the graph one: builder.compile(checkpointer=InMemorySaver())"
 
+_TRIGGER = "branch:to:"
+
 _active: set[tuple[int, str]] = set()
 _lock = threading.Lock()
 
@@ -43,7 +45,7 @@ class Thread:
             )
         self.graph = graph
         saver = graph.checkpointer
-        self.saver = None if isinstance(saver, bool) else saver
+        self.saver: Any = None if isinstance(saver, bool) else saver
         self.config: dict[str, Any] = dict(config or {})
         given = self._configurable.get(_KEY)
         if given is not None and session_id is not None and str(given) != session_id:
@@ -126,31 +128,34 @@ class Thread:
             with _lock:
                 _active.discard(key)
 
-    def check_can_go_on(self, snapshot: Any) -> None:
+    def check_can_go_on(self, snapshot: Any, stored: Any) -> None:
         """Refuse what LangGraph would end at once, without a word.
 
         Args:
-            snapshot: The thread's state.
+            snapshot: The thread's state, as the graph sees it.
+            stored: The tuple that the checkpointer has of it, or None.
 
         Raises:
             InvalidValue: The thread has ended, or stands before a node that the
                 graph no longer has.
         """
-        if not snapshot.next:
-            raise InvalidValue(
-                f"thread {self.id!r} has nothing to go on with: it has come to its "
-                f"end, or never begun; give an input"
-            )
-        gone = [name for name in snapshot.next if name not in self.graph.nodes]
+        if snapshot.next:
+            return
+        values = {} if stored is None else stored.checkpoint["channel_values"]
+        # A node that is to run next has written to the channel that triggers it.
+        awaited = [k.removeprefix(_TRIGGER) for k in values if k.startswith(_TRIGGER)]
+        gone = [name for name in awaited if name not in self.graph.nodes]
         if gone:
-            known = ", ".join(
-                sorted(name for name in self.graph.nodes if name[:2] != "__")
-            )
+            known = (name for name in self.graph.nodes if not name.startswith("__"))
             raise InvalidValue(
                 f"thread {self.id!r} goes on with {', '.join(map(repr, gone))}, which "
-                f"the graph no longer has; it has {known}. Give the node its old name, "
-                f"or begin another thread"
+                f"the graph no longer has; it has {', '.join(sorted(known))}. Give the "
+                f"node its old name, or begin another thread"
             )
+        raise InvalidValue(
+            f"thread {self.id!r} has nothing to go on with: it has come to its end, "
+            f"or never begun; give an input"
+        )
 
     def need_saver(self, why: str) -> None:
         """Refuse what takes a checkpointer.
