@@ -46,7 +46,7 @@ class _Pending:
         self.target = target
         self.run_id = run.id
         self.workflow = run.row.workflow
-        self.action = _ACTIONS[type(command)]
+        self.action: audit.Action = _ACTIONS[type(command)]
         self.key = key
         self.until = until
         self.waiting: list[tuple[Connection, CommandId | None]] = []
