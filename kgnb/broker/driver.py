@@ -12,12 +12,13 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, ParamSpec
 
-from kgnb.broker import memory, rows
+from kgnb.broker import memory
 from kgnb.broker.clock import steady_clock
 from kgnb.broker.core import Broker
 from kgnb.broker.effects import Close, Commit, Get, Read, Send
 from kgnb.broker.known import StoreLoad
 from kgnb.broker.limits import BrokerLimits
+from kgnb.broker.loading import load
 from kgnb.broker.sharing import Sharing
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
@@ -134,31 +135,13 @@ class BrokerDriver(Sharing):
                 voters=self._voters,
                 tokens=self._tokens,
             )
-            broker.load(
-                await self._log.scan(rows.RUN),
-                await self._log.streams(rows.STREAM),
-                await self._log.scan(rows.APPROVAL),
-                await self._log.scan(rows.KERNEL),
-                now,
-            )
-            broker.load_workflows(await self._log.scan(rows.WORKFLOWS))
-            broker.load_shares(await self._log.scan(rows.SHARE), now)
-            await self._load_mail(broker, now)
+            await load(broker, self._log, now, kept=self._limits.offline_queue)
         except BaseException:
             await self._log.aclose()
             raise
         self._broker = broker
         self._all_stored.set()
         self._main = asyncio.create_task(self._run(), name="kgnb-broker")
-
-    async def _load_mail(self, broker: Broker, now: float) -> None:
-        clients = await self._log.scan(rows.CLIENT)
-        broker.load_mail(clients, await self._log.scan(rows.MANAGER), now)
-        kept = self._limits.offline_queue
-        for state in await self._log.streams(rows.MAIL):
-            after = max(0, state.seq - kept)
-            newest = await self._log.read(state.stream, after, kept)
-            broker.load_stream(state, newest)
 
     async def aclose(self) -> None:
         """Finish what is queued, at most 5 s, close every connection and the log."""

@@ -213,3 +213,12 @@ def encode(row: msgspec.Struct) -> bytes:
 def decode(value: bytes, kind: type[T]) -> T:
     """A row of a known kind."""
     return msgspec.json.decode(value, type=kind)
+
+
+def is_whole(value: bytes, kind: Any) -> bool:
+    """Whether it can be read as that kind."""
+    try:
+        msgspec.json.decode(value, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return True

@@ -9,6 +9,7 @@ out.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from kgnb.broker import rows
 from kgnb.broker.frames import StoredEvent
 from kgnb.broker.members import TOPIC
 from kgnb.broker.run import may_see
-from kgnb.errors import InvalidValue, KgnbError, NoSuchRun
+from kgnb.errors import BadFrame, InvalidValue, KgnbError, NoSuchRun
 from kgnb.protocol import codec, replies
 from kgnb.protocol.commands import Subscribe, Unsubscribe
 from kgnb.protocol.events import TERMINAL
@@ -379,17 +380,20 @@ class Subscriptions:
             self._expect_snapshot(reader, "older events are no longer in the log")
         sent = 0
         for record in records:
-            event = StoredEvent(reader.run.id, record.seq, record.payload)
-            if reader.view is None:
-                size = len(record.payload)
-                if sent and sent + size > self._limits.read_bytes:
-                    break  # the rest is read again when the client has taken this
-                sent += size
-                reader.send(event)
-            else:
-                reader.seq = event.seq
-                full = codec.with_seq(event.payload, event.seq, event.run_id)
-                fold(reader.view, codec.decode_event(full))
+            if reader.view is not None:
+                _fold(reader, reader.view, record)
+                continue
+            size = len(record.payload)
+            if sent and sent + size > self._limits.read_bytes:
+                break  # the rest is read again when the client has taken this
+            sent += size
+            try:
+                event = StoredEvent(reader.run.id, record.seq, record.payload)
+            except msgspec.MsgspecError:
+                # Somebody wrote over the log.
+                self._expect_snapshot(reader, "an event in the log cannot be read")
+                return  # to read it all again
+            reader.send(event)
         if not records:
             reader.seq = max(reader.seq, known)
         if reader.seq >= reader.run.seq:
@@ -430,6 +434,14 @@ class Subscriptions:
             for conn in connections:
                 if not conn.is_document:
                     _tell_cursors(conn)
+
+
+def _fold(reader: Reader, view: RunView, record: Record) -> None:
+    """Take an event into a snapshot, which says why it is one; or pass over it."""
+    reader.seq = record.seq
+    full = codec.with_seq(record.payload, record.seq, reader.run.id)
+    with suppress(BadFrame):
+        fold(view, codec.decode_event(full))
 
 
 def _held(conn: Connection, scope: Scope, topics: frozenset[str]) -> list[str]:
