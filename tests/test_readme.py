@@ -1,4 +1,4 @@
-"""What the README says is true: its code runs, its commands and links are there."""
+"""What README and docs say is true: their code runs, commands and links are there."""
 
 import ast
 import asyncio
@@ -13,8 +13,27 @@ REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
 
 
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+
+
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def links():
+    """Of each page, as it has them."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(((?!https?://)[^)]+)\)", page.read_text()):
+            yield pytest.param(page, target, id=f"{page.name} {target}")
+
+
+def anchors(text):
+    """As GitHub makes them of headings."""
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("source", blocks("python"))
@@ -43,11 +62,12 @@ def test_command_is_there_and_can_be_run(command):
     assert path.stat().st_mode & 0o100, f"{command} is not executable"
 
 
-@pytest.mark.parametrize(
-    "target", re.findall(r"\]\(((?!https?://)[^)#]+)\)", README), ids=str
-)
-def test_link_leads_somewhere(target):
-    assert (REPO / target).exists()
+@pytest.mark.parametrize(("page", "target"), [*links()])
+def test_link_leads_somewhere(page, target):
+    path, _, anchor = target.partition("#")
+    found = page.parent / path if path else page
+    assert found.exists()
+    assert not anchor or anchor in anchors(found.read_text())
 
 
 def test_table_of_settings_is_that_of_the_traits():

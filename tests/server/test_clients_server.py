@@ -221,10 +221,10 @@ async def test_refusals_are_those_of_the_server(url):
             await client.answer("nothing", 1)
 
 
-async def test_example_of_the_readme_answers_and_gets_the_value(url):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+async def test_example_of_the_docs_answers_and_gets_the_value(url):
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
     (source,) = re.findall(
-        r"```python\n(import kgnb\.clients\n.*?)```", readme, re.DOTALL
+        r"```python\n(import kgnb\.clients\n.*?)```", page, re.DOTALL
     )
     names = {}
     exec(source, names)
