@@ -150,7 +150,7 @@ class Retention:
         def read(records: list[Record] | None, _now: float) -> None:
             through = 0
             for record in records or ():
-                if seconds(msgspec.json.decode(record.payload, type=_When).at) > since:
+                if not _is_older(record.payload, since):
                     break
                 through = record.seq
             if not through:
@@ -166,3 +166,11 @@ class Retention:
                 self._look_at_audit(since)
 
         self._effects.read(None, audit.STREAM, 0, self._limits.read_page, read)
+
+
+def _is_older(entry: bytes, since: float) -> bool:
+    """Whether an entry was written before ``since``, or says nothing of it."""
+    try:
+        return seconds(msgspec.json.decode(entry, type=_When).at) <= since
+    except (msgspec.MsgspecError, ValueError):
+        return True  # somebody wrote over the log; nobody can read it

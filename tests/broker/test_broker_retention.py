@@ -8,6 +8,7 @@ import pytest
 
 from kgnb.broker import BrokerDriver, BrokerLimits, Identity, Peer, retention
 from kgnb.storage import open_log
+from kgnb.storage.base import StreamState
 
 DAY = 86_400.0
 MONTH = 30 * DAY
@@ -256,6 +257,20 @@ def test_audit_loses_what_is_too_old_and_keeps_the_rest(make_host):
     host.is_failing = False
     look(host)
     assert host.tables.read("audit", 0, 10) == []
+
+
+def test_audit_entry_that_cannot_be_read_holds_up_no_other(host):
+    kernel = host.kernel()
+    kernel.start("r1", kernel.request(host))
+    kernel.append("r1", 3, COMPLETED)
+    entries = host.tables.records["audit"]
+    entries[:0] = [b"\x00", b'{"at":"yesterday"}']
+    state = host.tables.states["audit"]
+    host.tables.set_state(StreamState("audit", state.seq + 2))
+    look(host)
+    assert len(host.tables.records["audit"]) == 1
+    look(host, MONTH)
+    assert host.tables.records["audit"] == []
 
 
 def test_audit_time_is_the_brokers_whatever_the_kernel_says(host):
