@@ -1,5 +1,6 @@
 """interrupt() as approvals: asked at once, answered in any order, resumed together."""
 
+import inspect
 import operator
 import threading
 from collections import Counter
@@ -9,6 +10,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send, interrupt
+from pydantic import BaseModel, ValidationError, field_validator
 
 import kgnb
 from kgnb.errors import AlreadyAnswered, Unavailable
@@ -247,20 +249,27 @@ def test_an_unanswered_interrupt_in_ci_names_itself():
         kgnb.run(asks("Go on?"), {}, mode="ci").result(20)
 
 
+class Reply(BaseModel):
+    pages: int
+
+    @field_validator("pages")
+    @classmethod
+    def _is_even(cls, pages):
+        if pages % 2:
+            raise ValueError("an even number, please")
+        return pages
+
+
+needs_schemas = pytest.mark.skipif(
+    "response_schema" not in inspect.signature(interrupt).parameters,
+    reason="this LangGraph's interrupt() has no response_schema",
+)
+
+
+@needs_schemas
 def test_a_response_schema_is_a_form():
-    pytest.importorskip("pydantic")
-    import inspect
-
-    from pydantic import BaseModel
-
-    if "response_schema" not in inspect.signature(interrupt).parameters:
-        pytest.skip("this LangGraph's interrupt() has no response_schema")
-
-    class Reply(BaseModel):
-        pages: int
-
     def review(state):
-        return {"log": [interrupt("How long?", response_schema=Reply)]}
+        return {"log": [interrupt("How long?", response_schema=Reply).pages]}
 
     started = kgnb.run(one_node(review), {})
     (approval,) = open_approvals(started, 1)
@@ -270,6 +279,48 @@ def test_a_response_schema_is_a_form():
     )
     with pytest.raises(kgnb.KgnbError, match="pages"):
         started.answer(approval.approval_id, {"pages": "many"})
-    started.answer(approval.approval_id, {"pages": 3})
-    (reply,) = started.result(20).shared["log"]
-    assert getattr(reply, "pages", None) or reply["pages"] == 3
+    started.answer(approval.approval_id, {"pages": 4})
+    assert started.result(20).shared["log"] == [4]
+
+
+@needs_schemas
+def test_an_answer_that_the_schemas_type_refuses_is_asked_for_again():
+    bodies = Counter()
+
+    def node(name):
+        def review(state):
+            bodies[name] += 1
+            value = interrupt(name, response_schema=Reply if name == "b" else None)
+            return {"log": [(name, getattr(value, "pages", value))]}
+
+        return review
+
+    inner = StateGraph(State)
+    inner.add_node("b", node("b"))
+    inner.add_edge(START, "b")
+    builder = StateGraph(State)
+    builder.add_node("a", node("a"))
+    builder.add_node("sub", inner.compile())
+    builder.add_edge(START, "a")
+    builder.add_edge(START, "sub")
+    started = kgnb.run(builder.compile(checkpointer=InMemorySaver()), {})
+    first, second = open_approvals(started, 2)
+    started.answer(second.approval_id, {"pages": 3})
+    started.answer(first.approval_id, "fine")
+    until(started, lambda: len(started.approvals) == 3)
+    (again,) = open_approvals(started, 1)
+    assert "an even number, please" in again.message
+    started.answer(again.approval_id, {"pages": 4})
+    result = started.result(20)
+    assert dict(result.shared["log"]) == {"a": "fine", "b": 4}
+    assert result.view.nodes["sub/b"].status == "completed"
+
+
+@needs_schemas
+def test_a_scripts_answer_that_the_schemas_type_refuses_fails_the_run():
+    def review(state):
+        return {"log": [interrupt("How long?", response_schema=Reply)]}
+
+    started = kgnb.run(one_node(review), {}, answers=[{"pages": 3}])
+    with pytest.raises(ValidationError, match="an even number, please"):
+        started.result(20)

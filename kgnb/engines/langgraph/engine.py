@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables.config import merge_configs
 from langgraph.types import Command
 
-from kgnb.engines.langgraph.handlers import AsyncAttempts, Attempts
-from kgnb.engines.langgraph.parts import MODES, Parts
+from kgnb.engines.langgraph.lanes import AsyncLane, SyncLane
+from kgnb.engines.langgraph.parts import MODES, Parts, is_refusal
 from kgnb.engines.langgraph.picture import Picture
 from kgnb.engines.langgraph.questions import Inquiry
 from kgnb.engines.langgraph.threads import Thread
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+    from kgnb.engines.langgraph.lanes import Lane
     from kgnb.graph.observe import GuestObserver
     from kgnb.graph.spec import GraphSpec
     from kgnb.graph.workers import Worker
@@ -86,117 +86,80 @@ class LangGraphEngine:
         """See ``Engine.run``."""
         self._thread.check_loop()
         with self._thread.held():
-            is_sync = await self._thread.is_sync_only()
-            graph_run = _GraphRun(self._graph, self._thread, self._picture, observer)
-            await graph_run.run(shared, worker if is_sync else None)
+            lane: Lane = AsyncLane(self._graph)
+            if await self._thread.is_sync_only():
+                lane = SyncLane(self._graph, worker)
+            await _GraphRun(lane, self._thread, self._picture, observer).run(shared)
 
 
 class _GraphRun:
     """One run: as many calls of the graph as it takes to come to its end."""
 
     def __init__(
-        self, graph: Any, thread: Thread, picture: Picture, observer: GuestObserver
+        self, lane: Lane, thread: Thread, picture: Picture, observer: GuestObserver
     ) -> None:
-        self._graph = graph
+        self._lane = lane
         self._thread = thread
         self._observer = observer
         self._visits = Visits(observer, picture)
         self._inquiry = Inquiry(self._visits)
-        self._worker: Worker | None = None
-        """Where all of the graph runs in one thread."""
 
-    async def run(
-        self, shared: MutableMapping[Any, Any], worker: Worker | None
-    ) -> None:
+    async def run(self, shared: MutableMapping[Any, Any]) -> None:
         """Run to the end."""
-        self._worker = worker
-        given = shared.input if isinstance(shared, State) else shared
+        thread, given = self._thread, shared
+        if isinstance(shared, State):
+            given = shared.input
         if given is None:
-            self._thread.need_saver("run(graph) without input goes on with a thread")
-            await self._check_can_go_on()
+            thread.need_saver("run(graph) without input goes on with a thread")
+            stored = await self._lane.stored(thread.config)
+            thread.check_can_go_on(await self._lane.state(thread.config), stored)
         try:
-            while True:
-                parts = Parts(self._visits, self._observer, shared, self._inquiry.take)
-                await self._call(given, parts)
-                if not self._inquiry.is_open and not parts.is_at_breakpoint:
-                    break
-                self._thread.goes_on()
+            while await self._call(given, shared):
+                self._visits.close(all_of_them=False)
                 given = await self._wait()
                 self._visits.segment += 1
-            self._tell_results()
+            for task in self._visits.last:
+                if task.ended == "completed":
+                    self._observer.node_result(task.visit, plain(task.result))
         finally:
             self._visits.close(all_of_them=True)
 
-    async def _call(self, given: Any, parts: Parts) -> None:
-        """Call the graph, once, until it ends or waits."""
-        options: dict[str, Any] = {
-            "stream_mode": list(MODES),
-            "subgraphs": True,
-            "version": "v2",
-        }
-        handler = (AsyncAttempts if self._worker is None else Attempts)(
-            self._visits, self._observer
-        )
+    async def _call(self, given: Any, shared: MutableMapping[Any, Any]) -> bool:
+        """Call the graph, once; whether it waits, and has not ended."""
+        parts = Parts(self._visits, self._observer, shared, self._inquiry)
+        handler = self._lane.handler(self._visits, self._observer)
         # The user's callbacks stay, in whichever form they are.
         config = merge_configs(
             cast("RunnableConfig", self._thread.config), {"callbacks": [handler]}
         )
-        if self._worker is None:
-            # Each part is taken at once, and the events it makes wait elsewhere: the
-            # graph, which runs no further than its reader, is kept up by nobody.
-            async with aclosing(
-                self._graph.astream(given, config, **options)
-            ) as parts_:
-                async for part in parts_:
-                    parts.take(part)
-        else:
-            await self._worker.call(
-                lambda: self._call_sync(given, config, options, parts)
+        try:
+            await self._lane.stream(
+                given,
+                parts.take,
+                config=config,
+                stream_mode=list(MODES),
+                subgraphs=True,
+                version="v2",
             )
-
-    def _call_sync(
-        self, given: Any, config: Any, options: dict[str, Any], parts: Parts
-    ) -> None:
-        with closing(self._graph.stream(given, config, **options)) as stream:
-            try:
-                for part in stream:
-                    parts.take(part)
-            except TypeError as error:
-                if "No synchronous function" in str(error):
-                    kind = type(self._thread.saver).__name__
-                    error.add_note(
-                        f"kgnb: {kind} is sync only, so that async nodes cannot run; "
-                        f"use its async counterpart, such as AsyncSqliteSaver"
-                    )
+        except Exception as error:
+            if not (is_refusal(error) and self._inquiry.is_open):
                 raise
+        return self._inquiry.is_open or parts.is_at_breakpoint
 
     async def _wait(self) -> Any:
         """Wait for people; what the graph is to go on with."""
-        self._visits.close(all_of_them=False)
-        if self._inquiry.is_open:
-            self._thread.need_saver(self._inquiry.why)
-            answers = await self._inquiry.answers()
-            self._inquiry.check_pending((await self._snapshot()).interrupts)
-            return Command(resume=answers)
-        snapshot = await self._snapshot()
-        await self._observer.breakpoint(snapshot.next)
+        thread, inquiry = self._thread, self._inquiry
+        if inquiry.is_open:
+            thread.need_saver(inquiry.why)
+            await inquiry.wait()
+        begun = thread.config
+        thread.goes_on()
+        state = await self._lane.state(thread.config)
+        if not (state.next and inquiry.is_pending(state.interrupts)):
+            # LangGraph 1.1 keeps what a replay asks at the checkpoint it began at.
+            thread.config = begun
+            state = await self._lane.state(begun)
+        if inquiry.is_open:
+            return Command(resume=inquiry.send(state.interrupts))
+        await self._observer.breakpoint(state.next)
         return None
-
-    async def _check_can_go_on(self) -> None:
-        thread, saver = self._thread, self._thread.saver
-        if self._worker is None:
-            stored = await saver.aget_tuple(thread.config)
-        else:
-            stored = await self._worker.call(lambda: saver.get_tuple(thread.config))
-        thread.check_can_go_on(await self._snapshot(), stored)
-
-    async def _snapshot(self) -> Any:
-        graph, config = self._graph, self._thread.config
-        if self._worker is None:
-            return await graph.aget_state(config)
-        return await self._worker.call(lambda: graph.get_state(config))
-
-    def _tell_results(self) -> None:
-        for task in self._visits.last:
-            if task.ended == "completed":
-                self._observer.node_result(task.visit, plain(task.result))

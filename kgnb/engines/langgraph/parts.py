@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from langgraph import errors
+
 from kgnb.engines.langgraph.values import message_of, plain
 from kgnb.engines.langgraph.visits import segments
 from kgnb.errors import InvalidValue
 from kgnb.graph.context import NodeVisit
 
 if TYPE_CHECKING:
+    from kgnb.engines.langgraph.questions import Inquiry
     from kgnb.engines.langgraph.visits import Task, Visits
     from kgnb.graph.context import Context
     from kgnb.graph.observe import GuestObserver
@@ -33,7 +36,7 @@ class Parts:
         visits: Where tasks are kept.
         observer: Is told what no visit can tell.
         shared: Follows the graph's state.
-        asked: Is told each interrupt, the innermost task first.
+        inquiry: Is told each interrupt, the innermost task first.
     """
 
     def __init__(
@@ -41,12 +44,12 @@ class Parts:
         visits: Visits,
         observer: GuestObserver,
         shared: MutableMapping[Any, Any],
-        asked: Any,
+        inquiry: Inquiry,
     ) -> None:
         self._visits = visits
         self._observer = observer
         self._shared = shared
-        self._asked = asked
+        self._inquiry = inquiry
         self.is_at_breakpoint = False
         """The stream ended before or after a node, as the graph's user wished."""
 
@@ -76,9 +79,13 @@ class Parts:
         if data["interrupts"]:
             self._visits.wait(task)
             for interrupt in data["interrupts"]:
-                self._asked(task, interrupt)
+                self._inquiry.take(task, interrupt)
         elif data["error"] is not None:
-            self._visits.end(task, "failed", _error_of(data["error"]))
+            error = _error_of(data["error"])
+            if is_refusal(error) and self._inquiry.ask_again(task, error):
+                self._visits.wait(task)
+            else:
+                self._visits.end(task, "failed", error)
         else:
             self._visits.end(task, "completed", result=data["result"])
 
@@ -147,3 +154,9 @@ class Parts:
 def _error_of(error: Any) -> BaseException:
     """A failed task's error; what is typed as str is an exception, and may change."""
     return error if isinstance(error, BaseException) else RuntimeError(str(error))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a ``response_schema`` did not take an answer; LangGraph 1.1 has none."""
+    is_invalid_resume = getattr(errors, "is_invalid_resume", None)
+    return is_invalid_resume is not None and bool(is_invalid_resume(error))

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 
 
 class _Open:
-    """One interrupt."""
+    """One interrupt, and what was answered to it."""
 
     def __init__(self, task: Task, card: Card, asked: list[Pending[Any]]) -> None:
         self.task = task
         self.card = card
         self.asked = asked
+        self.value: Any = None
+        self.is_scripted = False
+
+    async def wait(self) -> None:
+        """Wait for all of its answers."""
+        answers = [await asked for asked in self.asked]
+        self.value = self.card.value(answers)
+        self.is_scripted = any(a.by and a.by.kind == "script" for a in answers)
 
 
 class Inquiry:
@@ -37,6 +45,8 @@ class Inquiry:
     def __init__(self, visits: Visits) -> None:
         self._visits = visits
         self._open: dict[str, _Open] = {}
+        self._sent: dict[str, _Open] = {}
+        self._was_refused = False
 
     @property
     def is_open(self) -> bool:
@@ -56,35 +66,63 @@ class Inquiry:
             return
         node = task.visit.node_id
         card = card_of(interrupt["value"], interrupt.get("response_schema"), node)
+        self._ask(key, task, card, "")
+
+    def _ask(self, key: str, task: Task, card: Card, besides: str) -> None:
         context = self._visits.asking(task)
-        asked = [context.ask(**_complete(question)) for question in card.questions]
+        asked = []
+        for question in card.questions:
+            message = question["message"] + besides
+            asked.append(context.ask(**{**_ASK, **question, "message": message}))
         self._open[key] = _Open(task, card, asked)
 
-    async def answers(self) -> dict[str, Any]:
-        """Wait for all; what each interrupt is to return, by its id."""
-        values = {}
-        for key, one in self._open.items():
-            values[key] = one.card.value([await asked for asked in one.asked])
-        return values
+    def ask_again(self, task: Task, error: BaseException) -> bool:
+        """Ask anew what was answered by what its ``response_schema`` refuses.
 
-    def check_pending(self, pending: Iterable[Any]) -> None:
-        """Forget what was asked, if it may be answered now.
+        Returns:
+            False where a script answered, which would only say the same.
+        """
+        refused = {k: one for k, one in self._sent.items() if one.task is task}
+        if not refused:  # the graph around it fails by the same
+            return self._was_refused
+        if any(one.is_scripted for one in refused.values()):
+            return False
+        self._was_refused = True
+        for key, one in refused.items():
+            self._ask(key, task, one.card, f"\n(not accepted: {error})")
+        return True
+
+    async def wait(self) -> None:
+        """Wait until all that is open is answered."""
+        for one in list(self._open.values()):
+            await one.wait()
+
+    def is_pending(self, pending: Iterable[Any]) -> bool:
+        """Whether all that is open still waits for its answer."""
+        known = {interrupt.id for interrupt in pending}
+        return known.issuperset(self._open)
+
+    def send(self, pending: Iterable[Any]) -> dict[str, Any]:
+        """What each interrupt is to return, by its id. To be sent to the graph.
 
         Raises:
-            Conflict: It was answered elsewhere meanwhile.
+            Conflict: One was answered elsewhere meanwhile.
         """
         known = {interrupt.id for interrupt in pending}
         stale = [
-            one.task.visit.node_id
-            for key, one in self._open.items()
-            if key not in known
+            one.task.visit.node_id for k, one in self._open.items() if k not in known
         ]
         if stale:
             raise Conflict(
                 f"{', '.join(stale)} no longer waits for this answer: the thread was "
                 f"resumed by somebody else; nothing was sent"
             )
-        self._open = {}
+        if self._was_refused:
+            # The other answers of that call were not taken either, where they wait.
+            kept = {k: one for k, one in self._sent.items() if k in known}
+            self._open = {**kept, **self._open}
+        self._sent, self._open, self._was_refused = self._open, {}, False
+        return {key: one.value for key, one in self._sent.items()}
 
 
 _ASK: dict[str, Any] = {
@@ -99,7 +137,3 @@ _ASK: dict[str, Any] = {
     "veto": None,
     "name": None,
 }
-
-
-def _complete(question: dict[str, Any]) -> dict[str, Any]:
-    return {**_ASK, **question}
