@@ -181,12 +181,12 @@ def visit(
         shared: What the nodes share.
         run: What to call in place of its ``_run``.
     """
-    run = run or node._run  # noqa: SLF001 - what graphs call
+    call: Callable[[Any], Any] = node._run if run is None else run  # noqa: SLF001 - what graphs call
     if is_native(node):
-        return run(shared)
+        return call(shared)
     phases = _instrument(node, step)
     try:
-        return run(shared)
+        return call(shared)
     except RuntimeError as error:
         if is_async(node):
             error.add_note(
