@@ -301,6 +301,19 @@ def test_cancel_sends_the_command(waiting, page):
     assert waiting.sent("cancel")[0]["run_id"] == "r1"
 
 
+@pytest.mark.parametrize(
+    ("role", "orders"), [("view", 0), ("answer", 0), ("control", 2), ("start", 2)]
+)
+def test_only_who_may_control_is_offered_to_pause_and_cancel(
+    harness, page, role, orders
+):
+    harness.js("role => { harness.identity = { role } }", role)
+    harness.push(*scenes.drafting())
+    harness.live()
+    expect(page.locator(".kgnb-run-chip")).to_have_text("running")
+    expect(page.locator(".kgnb-header-orders button:visible")).to_have_count(orders)
+
+
 def test_clock_of_a_run_that_waits_for_long_goes_on_where_it_is(harness, page):
     began = datetime.now(UTC) - timedelta(minutes=15)
     stamp = began.isoformat().replace("+00:00", "Z")

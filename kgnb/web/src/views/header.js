@@ -23,6 +23,9 @@ const CONNECTION = {
   closed: "closed",
 };
 
+/** Roles that may neither pause nor cancel. */
+const ONLOOKERS = new Set(["view", "answer"]);
+
 export class Header {
   #chip = new Chip("kgnb-run-chip");
   #title = h("div", { class: "kgnb-title", ...headingOf(2) });
@@ -101,7 +104,8 @@ export class Header {
     this.#connection.dataset.kind = connection.kind;
     setText(this.#connectionWord, CONNECTION[connection.kind]);
     this.#connection.title = connection.kind === "live" ? `by ${connection.via}` : "";
-    this.#cancel.hidden = isFinal || isEnded || !isKnown;
+    const maySteer = !ONLOOKERS.has(this.#context.identity()?.role ?? "");
+    this.#cancel.hidden = isFinal || isEnded || !isKnown || !maySteer;
     this.#cancel.disabled = this.#isCancelling || !this.#context.isArmed();
     this.#updatePause(view);
     if (isEnded) this.#isCancelling = false;
