@@ -75,13 +75,11 @@ def _nothing_outlives_its_test(request):
     before = threads() | children() | descriptors()
     yield
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        left = (threads() | children() | descriptors()) - before
-        if not left:
-            return
-        gc.collect()
+    while left := (threads() | children() | descriptors()) - before:
+        if time.monotonic() > deadline:
+            pytest.fail(f"left running by {request.node.name}: {left}")
+        gc.collect()  # may itself take seconds, hence one more look after it
         time.sleep(0.02)
-    pytest.fail(f"left running by {request.node.name}: {left}")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 EXAMPLES = REPO / "examples"
+CUTS = (4, 8, 12)
+"""After so many frames; the least that a run of these steps comes in."""
 READ_ALL = """async ({ url, token, workflow, params }) => {
     const { connect, emptyView, reduce } = await import(`${url}kgnb/static/client.js`);
     const client = connect({ url, token });
@@ -93,7 +95,7 @@ def test_javascript_client_reads_each_event_once_over_cuts(server, context, orig
         def on_frame(frame):
             frames.append(frame)
             socket.send(frame)
-            if len(frames) in (12, 30, 55):
+            if len(frames) in CUTS:
                 socket.close(code=3000, reason="cut")
 
         to_server.on_message(on_frame)
@@ -103,11 +105,11 @@ def test_javascript_client_reads_each_event_once_over_cuts(server, context, orig
     params = {"messages": [{"role": "user", "content": "Now?"}]}
     told = {"url": server.url, "token": TOKEN, "workflow": "tides", "params": params}
     read = page.evaluate(READ_ALL, told)
-    assert len(sockets) == 4
+    assert len(sockets) == len(CUTS) + 1
     assert read["seqs"] == list(range(1, len(read["seqs"]) + 1))
     assert read["status"] == "completed"
     assert read["text"].count("High water") == 1
-    assert page.evaluate("kgnbStates").count("live") == 4
+    assert page.evaluate("kgnbStates").count("live") == len(CUTS) + 1
 
 
 @pytest.mark.parametrize(

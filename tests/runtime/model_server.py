@@ -56,7 +56,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.settimeout(0.05)
         while not self.server.is_stopping:
             with contextlib.suppress(TimeoutError):
-                self.connection.recv(1)  # nothing comes but the end
+                with contextlib.suppress(ConnectionResetError):
+                    self.connection.recv(1)  # nothing comes but the end
                 self.server.is_gone.set()
                 return
 
