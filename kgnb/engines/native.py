@@ -8,8 +8,9 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import NotAGraph
-from kgnb.graph import AsyncNode, BatchGraph, Graph, Node
+from kgnb.graph import BatchGraph, Graph
 from kgnb.graph.checking import check_graph
+from kgnb.graph.functions import BY_NAME, node
 from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
 from kgnb.graph.steps import RootStep, Watch, WatchedLevel
 
@@ -92,46 +93,32 @@ def framed(graph: BatchGraph) -> Graph:
     return frame
 
 
-class _FunctionNode(Node):
-    """A plain function as a node: what it returns is the result, not an action."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(node_id=name_of(function))
-        self.function = function
-        self.takes_shared = self._stays_here = takes_shared(function)
-
-    def prep(self, shared: Any) -> Any:
-        return shared
-
-    def exec(self, prep_res: Any) -> Any:
-        return self.function(prep_res) if self.takes_shared else self.function()
-
-
-class _AsyncFunctionNode(AsyncNode):
-    """The same for a coroutine function."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(node_id=name_of(function))
-        self.function = function
-        self.takes_shared = takes_shared(function)
-
-    async def prep_async(self, shared: Any) -> Any:
-        return shared
-
-    async def exec_async(self, prep_res: Any) -> Any:
-        return await (self.function(prep_res) if self.takes_shared else self.function())
-
-
 def function_graph(function: Callable[..., Any]) -> Graph:
-    """A graph of one node that calls ``function`` with ``shared`` or with nothing.
+    """A graph of one node that calls ``function`` as ``@kgnb.node`` does.
+
+    What it returns is the run's result, and is not written to ``shared``. One
+    parameter alone may have any name: it gets ``shared`` where that has no such key.
 
     Raises:
-        NotAGraph: The function cannot be called so.
+        NotAGraph: Its parameters have no names to go by.
     """
     name = name_of(function)
-    if inspect.iscoroutinefunction(function):
-        return Graph(_AsyncFunctionNode(function), name=name)
-    return Graph(_FunctionNode(function), name=name)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        msg = f"{name} does not say what it takes; wrap it in a function"
+        raise NotAGraph(msg) from None
+    for parameter in signature.parameters.values():
+        if parameter.kind not in BY_NAME:
+            msg = (
+                f"{name}{signature} takes {parameter}, but a function that runs as a "
+                f"graph gets its arguments from shared by name; name them, or take "
+                f"shared itself"
+            )
+            raise NotAGraph(msg)
+    made = node(function, writes=None, node_id=name)
+    made._else_whole = True  # noqa: SLF001 - see there
+    return Graph(made, name=name)
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -140,24 +127,3 @@ def name_of(function: Callable[..., Any]) -> str:
         function = function.func
     name = getattr(function, "__name__", type(function).__name__)
     return "function" if name == "<lambda>" else name
-
-
-def takes_shared(function: Callable[..., Any]) -> bool:
-    """Whether to call it with ``shared`` (True) or with nothing."""
-    try:
-        signature = inspect.signature(function)
-    except ValueError:
-        msg = f"{name_of(function)} does not say what it takes; wrap it in a function"
-        raise NotAGraph(msg) from None
-    for arguments, answer in (((object(),), True), ((), False)):
-        try:
-            signature.bind(*arguments)
-        except TypeError:
-            continue
-        return answer
-    msg = (
-        f"{name_of(function)}{signature} is a function that needs more than one "
-        "argument; a function that runs as a graph takes shared, or nothing "
-        "(@kgnb.node makes one a node that gets its arguments from shared by name)"
-    )
-    raise NotAGraph(msg)

@@ -20,6 +20,7 @@ the function's own name unless ``writes=`` says otherwise.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import importlib
 import inspect
@@ -46,7 +47,8 @@ R = TypeVar("R")
 
 WHOLE = "shared"
 """The parameter that gets the whole of ``shared``."""
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""The kinds of parameters that can be taken from ``shared``."""
 
 Writes = str | tuple[str, ...] | list[str] | None | msgspec.UnsetType
 
@@ -57,6 +59,9 @@ class FunctionNode(Node, Generic[P, R]):
     It can still be called as the function that it was made from, which is also its
     ``function``.
     """
+
+    _else_whole: bool = False
+    """Whether a sole parameter that is no key of ``shared`` gets the whole of it."""
 
     def __init__(
         self,
@@ -112,6 +117,9 @@ class FunctionNode(Node, Generic[P, R]):
                 arguments[name] = self.params[name]
             elif name in shared:
                 arguments[name] = shared[name]
+            elif is_needed and self._else_whole and len(self._parameters) == 1:
+                arguments[name] = shared
+                self._stays_here = True  # of this visit's copy
             elif is_needed:
                 raise _missing(self, name, shared)
         return arguments
@@ -152,6 +160,8 @@ class FunctionNode(Node, Generic[P, R]):
         )
 
     def __reduce__(self) -> Any:
+        if inspect.ismethod(self.function) or not hasattr(self.function, "__name__"):
+            return copyreg.__newobj__, (type(self),), self.__dict__  # type: ignore[attr-defined]  # typeshed leaves it out
         # By pickle's own rule the function would be looked for under its name, where
         # this node is. Not for copies: those are made without it.
         module, name = self.function.__module__, self.function.__qualname__
@@ -159,7 +169,7 @@ class FunctionNode(Node, Generic[P, R]):
         return _found_again, (module, name), state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        function = self.function
+        function = state["function"] or self.function
         self.__dict__.update(state)
         self.function = self.__wrapped__ = function
 
@@ -258,7 +268,7 @@ def _parameters_of(function: Callable[..., Any], label: str) -> dict[str, bool]:
     """The names of the parameters, and whether each one is needed."""
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind not in _BY_NAME:
+        if parameter.kind not in BY_NAME:
             msg = (
                 f"@kgnb.node: {label} takes {parameter}, but a node's arguments are "
                 f"read from shared by name; name them, or take shared itself"

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kgnb.broker.doorway import door
-from kgnb.engines import engine_for
+from kgnb.engines import engine_for, is_function
 from kgnb.errors import InvalidValue, MissingKey
 from kgnb.protocol import link
 from kgnb.protocol.workflows import check_workflow_name
 from kgnb.runtime import home as homes
 from kgnb.runtime.publications import Entry
 from kgnb.runtime.shapes import shape_of
+from kgnb.runtime.signatures import shape_of_signature
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def publish(
         params: What a start may give it: a JSON Schema or a type (pydantic model,
             dataclass, TypedDict, msgspec Struct). A start that does not fit is
             refused, with the field's name. A type's defaults and conversions hold.
+            By default a function's signature says it, where ``graph`` is one.
         input: The key of ``shared`` that holds the session's messages, a list of
             ``{role, content}``. Kept from one run of a session to the next. Without
             it the message that starts a run is ``shared["message"]``.
@@ -99,7 +101,10 @@ def publish(
     engine_for(graph)  # refused here, not when somebody starts it
     if input is not None and not isinstance(input, str):
         raise InvalidValue(f"publish(input={input!r:.80}): expected a key of shared")
-    shape = shape_of(params)
+    if params is None and is_function(graph):
+        shape = shape_of_signature(graph, filled=input)
+    else:
+        shape = shape_of(params)
     if (shape.json_schema or {}).get("type", "object") != "object":
         raise InvalidValue(
             f"publish(params={params!r:.80}): expected what describes an object: "

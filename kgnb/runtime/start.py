@@ -51,7 +51,8 @@ def run(
     ``await run`` or ``run.result()`` gives the result, in any cell, script or test.
 
     Args:
-        graph: A graph, a single node, or a function (async or not) of ``shared``; or
+        graph: A graph, a single node, or a function (async or not, or a generator),
+            whose arguments are taken from ``shared`` by name; or
             a compiled LangGraph graph.
         shared: What its nodes share; used as it is, never copied. For a LangGraph
             graph its input, and None goes on with its thread.

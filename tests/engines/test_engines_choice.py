@@ -2,14 +2,16 @@
 
 import asyncio
 import functools
+import pickle
 
 import pytest
 
 from kgnb.engines import engine_for
 from kgnb.engines.base import NO_RESULT, ThreadWorker
-from kgnb.errors import NotAGraph
+from kgnb.errors import MissingKey, NotAGraph
 from kgnb.graph import Graph, Node
 from kgnb.graph.observe import Unobserved
+from kgnb.graph.spec import members
 
 
 class Results(Unobserved):
@@ -52,6 +54,33 @@ def of_two(first, second):
     return first, second
 
 
+def of_the_key(n):
+    return n + 1
+
+
+def of_keys(n, other=0):
+    return n, other
+
+
+def of_any(*arguments):
+    return arguments
+
+
+def tokens(n):
+    yield str(n)
+    yield str(n)
+
+
+async def tokens_async(n):
+    yield str(n)
+    yield str(n)
+
+
+class Bound:
+    def method(self, n):
+        return n + 3
+
+
 @pytest.mark.parametrize(
     ("function", "results"),
     [
@@ -59,6 +88,11 @@ def of_two(first, second):
         (of_shared_async, {"of_shared_async": 2}),
         (of_nothing, {"of_nothing": "nothing"}),
         (functools.partial(of_two, 5), {"of_two": (5, {"n": 1})}),
+        (of_the_key, {"of_the_key": 2}),
+        (of_keys, {"of_keys": (1, 0)}),
+        (tokens, {"tokens": "11"}),
+        (tokens_async, {"tokens_async": "11"}),
+        (Bound().method, {"method": 4}),
         (lambda shared: shared["n"], {"function": 1}),
     ],
 )
@@ -105,7 +139,7 @@ class FakeBuilder:
         (None, "NoneType object None is no graph"),
         ({"a": 1}, "dict object {'a': 1} is no graph"),
         (Graph, r"Graph is a class.*write Graph\(\)"),
-        (of_two, r"of_two\(first, second\) is a function that needs more than one"),
+        (of_any, r"of_any\(\*arguments\) takes \*arguments.*by name"),
         (
             FakeKayGraph(),
             "FakeKayGraph looks like .* but has no start_node, successors",
@@ -128,3 +162,22 @@ def test_engine_for_a_coroutine_says_to_give_the_function():
 def test_engine_for_a_builtin_without_signature_is_refused():
     with pytest.raises(NotAGraph, match="min does not say what it takes"):
         engine_for(min)
+
+
+def test_engine_for_a_function_names_the_key_that_is_missing():
+    with pytest.raises(MissingKey, match=r"of_two takes 'second'.*not in shared"):
+        results_of(of_two, {"first": 1})
+
+
+def test_engine_for_a_function_writes_nothing_into_shared():
+    shared = {"n": 1}
+    results_of(of_keys, shared)
+    assert shared == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "function", [functools.partial(of_keys, n=1), Bound().method, of_the_key]
+)
+def test_engine_for_a_function_makes_a_node_that_travels(function):
+    (node,) = members(engine_for(function).graph)
+    assert results_of(pickle.loads(pickle.dumps(node)), {"n": 1})

@@ -6,6 +6,7 @@ import json
 import threading
 
 import msgspec
+import pocketflow
 import pydantic
 import pytest
 
@@ -266,7 +267,11 @@ def test_too_many_are_refused(monkeypatch):
 
 def test_start_that_is_told_twice_begins_once(client):
     begun = []
-    publish("once", begun.append)
+
+    def once(shared):
+        begun.append(shared)
+
+    publish("once", once)
     homes = home.current()
     order = link.Start(run_id="f" * 32, workflow="once")
     conversation = homes._local.conversation
@@ -337,3 +342,99 @@ def test_steps_of_any_run_are_told_to_who_asks(client, eventually):
     assert client.wait("step")["next"] == "Done"
     assert client.wait("step")["messages"] == [{"role": "user", "content": "x"}]
     run.result(5)
+
+
+# Functions, whose signature says what a start may give.
+
+
+def describe(topic: str, pages: int = 2, *, kind="essay"):
+    return [topic, pages, kind]
+
+
+def test_functions_arguments_come_from_the_params(client):
+    publish("describe", describe)
+    assert client.start("describe", topic="tides")["data"] == ["tides", 2, "essay"]
+    started = client.start("describe", topic="tides", pages=3, kind="poem")
+    assert started["data"] == ["tides", 3, "poem"]
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, "topic"),
+        ({"topic": 5}, "topic"),
+        ({"topic": "tides", "pages": "many"}, "pages"),
+        ({"topic": "tides", "page": 3}, "page"),
+    ],
+)
+def test_functions_params_are_checked_against_its_signature(client, params, text):
+    publish("describe", describe)
+    refused = client.start("describe", **params)
+    assert refused["code"] == "invalid"
+    assert text in refused["message"]
+
+
+def test_functions_params_become_the_types_that_it_names(client):
+    def sizes(model: Model, plain: Plain, other: int | None = None):
+        return [type(model).__name__, type(plain).__name__, other]
+
+    def size(struct: Struct):
+        return type(struct).__name__
+
+    publish("sizes", sizes)
+    publish("size", size)
+    started = client.start("sizes", model={"n": 1}, plain={"n": 2})
+    assert started["data"] == ["Model", "Plain", None]
+    assert client.start("size", struct={"n": 2})["data"] == "Struct"
+    refused = client.start("sizes", model={"n": 1, "name": "LOUD"}, plain={"n": 2})
+    assert refused["code"] == "invalid"
+    assert "no shouting" in refused["message"]
+
+
+def test_functions_other_params_are_free_where_it_takes_shared(client):
+    def both(shared, n: int):
+        return [n, shared["other"]]
+
+    publish("both", both)
+    assert client.start("both", n=1, other="x")["data"] == [1, "x"]
+    assert client.start("both", n="x")["code"] == "invalid"
+
+
+def test_functions_input_is_no_param(client):
+    async def reply(messages, tone: str = "kind"):
+        return [len(messages), tone]
+
+    publish("reply", reply, input="messages")
+    assert client.start("reply", tone="dry")["data"] == [0, "dry"]
+
+
+def test_functions_generator_streams_its_answer(client):
+    async def told(topic: str):
+        for word in (topic, "!"):
+            yield word
+
+    publish("told", told)
+    client.say(type="start_workflow", workflow="told", params={"topic": "tides"})
+    token = client.wait("token")
+    assert token["node_id"] == "told"
+    assert client.wait("workflow_completed")["data"] == "tides!"
+
+
+def test_function_of_what_json_cannot_carry_says_to_give_params():
+    def odd(wire: Wire, n: int):
+        return n
+
+    with pytest.raises(InvalidValue, match=r"publish: what odd takes .*say by params="):
+        publish("odd", odd)
+
+
+def test_flow_of_another_library_is_published(client):
+    class Shout(pocketflow.Node):
+        def prep(self, shared):
+            return shared["word"]
+
+        def exec(self, word):
+            return word.upper()
+
+    publish("shout", pocketflow.Flow(start=Shout()))
+    assert client.start("shout", word="tides")["data"] == "TIDES"
