@@ -8,10 +8,15 @@ const workflow = given.get("workflow") ?? "chat";
 const token = given.get("token") ?? undefined;
 history.replaceState(null, "", location.pathname); // the token is nobody's business
 
-const { connect, emptyView, reduce } = await import(new URL("kgnb/static/client.js", url));
+const at = (id) => document.getElementById(id);
+const { connect, emptyView, reduce } = await import(
+  new URL("kgnb/static/client.js", url)
+).catch((error) => {
+  at("state").value = `no kgnb at ${url}`;
+  throw error;
+});
 
 const client = connect({ url, token, workflow });
-const at = (id) => document.getElementById(id);
 client.onState((state) => {
   at("state").value = state.kind;
 });
