@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from kgnb.graph.workers import Worker
 
 
+_UNSTORED = (
+    "kgnb: a checkpointer stores the whole state after each step; keep functions, "
+    "locks and clients out of it (in a closure, or config['configurable']), or give "
+    "the checkpointer a serializer that knows them"
+)
+
+
 class State(dict[Any, Any]):
     """The graph's state, live; ``input`` is what the run was given."""
 
@@ -143,6 +150,8 @@ class _GraphRun:
             )
         except Exception as error:
             if not (is_refusal(error) and self._inquiry.is_open):
+                if "not msgpack serializable" in str(error):
+                    error.add_note(_UNSTORED)
                 raise
         return self._inquiry.is_open or parts.is_at_breakpoint
 
@@ -152,13 +161,8 @@ class _GraphRun:
         if inquiry.is_open:
             thread.need_saver(inquiry.why)
             await inquiry.wait()
-        begun = thread.config
         thread.goes_on()
         state = await self._lane.state(thread.config)
-        if not (state.next and inquiry.is_pending(state.interrupts)):
-            # LangGraph 1.1 keeps what a replay asks at the checkpoint it began at.
-            thread.config = begun
-            state = await self._lane.state(begun)
         if inquiry.is_open:
             return Command(resume=inquiry.send(state.interrupts))
         await self._observer.breakpoint(state.next)

@@ -97,11 +97,6 @@ class Inquiry:
         for one in list(self._open.values()):
             await one.wait()
 
-    def is_pending(self, pending: Iterable[Any]) -> bool:
-        """Whether all that is open still waits for its answer."""
-        known = {interrupt.id for interrupt in pending}
-        return known.issuperset(self._open)
-
     def send(self, pending: Iterable[Any]) -> dict[str, Any]:
         """What each interrupt is to return, by its id. To be sent to the graph.
 
