@@ -3,7 +3,7 @@
 import pytest
 
 from kgnb import cli
-from kgnb.clients import addresses
+from kgnb.clients import addresses, probing
 from kgnb.version import __version__
 
 
@@ -22,12 +22,25 @@ def test_doctor_in_a_working_environment_is_content(capsys):
     assert "no Jupyter server of this user runs now" in printed
 
 
-def test_doctor_beside_a_server_without_kgnb_says_what_to_do(capsys, monkeypatch):
-    server = addresses.Server("http://127.0.0.1:1/", "secret")
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (404, "has no working kgnb (404): install kgnb into the environment"),
+        (503, "cannot write the log of its runs"),
+        (None, "does not answer ("),
+    ],
+)
+def test_doctor_beside_an_unwell_server_says_what_to_do(
+    capsys, monkeypatch, status, told
+):
+    url = "http://127.0.0.1:1/"
+    server = addresses.Server(url, "secret")
     monkeypatch.setattr(addresses, "running", lambda: [server])
+    if status is not None:
+        monkeypatch.setattr(probing, "_status", lambda *_: status)
     assert cli.main(["doctor"]) == 1
     printed = capsys.readouterr().out
-    assert "MEND  the server at http://127.0.0.1:1/ has no working kgnb" in printed
+    assert f"MEND  the server at {url} {told}" in printed
     assert "secret" not in printed
 
 

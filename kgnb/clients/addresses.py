@@ -97,7 +97,7 @@ def from_jupyter() -> Server:
     if not found:
         raise Unavailable(
             "no running Jupyter server with kgnb was found: start one, or give its "
-            "url and token"
+            "url and token; `kgnb doctor` says how those that run are"
         )
     if len(found) > 1:
         urls = ", ".join(server.url for server in found)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 Finding = tuple[bool, str]
 
 _TIMEOUT = 5.0
+_WELL = 200
 _REFUSED = 403
+_UNWRITABLE = 503
 _IS_NO_SOCKET = 400
 """What a link says to a plain GET that carries its secret."""
 
@@ -43,19 +45,27 @@ def servers() -> Iterator[Finding]:
     if not found:
         yield True, "no Jupyter server of this user runs now, so none was asked"
     for server in found:
-        if addresses.has_kgnb(server):
+        status = _status(server.url + "kgnb/health", "")
+        if status == _WELL:
             yield _version(server)
             yield _link(server)
             yield _browser(server)
         else:
-            yield False, _absent(server)
+            yield False, _unwell(server, status)
 
 
-def _absent(server: Server) -> str:
-    return (
-        f"the server at {server.url} has no working kgnb: install kgnb into the "
-        f"environment that runs it, then restart it"
-    )
+def _unwell(server: Server, status: int | str) -> str:
+    if status == _UNWRITABLE:
+        return (
+            f"the server at {server.url} cannot write the log of its runs: see "
+            f"whether the disk is full, and the server's own log"
+        )
+    if isinstance(status, int):
+        return (
+            f"the server at {server.url} has no working kgnb ({status}): install "
+            f"kgnb into the environment that runs it, then restart it"
+        )
+    return f"the server at {server.url} does not answer ({status}): see its log"
 
 
 def _version(server: Server) -> Finding:
