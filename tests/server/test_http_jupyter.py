@@ -1,5 +1,7 @@
 """What the HTTP calls have of Jupyter: its authorizer, XSRF tokens, and /metrics."""
 
+import socket
+
 import pytest
 from hosts_harness import Deny, JupyterSite
 from http_harness import RUN, Caller, Kernel, begun, question, series_of
@@ -60,6 +62,24 @@ async def test_jupyters_metrics_show_our_series_while_we_run(call, app):
     await app.stop_extension()
     assert series_of(await call("metrics")) == {}
     assert (await call("kgnb/metrics")).status == 503
+
+
+async def test_events_are_not_held_back_by_the_system(call, site, monkeypatch):
+    options = []
+
+    async def pour(stream, send, *_):
+        raw = send.__self__.request.connection.stream.socket
+        options.append(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await stream.aclose()
+        return True
+
+    monkeypatch.setattr("kgnb.server.http.pour", pour)
+    async with site.link() as link:
+        kernel = Kernel(link)
+        await kernel.greet()
+        await kernel.append(begun())
+        assert (await call(f"kgnb/api/runs/{RUN}/events")).status == 200
+    assert options == [1]
 
 
 async def cookies(call):
