@@ -178,7 +178,9 @@ def test_page_of_the_example_chats_and_answers_an_approval(example, visit):
 def test_page_of_the_example_tells_a_visitor_without_a_token_what_to_do(example, visit):
     page = visit()
     page.goto(example.url)
-    expect(page.locator("#messages")).to_contain_text("open the address that main.py printed")
+    expect(page.locator("#messages")).to_contain_text(
+        "open the address that main.py printed"
+    )
 
 
 @pytest.mark.parametrize("width", [1200, 360])

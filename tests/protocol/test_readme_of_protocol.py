@@ -20,7 +20,9 @@ PAGE = (Path(asyncapi.__file__).parent / "README.md").read_text()
 
 def section(title):
     """The text under a heading, up to the next of the same rank."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL
+    )
     assert found, title
     return found[1]
 
