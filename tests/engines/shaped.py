@@ -308,6 +308,14 @@ class InteractiveGraph(Graph):
         return shared
 
 
+class AsyncInteractiveGraph(InteractiveGraph, AsyncGraph):
+    async def run_interactive_async(self, shared=None, max_iterations=None):
+        shared = shared or {}
+        while not shared.get("_exit"):
+            await self.run_async(shared)
+        return shared
+
+
 class PersistentGraph(Graph):
     def __init__(self, start_node=None, checkpoint_dir=None):
         super().__init__(start_node)

@@ -410,6 +410,42 @@ def test_kaygraph_batch_graph_shows_its_passes_as_items(kind, add, nested):
     assert witness.results == {f"{name}:1": [1, 2]}
 
 
+def test_kaygraph_pass_that_fails_cancels_those_beside_it():
+    cancelled = []
+
+    class Pass(shaped.AsyncNode):
+        async def exec_async(self, prep_res):
+            if self.params["n"] == 1:
+                await asyncio.sleep(0)
+                raise ValueError
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(self.params["n"])
+                raise
+
+    witness = Witness()
+    with pytest.raises(ValueError):
+        run(PassesTogether(Pass(node_id="p")), {}, witness)
+    assert cancelled == [2]
+    ends = [e[1:3] for e in witness.of("finished")]
+    assert ends == [
+        ("PassesTogether/p:1", "failed"),
+        ("PassesTogether/p:2", "cancelled"),
+        ("PassesTogether:1", "failed"),
+    ]
+
+
+def test_kaygraph_batch_graph_with_successors_runs_alone_and_says_so():
+    passes = Passes(Add(node_id="add"))
+    passes >> Say("never")
+    shared = {}
+    with pytest.warns(UserWarning, match="Passes runs alone"):
+        run(passes, shared)
+    assert shared == {"sum": 3}
+    assert passes.successors
+
+
 # Nodes that run graphs, and graphs with loops of their own.
 
 
@@ -508,6 +544,18 @@ def test_kaygraph_interactive_graph_runs_all_rounds_and_fills_an_empty_shared():
     _, witness = run(shaped.InteractiveGraph(Round(node_id="r")), shared)
     assert shared == {"round": 3}
     assert [e[1] for e in witness.of("started")] == ["r:1", "r:2", "r:3"]
+
+
+def test_kaygraph_async_interactive_graph_runs_all_rounds():
+    class Round(shaped.AsyncNode):
+        async def post_async(self, shared, prep_res, exec_res):
+            shared["round"] = shared.get("round", 0) + 1
+            shared["_exit"] = shared["round"] == 2
+
+    shared = {}
+    _, witness = run(shaped.AsyncInteractiveGraph(Round(node_id="r")), shared)
+    assert shared["round"] == 2
+    assert [e[1] for e in witness.of("started")] == ["r:1", "r:2"]
 
 
 def test_kaygraph_partial_of_a_method_keeps_its_arguments():
