@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
+from kgnb.engines.langgraph.picture import ENDS
 from kgnb.graph.context import current_context
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class _Attempts:
         self, name: Any, metadata: Mapping[str, Any] | None, caller: UUID | None
     ) -> Task | None:
         """The task of which a call is an attempt, if it is one."""
-        if not metadata or name != metadata.get("langgraph_node"):
+        if not metadata or name != metadata.get("langgraph_node") or name in ENDS:
             return None
         where = metadata.get("langgraph_checkpoint_ns")
         if not where:

@@ -9,8 +9,12 @@ from kgnb.graph.spec import EdgeSpec, GraphSpec, NodeSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ENDS = ("__start__", "__end__")
+ENDS = ("__start__", "__end__")
 """LangGraph's own nodes, which never run."""
+
+
+_HANDLER = "__error_handler__"
+"""Before the name of the node whose failure it handles."""
 
 
 class Picture:
@@ -39,7 +43,7 @@ class Picture:
     ) -> None:
         drawn = graph.get_graph()
         inner = dict(graph.get_subgraphs())
-        names = [name for name in drawn.nodes if name not in _ENDS]
+        names = [name for name in drawn.nodes if _is_shown(name)]
         for name in names:
             subgraph = inner.get(name)
             kind = "node" if subgraph is None else "graph"
@@ -48,9 +52,8 @@ class Picture:
             if subgraph is not None and id(subgraph) not in enclosing:
                 self._expand(subgraph, (*path, name), (*enclosing, id(graph)))
         for edge in drawn.edges:
-            if edge.source in _ENDS or edge.target in _ENDS:
-                continue
-            self._connect(path, edge)
+            if _is_shown(edge.source) and _is_shown(edge.target):
+                self._connect(path, edge)
 
     def _connect(self, path: tuple[str, ...], edge: Any) -> None:
         source, target = node_id(path, edge.source), node_id(path, edge.target)
@@ -72,9 +75,17 @@ class Picture:
         return bool(self._targets.get(source))
 
 
+def _is_shown(name: str) -> bool:
+    return name not in ENDS and not name.startswith(_HANDLER)
+
+
 def node_id(path: Iterable[str], name: str) -> str:
-    """A node's id: its name after those of the graphs around it."""
-    return "/".join((*path, name))
+    """A node's id: its name after those of the graphs around it.
+
+    A node's error handler, which is called in its place, is nested in it.
+    """
+    shown = "error handler" if name.startswith(_HANDLER) else name
+    return "/".join((*path, shown))
 
 
 def entries_of(graph: Any) -> list[str]:
@@ -82,5 +93,5 @@ def entries_of(graph: Any) -> list[str]:
     return [
         edge.target
         for edge in graph.get_graph().edges
-        if edge.source == "__start__" and edge.target not in _ENDS
+        if edge.source == "__start__" and _is_shown(edge.target)
     ]
