@@ -6,6 +6,7 @@ A finding is whether all is well, and a sentence that says what to do if not.
 from __future__ import annotations
 
 import http.client
+import os
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -128,27 +129,43 @@ def _browser(server: Server) -> Finding:
 def link_of_kernel(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Of the link to the server that started this kernel, if one did."""
     url = environ.get("KGNB_LINK_URL", "").replace("ws", "http", 1)
-    if not url:
-        return
+    if url:
+        trouble = _trouble_with(url, environ)
+        yield not trouble, trouble or "this kernel's link reaches its server"
+
+
+def _trouble_with(url: str, environ: Mapping[str, str]) -> str:
     status = _status(url, environ.get("KGNB_LINK_SECRET", ""))
-    if status == _IS_NO_SOCKET:
-        yield True, "this kernel's link reaches its server"
-    elif status == _REFUSED:
-        yield (
-            False,
-            (
-                "the server refuses this kernel's link, having another secret by now: "
-                "restart the kernel"
-            ),
+    if status == _REFUSED:
+        return (
+            "the server refuses this kernel's link, having another secret by now: "
+            "restart the kernel"
         )
-    else:
-        yield (
-            False,
-            (
-                f"this kernel's link cannot reach {url} ({status}): is the server "
-                f"still there? Restart the kernel if it moved to another port"
-            ),
+    if status != _IS_NO_SOCKET:
+        return (
+            f"this kernel's link cannot reach {url} ({status}): is the server "
+            f"still there? Restart the kernel if it moved to another port"
         )
+    pid = environ.get("KGNB_LINK_PID", "")
+    if not _is_running(pid):
+        return (
+            f"the server that started this kernel (process {pid}) has ended; another "
+            f"one answers in its place: restart the kernel"
+        )
+    return ""
+
+
+def _is_running(pid: str) -> bool:
+    """Whether there is such a process, or nobody said which."""
+    if not pid.isdecimal():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _status(url: str, secret: str) -> int | str:

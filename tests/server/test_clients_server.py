@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from kernel_shell import Shell
-from server_harness import BASE, TOKEN, ServerProcess
+from server_harness import BASE, TOKEN, ServerProcess, free_port
 
 from kgnb import errors
 from kgnb.clients import connect, connect_blocking
@@ -354,11 +354,17 @@ async def test_kgnb_doctor_finds_the_server_and_names_a_broken_link(server, url)
     link = f"{where}{BASE}kgnb/link".replace("http", "ws")
     async with Shell(server, server.kernel) as shell:
         secret = await shell.run("import os; print(os.environ['KGNB_LINK_SECRET'])")
-    for given, status, told in (
-        (secret, 0, "this kernel's link reaches its server"),
-        ("another", 1, "the server refuses this kernel's link"),
+    right = {"URL": link, "SECRET": secret, "PID": str(server.process.pid)}
+    nobody = f"ws://127.0.0.1:{free_port()}{BASE}kgnb/link"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for wrong, status, told in (
+        ({}, 0, "ok    this kernel's link reaches its server"),
+        ({"SECRET": "another"}, 1, "MEND  the server refuses this kernel's link"),
+        ({"URL": nobody}, 1, "MEND  this kernel's link cannot reach"),
+        ({"PID": str(ended.pid)}, 1, f"(process {ended.pid}) has ended; another one"),
     ):
-        environment = {"KGNB_LINK_URL": link, "KGNB_LINK_SECRET": given}
-        code, out, _ = await kgnb(server, "doctor", settings=environment)
-        assert code == status
+        link_of = {f"KGNB_LINK_{name}": each for name, each in (right | wrong).items()}
+        code, out, _ = await kgnb(server, "doctor", settings=link_of)
+        assert code == status, out
         assert told in out
