@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kgnb.engines.base import SessionEngine
 from kgnb.errors import (
     AlreadyAnswered,
     Conflict,
@@ -131,6 +132,8 @@ class Execution:
         self.reader: RunReader
         self._outgoing: Outgoing
         self._engine = engine
+        self.has_steps = not isinstance(engine, SessionEngine)
+        """Whether ``shared`` is complete when a visit ends, so that it can be told."""
         self._is_over = False
         self.tells_steps = options.tells_steps
         """Whether each step is told; from any thread."""

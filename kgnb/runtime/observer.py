@@ -247,7 +247,8 @@ class RunObserver:
             execution.put(update)
         if result is not NO_RESULT:
             self.node_result(visit, result)
-        if execution.tells_steps and outcome == "completed" and not visit.path:
+        tells = execution.tells_steps and execution.has_steps
+        if tells and outcome == "completed" and not visit.path:
             is_last = result is not NO_RESULT
             self._step(visit, action, is_last=is_last)
 

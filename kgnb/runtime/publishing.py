@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from kgnb.broker.doorway import door
 from kgnb.engines import engine_for, is_function
-from kgnb.errors import InvalidValue, MissingKey
+from kgnb.engines.base import SessionEngine
+from kgnb.errors import InvalidValue, MissingKey, Unavailable
 from kgnb.protocol import link
 from kgnb.protocol.workflows import check_workflow_name
 from kgnb.runtime import home as homes
@@ -96,11 +97,15 @@ def publish(
         NotAGraph: ``graph`` is none.
         InvalidValue: The name is reserved or cannot stand in a URL, or an argument is
             not what it should be.
+        Unavailable: ``input`` for a LangGraph graph, or one whose checkpointer is bound
+            to a loop.
     """
     check_workflow_name(name)
-    engine_for(graph)  # refused here, not when somebody starts it
+    engine = engine_for(graph)  # refused here, not when somebody starts it
     if input is not None and not isinstance(input, str):
         raise InvalidValue(f"publish(input={input!r:.80}): expected a key of shared")
+    if isinstance(engine, SessionEngine):
+        _check_guest(name, engine, input)
     if params is None and is_function(graph):
         shape = shape_of_signature(graph, filled=input)
     else:
@@ -128,6 +133,21 @@ def publish(
     )
     home.publications.put(entry)
     return Publication(home, entry, _make_known(home, name))
+
+
+def _check_guest(name: str, engine: SessionEngine, key: str | None) -> None:
+    """Refuse what a graph that keeps its own state cannot be published with."""
+    if key is not None:
+        raise Unavailable(
+            f"publish({name!r}, input={key!r}): the messages of a session are not kept "
+            f"for LangGraph graphs in this version of kgnb; leave input= away, and "
+            f"give them as params"
+        )
+    if engine.loop is not None:
+        raise Unavailable(
+            f"publish({name!r}): the graph's checkpointer is bound to a loop on which "
+            f"published runs do not live; compile it with another checkpointer"
+        )
 
 
 def _make_known(home: Home, name: str | None = None) -> str | None:

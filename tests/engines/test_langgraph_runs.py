@@ -16,7 +16,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, RetryPolicy, Send
 
 import kgnb
-from kgnb.errors import InvalidValue, NotAGraph, RunCancelled
+from kgnb.errors import InvalidValue, NotAGraph, RunCancelled, Unavailable
 
 
 class State(TypedDict, total=False):
@@ -457,3 +457,10 @@ def test_a_wrong_input_fails_with_langgraphs_own_words():
     with pytest.raises(Exception, match="Expected dict, got") as caught:
         run(chain(a=says("a")).compile(), 3)
     assert type(caught.value).__module__ == "langgraph.errors"
+
+
+def test_publishing_with_messages_of_a_session_is_refused_for_now():
+    graph = chain(a=says("a")).compile()
+    with pytest.raises(Unavailable, match="not kept for LangGraph graphs"):
+        kgnb.publish("chat", graph, input="messages")
+    kgnb.publish("plain", graph).unpublish()
