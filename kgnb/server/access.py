@@ -158,6 +158,12 @@ def negotiate(offered: Iterable[str]) -> str | None:
     return PROTOCOL if PROTOCOL in offered else None
 
 
+def token_offered(offered: Iterable[str]) -> str | None:
+    """The credential that a page offered as a subprotocol: it can set no header."""
+    shown = (name for name in offered if name.startswith(TOKEN_PROTOCOL))
+    return next((name.removeprefix(TOKEN_PROTOCOL) for name in shown), None)
+
+
 def client_id(given: str | None) -> str | None:
     """The ``client_id`` of the query, if it is a printable name of sane length."""
     if given and _CLIENT_ID.fullmatch(given):

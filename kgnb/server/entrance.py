@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from kgnb.server.closecodes import Close
 
 
+def offered(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The subprotocols that a client offers.
+
+    Args:
+        headers: By lower-case names, or of any case where they do not matter.
+    """
+    header = headers.get("sec-websocket-protocol", "")
+    return tuple(name.strip() for name in header.split(",") if name.strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Handshake:
     """What a client's request for a socket says."""
@@ -41,8 +51,7 @@ class Handshake:
     @property
     def offered(self) -> tuple[str, ...]:
         """The subprotocols that the client offered."""
-        header = self.headers.get("sec-websocket-protocol", "")
-        return tuple(name.strip() for name in header.split(",") if name.strip())
+        return offered(self.headers)
 
     @property
     def subprotocol(self) -> str | None:

@@ -12,7 +12,7 @@ from kgnb.server import access, entrance
 from kgnb.server.callers import JupyterCaller
 from kgnb.server.closecodes import Close
 from kgnb.server.journal import Stay
-from kgnb.server.links import LinkCaller
+from kgnb.server.links import LinkCaller, is_ours
 from kgnb.server.sockets import GatedSocket
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ long as it likes; whether the kernel lives is known from its manager."""
 
 class ClientSocket(GatedSocket):
     """``kgnb/ws``: panels, pages and scripts."""
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as JupyterHandler's own
+        """Let Jupyter find a token of its own that came as a subprotocol."""
+        headers = self.request.headers
+        token = access.token_offered(entrance.offered(headers))
+        if token and not is_ours(token) and "Authorization" not in headers:
+            headers["Authorization"] = f"token {token}"
+        await super().prepare()
 
     @allow_unauthenticated  # the gate answers with 4001, which a browser can read
     async def get(self, *args: str) -> None:

@@ -183,10 +183,9 @@ def token_of(request: Request, offered: tuple[str, ...] = ()) -> str | None:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() in _SCHEMES and given.strip():
         return given.strip()
-    for name in offered:
-        if name.startswith(access.TOKEN_PROTOCOL):
-            return name.removeprefix(access.TOKEN_PROTOCOL)
-    return request.query.get("token") or _cookie(request)
+    return (
+        access.token_offered(offered) or request.query.get("token") or _cookie(request)
+    )
 
 
 def _cookie(request: Request) -> str | None:

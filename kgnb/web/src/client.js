@@ -60,9 +60,9 @@ export class Client {
   /** @param {ConnectOptions} options */
   constructor({ url, token, workflow, clientId }) {
     const base = serverUrl(url ?? import.meta.url);
-    const isShared = token !== undefined && isSigned(token);
-    const address = socketAddress(base, workflow, { client_id: clientId, token: isShared ? undefined : token });
-    this.#connection = new Connection(websocketTransport(() => address, isShared ? token : undefined));
+    const isOffered = token !== undefined && isName(token);
+    const address = socketAddress(base, workflow, { client_id: clientId, token: isOffered ? undefined : token });
+    this.#connection = new Connection(websocketTransport(() => address, isOffered ? token : undefined));
     const retry = () => this.#connection.retry();
     globalThis.addEventListener?.("online", retry, { signal: this.#life.signal });
     this.#connection.keep(this.#life.signal);
@@ -248,7 +248,7 @@ function socketAddress(base, workflow, query) {
   return url.href;
 }
 
-/** @param {string} token @returns {boolean} whether it is a share link's, which is a JWT */
-function isSigned(token) {
-  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+/** @param {string} token @returns {boolean} whether it can stand in a subprotocol's name */
+function isName(token) {
+  return /^[!#$%&'*+.^`|~\w-]+$/.test(token);
 }

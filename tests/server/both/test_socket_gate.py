@@ -7,15 +7,23 @@ import websockets
 from server_harness import TOKEN, text_frame, until
 
 
-async def test_token_gets_in_by_header_and_by_query(driver, raw):
+async def test_token_gets_in_by_header_query_and_subprotocol(driver, raw):
+    offered = f"Sec-WebSocket-Protocol: kgnb.v1, kgnb.token.{TOKEN}"
     for arguments in (
         {"headers": [f"Authorization: token {TOKEN}"]},
         {"headers": [f"Authorization: Bearer {TOKEN}"]},
         {"path": f"kgnb/ws?token={TOKEN}"},
+        {"headers": [offered]},
     ):
         assert (await raw(**arguments)).status == 101
-    await until(lambda: len(driver.clients) == 3)
+    await until(lambda: len(driver.clients) == 4)
     assert len({c.peer.identity.user for c in driver.clients}) == 1
+
+
+async def test_wrong_token_in_a_subprotocol_is_4001(driver, raw):
+    client = await raw(headers=["Sec-WebSocket-Protocol: kgnb.v1, kgnb.token.wrong"])
+    assert await client.closing() == (4001, "Unauthorized")
+    assert driver.clients == []
 
 
 async def test_frames_pipelined_with_a_refused_handshake_reach_nobody(
