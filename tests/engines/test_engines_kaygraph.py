@@ -446,6 +446,31 @@ def test_kaygraph_batch_graph_with_successors_runs_alone_and_says_so():
     assert passes.successors
 
 
+def test_kaygraph_sync_nodes_of_passes_run_one_at_a_time():
+    alone = threading.Lock()
+
+    class Alone(shaped.Node):
+        def prep(self, shared):
+            assert alone.acquire(blocking=False)
+
+        def post(self, shared, prep_res, exec_res):
+            alone.release()
+
+    _, witness = run(PassesTogether(Alone(node_id="a")))
+    name = "PassesTogether/a"
+    assert [e[:2] for e in witness.of("started", "finished")][1:-1] == [
+        ("started", f"{name}:1"),
+        ("finished", f"{name}:1"),
+        ("started", f"{name}:2"),
+        ("finished", f"{name}:2"),
+    ]
+
+
+def test_kaygraph_async_node_alone_runs():
+    _, witness = run(SayAsync("a"))
+    assert witness.results == {"a:1": "a!"}
+
+
 # Nodes that run graphs, and graphs with loops of their own.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -9,9 +10,10 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines.kaygraph.walk import Walk, watched
+from kgnb.engines.kaygraph.walk import Walk, sync_turn, watched
 from kgnb.errors import InvalidValue
 from kgnb.graph import Graph
+from kgnb.graph.base import levels_to_caller
 from kgnb.graph.spec import (
     GraphSpec,
     Scope,
@@ -45,8 +47,8 @@ class KayGraphEngine:
     """Runs a KayGraph-like or PocketFlow-like graph by its own rules.
 
     A sync graph runs in a thread. Of an async graph the async nodes run on the loop
-    and the sync ones in threads, which the libraries do not do. A graph that talks
-    (``run_interactive``) runs all its rounds.
+    and the sync ones, one at a time, in threads, so that they do not hold it up. A
+    graph that talks (``run_interactive``) runs all its rounds.
 
     Two things differ from the library's own run, both because this loop goes on when
     the run is over: items that run together are cancelled when one fails, and a node
@@ -83,8 +85,12 @@ class KayGraphEngine:
             )
         watch = Watch(observer, worker)
         level = WatchedLevel(watch, self._scope, is_last=True)
-        with RootStep(self.graph, level) as root:
-            value = await self._called(root, shared, worker)
+        turn = sync_turn.set(asyncio.Lock())
+        try:
+            with RootStep(self.graph, level) as root:
+                value = await self._called(root, shared, worker)
+        finally:
+            sync_turn.reset(turn)
         if not isinstance(value, Mapping):
             return value
         # No action but shared, or what the library put in its place because it was
@@ -131,7 +137,8 @@ def graph_around(node: Any) -> Graph:
     """A graph around one node, or a graph that runs many times, to be seen as one."""
     if node.successors:
         warnings.warn(
-            f"{label_of(node)} runs alone: its successors are not run.", stacklevel=4
+            f"{label_of(node)} runs alone: its successors are not run.",
+            stacklevel=levels_to_caller(),
         )
     alone = copy.copy(node)
     alone.successors = {}

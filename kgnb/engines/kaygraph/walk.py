@@ -10,18 +10,27 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from kgnb.engines.kaygraph.phases import Phases
 from kgnb.graph.spec import inner_graphs, is_native, members
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from kgnb.graph.observe import Via
     from kgnb.graph.steps import Step, VisitStep, WatchedLevel
 
 LOOPS = ("_orch", "_orch_async")
+
+sync_turn: ContextVar[asyncio.Lock] = ContextVar("kgnb_sync_turn")
+"""Held by the sync node that runs, of all those of a run's async graphs.
+
+Run by the library they hold up the loop, so two never run at once, and may write to
+``shared`` as if they were alone.
+"""
 
 
 def is_async(node: Any) -> bool:
@@ -137,7 +146,8 @@ class Walk:
             if is_async(self._current):
                 await self._visit_async()
             else:
-                await self._level.watch.worker.call(self._visit)
+                async with sync_turn.get():
+                    await self._level.watch.worker.call(self._visit)
         return self._action
 
     def _visit(self) -> None:
