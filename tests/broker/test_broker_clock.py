@@ -93,7 +93,7 @@ def test_driver_keeps_a_deadline_when_the_machines_clock_is_set(monkeypatch, jum
         monkeypatch.setattr(time, "time", lambda: wall + jump)
         began = time.monotonic()
         await told(heard, "approval_resolved")
-        assert 0.2 < time.monotonic() - began < 3
+        assert 0.2 < time.monotonic() - began < 30
         await driver.aclose()
 
     asyncio.run(main())

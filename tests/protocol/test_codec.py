@@ -124,10 +124,10 @@ def test_brackets_in_strings_do_not_count():
     [b"[" * 1_000_000, b'{"a":' * 200_000, b"[" + b"[]," * 300_000 + b"[]]"],
 )
 def test_hostile_shapes_are_refused_quickly(frame):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadFrame):
         codec.decode_command(frame)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @given(st.binary(max_size=300))
@@ -209,10 +209,10 @@ def test_link_frames_round_trip():
 
 def test_depth_scan_of_a_string_that_never_ends_takes_linear_time():
     raw = b"[" * 65 + b'"' + rb"\"" * 300_000
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BadFrame):
         codec.decode_command(raw)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -298,10 +298,10 @@ def test_cancel_closes_the_connection_while_the_model_is_silent(
     eventually(lambda: handle.view.streams)
     began = time.monotonic()
     handle.cancel()
-    assert server.is_gone.wait(3), "the server still holds the connection"
+    assert server.is_gone.wait(10), "the server still holds the connection"
     with pytest.raises(RunCancelled):
         handle.result(10)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -322,7 +322,7 @@ def test_cancel_closes_a_hidden_connection_at_the_next_chunk(server, name, event
     go.set()
     with pytest.raises(RunCancelled):
         handle.result(10)
-    assert server.is_gone.wait(3)
+    assert server.is_gone.wait(10)
 
 
 def test_spent_is_none_where_the_model_tells_nothing(server):

@@ -89,7 +89,7 @@ def test_stop_button_ends_the_run_that_a_cell_waits_for(kernel, cell, wait):
     began = time.monotonic()
     manager.interrupt_kernel()
     running.finish()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert running.errors
     assert cell("print(run.status)").text == "cancelled\n"
 

@@ -88,7 +88,7 @@ async def test_example_serves_the_documents_client_and_ends_when_told(folder, co
         assert heard[-1]["data"] == 15
         began = time.monotonic()
         status = app.stop(signal.SIGINT if command == ["main.py"] else signal.SIGTERM)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         assert status in (0, -signal.SIGTERM, -signal.SIGINT, 130), app.log
     assert "Traceback" not in app.log
 
@@ -113,7 +113,7 @@ async def test_mount_without_a_lifespan_starts_with_the_first_request(mounted):
             assert (await heard_until(ws))[-1]["data"] == 3
             began = time.monotonic()
             status = await asyncio.to_thread(app.stop)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             with pytest.raises(websockets.ConnectionClosed):
                 await ws.recv()
             assert ws.close_code == 1012
