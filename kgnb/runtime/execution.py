@@ -258,8 +258,10 @@ class Execution:
     def resume(self, by: e.By | None = None) -> None:
         """Go on after a pause."""
         with self._pausing:
-            if self.control.resume():
+            if self.control.is_paused:
+                # Said first: what then begins must stand after it in the log.
                 self.put(e.WorkflowResumed(run_id=self.id, by=by))
+                self.control.resume()
         for child in self.home.children_of(self):
             child.resume(by)
 

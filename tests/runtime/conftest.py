@@ -34,7 +34,7 @@ def _no_thread_is_left(monkeypatch):
 def eventually():
     """Wait, bounded, for what another thread does."""
 
-    def wait(condition, seconds=5.0):
+    def wait(condition, seconds=20.0):
         until = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < until, "it did not happen in time"
