@@ -32,7 +32,15 @@ STAYING = (
     "GarbageCollectorThread",  # pyzmq's, at the first message that it need not copy
 )
 PATIENCE = 5.0
-RERUNS = {"browser": 2, "deploy": 1, "notebooks": 1, "server": 1, "web": 1}
+RERUNS = {
+    "browser": 2,
+    "deploy": 1,
+    "faults": 1,
+    "notebooks": 1,
+    "runtime": 1,
+    "server": 1,
+    "web": 1,
+}
 """How often a test is tried again before it fails, by its folder: real servers,
 kernels and browsers on machines that are shared and noisy. What was tried again is
 named in pytest's closing line."""
