@@ -20,9 +20,10 @@ class ClassFinder:
     """Finds the classes that one file names.
 
     A name is looked up among the classes given, in the module of the code that called
-    kgnb, in ``__main__``, in all modules that are loaded, and in the modules nodes,
-    app.nodes and workflow.nodes, which are imported. "module:Class" or "module.Class"
-    names it exactly, and imports the module: load files of people you trust.
+    kgnb, in ``__main__``, among kgnb's own, in all modules that are loaded, and in the
+    modules nodes, app.nodes and workflow.nodes, which are imported. "module:Class" or
+    "module.Class" names it exactly, and imports the module: load files of people you
+    trust.
     """
 
     def __init__(self, given: Mapping[str, Any] | None) -> None:
@@ -39,7 +40,8 @@ class ClassFinder:
             return self._given[name]
         if ":" in name or "." in name:
             return _exact(name)
-        for scope in (self._caller, vars(sys.modules["__main__"])):
+        # Ours before other libraries' of the same name: files name ours like that.
+        for scope in (self._caller, vars(sys.modules["__main__"]), _own()):
             if is_node_class(scope.get(name)):
                 return scope[name]
         found = {id(each): each for each in _loaded(name)}
@@ -60,10 +62,14 @@ class ClassFinder:
 
 def class_name(cls: type) -> str:
     """How a file names a class, so that it is found in another process."""
-    is_own = vars(sys.modules["kgnb.graph"]).get(cls.__name__) is cls
+    is_own = _own().get(cls.__name__) is cls
     if is_own or cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
         return cls.__name__
     return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _own() -> Mapping[str, Any]:
+    return vars(sys.modules["kgnb.graph"])
 
 
 def is_node_class(thing: Any) -> bool:

@@ -297,15 +297,16 @@ def test_async_parallel_graphs_are_awaited_together(runner):
 
 
 def test_async_parallel_failure_cancels_the_others(runner):
-    cancelled = []
+    cancelled, hangs = [], asyncio.Event()
 
     class Fail(kaygraph.AsyncNode):
         async def exec_async(self, prep_res):
-            await asyncio.sleep(0)
+            await hangs.wait()
             raise LookupError("first")
 
     class Hang(kaygraph.AsyncNode):
         async def exec_async(self, prep_res):
+            hangs.set()
             try:
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:

@@ -188,6 +188,15 @@ def test_class_of_two_modules_is_ambiguous(monkeypatch):
         kaygraph.yaml_to_graph(text)
 
 
+def test_own_class_is_found_beside_another_librarys_of_its_name(monkeypatch):
+    library = types.ModuleType("another_library")
+    library.ValidatedNode = type("ValidatedNode", (kaygraph.Node,), {})
+    monkeypatch.setitem(sys.modules, "another_library", library)
+    text = "workflows: {m: {concepts: {a: ValidatedNode}, graph: a}}"
+    graph = kaygraph.yaml_to_graph(text)
+    assert type(graph.start_node) is kaygraph.ValidatedNode
+
+
 def test_class_without_an_id_argument_gets_its_name_all_the_same():
     graph = kaygraph.yaml_to_graph(
         "workflows: {m: {concepts: {a: YamlNoId}, graph: a}}"
