@@ -43,7 +43,7 @@ RERUNS = {
 }
 """How often a test is tried again before it fails, by its folder: real servers,
 kernels and browsers on machines that are shared and noisy. What was tried again is
-named in pytest's closing line."""
+named above pytest's closing line."""
 
 
 def pytest_collection_modifyitems(items):
@@ -52,6 +52,11 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(here).parts[0]
         if folder in RERUNS:
             item.add_marker(pytest.mark.flaky(reruns=RERUNS[folder]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_line(f"tried again: {report.nodeid}")
 
 
 def threads():
