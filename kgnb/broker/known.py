@@ -9,6 +9,7 @@ import msgspec
 from kgnb.broker import audit, rows
 from kgnb.broker.audit import Numbered
 from kgnb.broker.frames import StoredEvent
+from kgnb.broker.rows import SessionRow
 from kgnb.broker.run import may_see
 from kgnb.errors import Gap, NoSuchRun, Unavailable
 from kgnb.protocol import codec
@@ -137,6 +138,29 @@ class Known:
             for event in page:
                 fold(view, codec.decode_event(event.frame.payload))
         return view
+
+    async def session(self, named: str, peer: Peer) -> tuple[SessionRow, list[RunRow]]:
+        """What was said in a session of ``peer``'s, and its runs that are under way.
+
+        Args:
+            named: Its name, or the token of another's.
+            peer: Who asks.
+
+        Raises:
+            Unauthorized: It is a session's token, and does not hold.
+            Unavailable: The log cannot be read.
+        """
+        core = self._core
+        user, session_id = core.shares.session_of(peer, named, self._clock())
+        stored = await self._log.get(rows.session_key(user, session_id))
+        session = SessionRow(user=user, session_id=session_id)
+        if stored is not None:
+            session = rows.decode(stored.value, SessionRow)
+        runs = [run.row for run in core.runs.unfinished()]
+        mine = [
+            row for row in runs if (row.owner, row.session_id) == (user, session_id)
+        ]
+        return session, [row for row in mine if may_see(peer, row)]
 
     async def audit(self, after: int, limit: int) -> list[Numbered]:
         """Entries of the audit behind the one numbered ``after``, in order.

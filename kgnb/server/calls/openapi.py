@@ -65,6 +65,7 @@ CONTENTS: dict[str, Content] = {
     "runs.report": Content(kinds=("text/html",)),
     "runs.trace": Content(kinds=("application/x-ndjson",)),
     "runs.order": Content(shapes.Ordered, runs.OrderBody),
+    "sessions.one": Content(shapes.Session),
     "events.events": Content(
         kinds=("text/event-stream",),
         query={"since": _TEXT, "topics": _TEXT},

@@ -70,7 +70,7 @@ async def listed(call: Call) -> Reply:
         # Another identity's session of the same id is another session.
         mine = peer.identity.user
         rows = [r for r in rows if r.session_id == session and r.owner == mine]
-    told = [_summary(row, waiting) for row in rows]
+    told = [summary(row, waiting) for row in rows]
     told = [
         each
         for each in told
@@ -141,7 +141,8 @@ def _age(row: RunRow) -> tuple[str, str]:
     return row.started_at, row.run_id
 
 
-def _summary(row: RunRow, waiting: set[RunId]) -> shapes.RunSummary:
+def summary(row: RunRow, waiting: set[RunId]) -> shapes.RunSummary:
+    """A run as lists show it; ``waiting`` are those with an open question."""
     is_waiting = row.status == "running" and row.run_id in waiting
     return shapes.RunSummary(
         run_id=row.run_id,
@@ -159,7 +160,7 @@ async def one(call: Call) -> Reply:
     row = call.row(call.arg(), peer)
     view = await call.driver.view(row.run_id, peer)
     waiting = {each.run_id for each in call.driver.open_approvals(peer)}
-    summary = msgspec.structs.asdict(_summary(row, waiting))
+    summary = msgspec.structs.asdict(summary(row, waiting))
     return Reply.json(shapes.RunDetail(**summary, seq=view.seq, view=view))
 
 

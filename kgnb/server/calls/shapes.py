@@ -114,6 +114,19 @@ class RunDetail(RunSummary, kw_only=True):
     view: RunView
 
 
+class Session(Body, kw_only=True):
+    """``kgnb/api/sessions/{id}``."""
+
+    session_id: str
+    """As it was asked for; of another's session its token."""
+    messages: list[dict[str, Any]]
+    """``{role, content}``, in order; replies once they are whole."""
+    changed_at: str | None
+    """Null where nothing was said, or is kept."""
+    runs: list[RunSummary]
+    """Those under way, the oldest first."""
+
+
 class Started(Body, kw_only=True, omit_defaults=True):
     """A run that has begun."""
 

@@ -11,6 +11,7 @@ from kgnb.server.calls import (
     pages,
     runs,
     schemas,
+    sessions,
 )
 from kgnb.server.calls.call import ANSWER, CONTROL, READ, START, Route
 
@@ -113,6 +114,14 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/api/runs/{id}/fork",
         call=runs.fork,
         needs=START,
+        is_shared=True,
+    ),
+    Route(
+        method="GET",
+        path=r"kgnb/api/sessions/([^/]{1,1000})",
+        template="kgnb/api/sessions/{id}",
+        call=sessions.one,
+        needs=READ,
         is_shared=True,
     ),
     Route(
