@@ -160,8 +160,8 @@ async def one(call: Call) -> Reply:
     row = call.row(call.arg(), peer)
     view = await call.driver.view(row.run_id, peer)
     waiting = {each.run_id for each in call.driver.open_approvals(peer)}
-    summary = msgspec.structs.asdict(summary(row, waiting))
-    return Reply.json(shapes.RunDetail(**summary, seq=view.seq, view=view))
+    told = msgspec.structs.asdict(summary(row, waiting))
+    return Reply.json(shapes.RunDetail(**told, seq=view.seq, view=view))
 
 
 async def picture(call: Call) -> Reply:
