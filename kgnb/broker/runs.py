@@ -299,6 +299,8 @@ class Runs:
                 row.start = None
                 row.nodes = [node.id for node in event.graph.nodes]
                 row.started_at = row.started_at or event.timestamp or timestamp(now)
+            case events.GraphChanged():
+                row.nodes = [node.id for node in event.graph.nodes]
             case events.Step():
                 self.sessions.write(draft, event, now)
             case events.WorkflowPaused():

@@ -67,7 +67,7 @@ class GraphEdge(msgspec.Struct, kw_only=True):
 
 
 class GraphSpec(msgspec.Struct, kw_only=True):
-    """The shape of a graph, as far as it is known before it runs."""
+    """The shape of a graph, as far as it is known."""
 
     name: str = ""
     start: NodeId | None = None
@@ -86,6 +86,13 @@ class WorkflowStarted(Event, kw_only=True, omit_defaults=True, tag="workflow_sta
     message: Any = None
     """What was said to start it, where a message did."""
     resumed_from: str | None = None
+
+
+class GraphChanged(Event, kw_only=True, omit_defaults=True, tag="graph_changed"):
+    """The run took an edge, or entered a node, that its graph does not declare."""
+
+    graph: GraphSpec
+    """All of it, drawn anew; it takes the place of the one before."""
 
 
 class Via(msgspec.Struct, kw_only=True):
@@ -171,13 +178,15 @@ class Usage(msgspec.Struct, kw_only=True):
     """Of the output."""
 
 
-class ToolRef(msgspec.Struct, kw_only=True):
+class ToolRef(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Which tool call of a stream a text belongs to."""
 
     number: int
     """From 1, in the order in which the calls began."""
     name: str = ""
     """The tool, as far as it is known."""
+    id: str = ""
+    """The model's own name for the call, by which the tool's message answers it."""
 
 
 class Token(NodeEvent, kw_only=True, omit_defaults=True, tag="token"):
@@ -202,11 +211,18 @@ class Token(NodeEvent, kw_only=True, omit_defaults=True, tag="token"):
     """On the last frame of a stream, where the model told."""
 
 
-class MessageData(msgspec.Struct, kw_only=True):
-    """One chat message."""
+class MessageData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One chat message; one of a tool says which, and what it was called with."""
 
     role: str
     content: Any
+    name: str | None = None
+    tool_call_id: str | None = None
+    """The call of a stream that it answers."""
+    args: Any = None
+    """What the tool was called with, in the end."""
+    failed: bool = False
+    """The tool failed; ``content`` says how."""
 
 
 class Message(NodeEvent, kw_only=True, omit_defaults=True, tag="message"):
@@ -414,6 +430,7 @@ class Custom(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 KnownEvent = (
     WorkflowStarted
+    | GraphChanged
     | NodeUpdate
     | Step
     | Progress

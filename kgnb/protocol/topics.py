@@ -21,6 +21,7 @@ TOPICS = frozenset(
 """The names that subscribe to run events; any other is an application topic."""
 
 _BY_TYPE: dict[str, frozenset[str]] = {
+    "graph_changed": frozenset({"progress", "nodes"}),
     "node_update": frozenset({"progress", "nodes"}),
     "progress": frozenset({"progress"}),
     "token": frozenset({"tokens"}),

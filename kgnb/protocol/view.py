@@ -27,6 +27,7 @@ from kgnb.protocol.live_view import (
     added,
     drop_inner,
     show_progress,
+    show_outcome,
     show_token,
 )
 
@@ -108,6 +109,8 @@ class MessageView(msgspec.Struct, kw_only=True):
     node_id: str
     role: str
     content: Any
+    name: str | None = None
+    tool_call_id: str | None = None
 
 
 class LogView(msgspec.Struct, kw_only=True):
@@ -241,10 +244,14 @@ def _started(view: RunView, event: e.WorkflowStarted) -> None:
     view.params = event.params
     view.session_id = event.session_id
     view.message = event.message
-    view.graph = event.graph
     view.error = None
+    _draw(view, event)
+
+
+def _draw(view: RunView, event: e.WorkflowStarted | e.GraphChanged) -> None:
+    view.graph = event.graph
     for node in event.graph.nodes:
-        view.nodes.setdefault(node.id, NodeView())
+        _node(view, node.id)
 
 
 def _node(view: RunView, node_id: str) -> NodeView:
@@ -372,9 +379,15 @@ def _token(view: RunView, event: e.Token) -> None:
 
 
 def _message(view: RunView, event: e.Message) -> None:
+    data = event.data
+    show_outcome(view.streams, data)
     view.messages.append(
         MessageView(
-            node_id=event.node_id, role=event.data.role, content=event.data.content
+            node_id=event.node_id,
+            role=data.role,
+            content=data.content,
+            name=data.name,
+            tool_call_id=data.tool_call_id,
         )
     )
 
@@ -469,6 +482,7 @@ def _nothing(_view: RunView, _event: e.Step) -> None:
 
 _FOLD: dict[type, Any] = {
     e.WorkflowStarted: _started,
+    e.GraphChanged: _draw,
     e.NodeUpdate: _node_update,
     e.Step: _nothing,
     e.Progress: _progress,

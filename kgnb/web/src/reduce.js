@@ -9,7 +9,7 @@
  */
 
 import { decider, showDecision, showQuestion, showVotes } from "./reduce-approvals.js";
-import { added, dropInner, put, showProgress, showToken } from "./reduce-live.js";
+import { added, dropInner, put, showOutcome, showProgress, showToken } from "./reduce-live.js";
 
 const MAX_LOGS = 1000;
 const MAX_TIMELINE = 1000;
@@ -114,7 +114,6 @@ function custom(view, event) {
 
 /** @param {wire.RunView} view @param {wire.WorkflowStarted} event */
 function started(view, event) {
-  const graph = event.graph ?? {};
   view.run_id = event.run_id;
   view.workflow = event.workflow ?? "";
   view.status = "running";
@@ -124,8 +123,13 @@ function started(view, event) {
   view.params = event.params ?? {};
   view.session_id = event.session_id ?? null;
   view.message = event.message ?? null;
-  view.graph = graphSpec(graph);
   view.error = null;
+  draw(view, event);
+}
+
+/** @param {wire.RunView} view @param {wire.WorkflowStarted | wire.GraphChanged} event */
+function draw(view, event) {
+  view.graph = graphSpec(event.graph ?? {});
   for (const node of view.graph.nodes) nodeOf(view, node.id);
 }
 
@@ -318,8 +322,9 @@ function token(view, event) {
 
 /** @param {wire.RunView} view @param {wire.Message} event */
 function message(view, event) {
-  const { role, content } = event.data;
-  view.messages.push({ node_id: event.node_id, role, content });
+  const { role, content, name = null, tool_call_id = null } = event.data;
+  showOutcome(view.streams, event.data);
+  view.messages.push({ node_id: event.node_id, role, content, name, tool_call_id });
 }
 
 /** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
@@ -427,6 +432,7 @@ function stalled(view) {
 const FOLD = new Map(
   Object.entries({
     workflow_started: started,
+    graph_changed: draw,
     node_update: nodeUpdate,
     step: () => {}, // repeats what other events said
     progress,

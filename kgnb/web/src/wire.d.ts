@@ -202,6 +202,16 @@ export interface FieldProblem {
   message: string;
 }
 
+export interface GraphChanged {
+  type: "graph_changed";
+  run_id: string;
+  workflow?: string;
+  seq?: number;
+  workflow_id?: string;
+  timestamp?: string;
+  graph: GraphSpec;
+}
+
 export interface GraphEdge {
   source: string;
   target: string;
@@ -302,12 +312,18 @@ export interface Message {
 export interface MessageData {
   role: string;
   content: any;
+  name?: string | null;
+  tool_call_id?: string | null;
+  args?: any;
+  failed?: boolean;
 }
 
 export interface MessageView {
   node_id: string;
   role: string;
   content: any;
+  name: string | null;
+  tool_call_id: string | null;
 }
 
 export interface NodeInput {
@@ -353,6 +369,12 @@ export interface NodeView {
   duration: number | null;
   action: string | null;
   error: Problem | null;
+}
+
+export interface OutcomeView {
+  content: any;
+  args: any;
+  failed: boolean;
 }
 
 export interface Pause {
@@ -539,6 +561,8 @@ export interface StreamView {
   item: string | null;
   call: number | null;
   tool: string | null;
+  call_id: string | null;
+  outcome: OutcomeView | null;
   text: string;
   length: number;
   missing: number;
@@ -588,7 +612,8 @@ export interface Token {
 
 export interface ToolRef {
   number: number;
-  name: string;
+  name?: string;
+  id?: string;
 }
 
 export interface TrackView {
@@ -738,7 +763,7 @@ export interface WorkflowStarted {
   resumed_from?: string | null;
 }
 
-export type KnownEvent = ApprovalRequest | ApprovalResolved | ApprovalVote | Log | Message | NodeUpdate | Progress | ResultEvent | Step | Token | WorkflowCancelled | WorkflowCompleted | WorkflowFailed | WorkflowLost | WorkflowPaused | WorkflowResumed | WorkflowStalled | WorkflowStarted;
+export type KnownEvent = ApprovalRequest | ApprovalResolved | ApprovalVote | GraphChanged | Log | Message | NodeUpdate | Progress | ResultEvent | Step | Token | WorkflowCancelled | WorkflowCompleted | WorkflowFailed | WorkflowLost | WorkflowPaused | WorkflowResumed | WorkflowStalled | WorkflowStarted;
 
 export type Reply = Ack | Cursor | ErrorReply | Hello | JoinedGroup | LeftGroup | Pong | Snapshot | Subscribed | Unsubscribed;
 
