@@ -295,6 +295,8 @@ class Start(LinkFrame, kw_only=True, omit_defaults=True, tag="start"):
     workflow: str
     params: dict[str, Any] = {}
     session_id: str | None = None
+    owner: str = ""
+    """The identity whose session it is: two with the same ``session_id`` are two."""
     message: Any = None
     """What was said to start it; None where a ``start_workflow`` does."""
     messages: list[dict[str, Any]] | None = None

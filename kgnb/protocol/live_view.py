@@ -38,6 +38,15 @@ class TrackView(ProgressView, kw_only=True):
     item: str | None = None
 
 
+class OutcomeView(msgspec.Struct, kw_only=True):
+    """What came of a tool call."""
+
+    content: Any
+    args: Any = None
+    """What the tool was called with, where that is known."""
+    failed: bool = False
+
+
 class StreamView(msgspec.Struct, kw_only=True):
     """One text of a stream so far: what is said, thought, or asked of one tool."""
 
@@ -51,6 +60,9 @@ class StreamView(msgspec.Struct, kw_only=True):
     call: int | None = None
     """Which tool call, from 1."""
     tool: str | None = None
+    call_id: str | None = None
+    outcome: OutcomeView | None = None
+    """Of a tool call, when its message has come."""
     text: str = ""
     length: int = 0
     """Code points of the whole text up to here, those that never came included."""
@@ -60,6 +72,17 @@ class StreamView(msgspec.Struct, kw_only=True):
     superseded: bool = False
     """A later attempt speaks instead."""
     usage: e.Usage | None = None
+
+
+class MessageView(msgspec.Struct, kw_only=True):
+    """One chat message."""
+
+    node_id: str
+    role: str
+    content: Any
+    name: str | None = None
+    """The tool, where it is one's."""
+    tool_call_id: str | None = None
 
 
 def show_progress(
@@ -123,8 +146,9 @@ def show_token(streams: list[StreamView], event: e.Token) -> e.Usage | None:
         stream = _stream(event, call)
         _supersede(streams, stream)
         streams.append(stream)
-    if event.call is not None and event.call.name:
-        stream.tool = event.call.name
+    if event.call is not None:
+        stream.tool = event.call.name or stream.tool
+        stream.call_id = event.call.id or stream.call_id
     if event.index > stream.length:
         stream.missing += event.index - stream.length
         stream.length = event.index
@@ -161,6 +185,30 @@ def _supersede(streams: list[StreamView], new: StreamView) -> None:
             and (known.attempt or 0) < (new.attempt or 0)
         ):
             known.superseded = True
+
+
+def show_message(
+    streams: list[StreamView], messages: list[MessageView], event: e.Message
+) -> None:
+    """Keep a message; a tool's stands with the call that it answers, too."""
+    data = event.data
+    messages.append(
+        MessageView(
+            node_id=event.node_id,
+            role=data.role,
+            content=data.content,
+            name=data.name,
+            tool_call_id=data.tool_call_id,
+        )
+    )
+    if data.tool_call_id is None:
+        return
+    for stream in reversed(streams):
+        if stream.call_id == data.tool_call_id:
+            stream.outcome = OutcomeView(
+                content=data.content, args=data.args, failed=data.failed
+            )
+            return
 
 
 def added(one: e.Usage | None, other: e.Usage) -> e.Usage:

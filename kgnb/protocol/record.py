@@ -46,9 +46,12 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
             for name in sorted(plain["results"], key=order.of_node)
         },
         "messages": [
-            {name: message[name] for name in ("node_id", "role", "content")}
+            {
+                **{name: message[name] for name in ("node_id", "role", "content")},
+                **_told(message, "name"),
+            }
             for message in sorted(
-                plain["messages"], key=lambda each: order.of_node(each["node_id"])
+                _messages(plain), key=lambda each: order.of_node(each["node_id"])
             )
         ],
         **_custom(plain, order),
@@ -188,12 +191,20 @@ def _stream(stream: Mapping[str, Any]) -> Plain:
         "stream": local_id(stream),
         "kind": stream["kind"],
         "text": stream["text"],
-        **_told(stream, "name", "item", "call", "tool"),
+        **_told(stream, "name", "item", "call", "tool", "outcome"),
         **_told(stream, "missing", "superseded", "usage"),
     }
     if (stream["attempt"] or 1) > 1:
         kept["attempt"] = stream["attempt"]
     return kept
+
+
+def _messages(plain: Mapping[str, Any]) -> Iterator[Plain]:
+    """Those that do not stand with the tool call that they answer."""
+    calls = {stream.get("call_id") for stream in plain["streams"]} - {None}
+    for message in plain["messages"]:
+        if message.get("tool_call_id") not in calls:
+            yield message
 
 
 def _node(plain: Mapping[str, Any], node: Mapping[str, Any]) -> Plain:

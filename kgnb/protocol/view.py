@@ -21,13 +21,14 @@ from kgnb.protocol.approval_view import (
 )
 from kgnb.protocol.ids import NodeId
 from kgnb.protocol.live_view import (
+    MessageView,
     ProgressView,
     StreamView,
     TrackView,
     added,
     drop_inner,
+    show_message,
     show_progress,
-    show_outcome,
     show_token,
 )
 
@@ -101,16 +102,6 @@ class ActiveEdge(msgspec.Struct, kw_only=True):
     source: str
     action: str
     target: str
-
-
-class MessageView(msgspec.Struct, kw_only=True):
-    """One chat message."""
-
-    node_id: str
-    role: str
-    content: Any
-    name: str | None = None
-    tool_call_id: str | None = None
 
 
 class LogView(msgspec.Struct, kw_only=True):
@@ -379,17 +370,7 @@ def _token(view: RunView, event: e.Token) -> None:
 
 
 def _message(view: RunView, event: e.Message) -> None:
-    data = event.data
-    show_outcome(view.streams, data)
-    view.messages.append(
-        MessageView(
-            node_id=event.node_id,
-            role=data.role,
-            content=data.content,
-            name=data.name,
-            tool_call_id=data.tool_call_id,
-        )
-    )
+    show_message(view.streams, view.messages, event)
 
 
 def _asked(view: RunView, event: e.ApprovalRequest) -> None:

@@ -256,10 +256,7 @@ class RunContext:
         match kind:
             case "message":
                 self._end_told()  # it holds the tokens before it
-                content = get_field(plain, "content", plain)
-                role = str(get_field(plain, "role", "assistant"))
-                message = e.MessageData(role=role, content=content)
-                self.execution.put(e.Message(data=message, **where))
+                self.execution.put(e.Message(data=_message(plain), **where))
             case "result":
                 result = e.ResultEvent(data=plain, truncated=was_replaced, **where)
                 self.execution.put(result)
@@ -343,6 +340,19 @@ def _number(data: Any, name: str) -> float | None:
     value = get_field(data, name, None)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number else None
+
+
+def _message(data: Any) -> e.MessageData:
+    """A chat message of a dict in LangChain's or OpenAI's words, or of any value."""
+    name, call = get_field(data, "name", None), get_field(data, "tool_call_id", None)
+    return e.MessageData(
+        role=str(get_field(data, "role", "assistant")),
+        content=get_field(data, "content", data),
+        name=None if name is None else str(name),
+        tool_call_id=None if call is None else str(call),
+        args=get_field(data, "args", None),
+        failed=bool(get_field(data, "failed", False)),
+    )
 
 
 def get_field(data: Any, name: str, default: Any) -> Any:

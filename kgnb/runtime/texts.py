@@ -92,7 +92,7 @@ class _Call:
     def add(self, piece: ToolPiece) -> Part:
         self.id = self.id or piece.id
         name = self.ref.name + piece.name
-        self.ref = ToolRef(number=self.ref.number, name=name)
+        self.ref = ToolRef(number=self.ref.number, name=name, id=self.id or "")
         return Part("tool_call", self.arguments.add(piece.arguments), self.ref)
 
 

@@ -1,5 +1,9 @@
 """A chat model that says what it is told to, in pieces, with tools and thoughts."""
 
+import re
+import time
+from collections.abc import Callable
+
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -7,12 +11,15 @@ from pydantic import Field
 
 
 class ScriptedModel(BaseChatModel):
-    """Each call gives the next of ``script``: a list of chunks, or an exception.
+    """Each call gives the next of ``script``, or what it returns for the messages.
 
-    A chunk is a str, or the keywords of an ``AIMessageChunk``.
+    That is a list of chunks, an exception among them where it breaks off. A chunk is a
+    str, or the keywords of an ``AIMessageChunk``.
     """
 
-    script: list
+    script: list | Callable
+    pace: float = 0
+    """Seconds before each chunk."""
     calls: list = Field(default_factory=list)
 
     @property
@@ -24,12 +31,15 @@ class ScriptedModel(BaseChatModel):
 
     def _next(self, messages):
         self.calls.append(messages)
+        if callable(self.script):
+            return self.script(messages)
         return self.script[len(self.calls) - 1]
 
     def _stream(self, messages, stop=None, run_manager=None, **kwargs):
         for piece in self._next(messages):
             if isinstance(piece, Exception):
                 raise piece
+            time.sleep(self.pace)
             fields = {"content": piece} if isinstance(piece, str) else piece
             chunk = ChatGenerationChunk(
                 message=AIMessageChunk(**{"content": "", **fields})
@@ -47,21 +57,34 @@ class ScriptedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def calls_tool(name, arguments, call_id="c1"):
+def in_words(text):
+    """A text as chunks, a word each."""
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+def thinks(text):
+    """The chunks of a thought, a word each, as standard content blocks have it."""
+    return [
+        {"content": [{"type": "reasoning", "reasoning": word, "index": 0}]}
+        for word in in_words(text)
+    ]
+
+
+def calls_tool(name, arguments, call_id="c1", *, index=0, pieces=2):
     """The chunks of a call of a tool, its arguments in pieces."""
-    half = len(arguments) // 2
-    pieces = [(name, arguments[:half], call_id), (None, arguments[half:], None)]
+    size = max(1, -(-len(arguments) // pieces))
+    parts = [arguments[at : at + size] for at in range(0, len(arguments), size)] or [""]
     return [
         {
             "tool_call_chunks": [
                 {
-                    "name": n,
-                    "args": args,
-                    "id": i,
-                    "index": 0,
+                    "name": None if number else name,
+                    "args": part,
+                    "id": None if number else call_id,
+                    "index": index,
                     "type": "tool_call_chunk",
                 }
             ]
         }
-        for n, args, i in pieces
+        for number, part in enumerate(parts)
     ]

@@ -30,6 +30,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {string} [item]
  * @property {number} [call]
  * @property {string} [tool]
+ * @property {wire.OutcomeView} [outcome]
  * @property {number} [missing]
  * @property {boolean} [superseded]
  * @property {wire.Usage} [usage]
@@ -48,7 +49,8 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  *   | "kind" | "state" | "value" | "reason">
  *   & Partial<Pick<wire.ApprovalView, "edited_payload" | "need" | "approvers" | "veto">>)[]} approvals
  * @property {Record<string, wire.Json>} results
- * @property {wire.MessageView[]} messages
+ * @property {(Pick<wire.MessageView, "node_id" | "role" | "content">
+ *   & {name?: string})[]} messages
  * @property {wire.CustomView[]} [custom]
  * @property {Omit<wire.LogView, "task_id">[]} logs
  * @property {wire.Json} result
@@ -98,8 +100,11 @@ export function staticRecord(view) {
       order.sorted(Object.entries(view.results), ([id]) => order.ofNode(id)),
     ),
     messages: order
-      .sorted(view.messages, (message) => order.ofNode(message.node_id))
-      .map(({ node_id, role, content }) => ({ node_id, role, content })),
+      .sorted(loneMessages(view), (message) => order.ofNode(message.node_id))
+      .map((message) => {
+        const { node_id, role, content } = message;
+        return { node_id, role, content, ...told(message, "name") };
+      }),
     ...(view.custom.length ? { custom: recordCustom(view, order) } : {}),
     logs: recordLogs(view, order),
     result: view.result,
@@ -207,7 +212,7 @@ export function recordView(record, metadata = {}) {
     by: metadata.answered_by?.[String(index)] ?? null,
   }));
   view.results = record.results;
-  view.messages = record.messages;
+  view.messages = record.messages.map((message) => ({ name: null, tool_call_id: null, ...message }));
   view.custom = record.custom ?? [];
   view.logs = record.logs.map((log) => ({ ...log, task_id: null }));
   view.result = record.result;
@@ -239,6 +244,8 @@ function streamView(recorded, index) {
     name: null,
     call: null,
     tool: null,
+    call_id: null,
+    outcome: null,
     missing: 0,
     superseded: false,
     usage: null,
@@ -407,10 +414,16 @@ function recordStream(stream) {
     stream: localId(stream),
     kind,
     text,
-    ...told(stream, "name", "item", "call", "tool", "missing", "superseded", "usage"),
+    ...told(stream, "name", "item", "call", "tool", "outcome", "missing", "superseded", "usage"),
   };
   if ((attempt ?? 1) > 1) kept.attempt = attempt ?? 1;
   return kept;
+}
+
+/** @param {wire.RunView} view those that do not stand with the tool call that they answer */
+export function loneMessages({ messages, streams }) {
+  const calls = new Set(streams.map(({ call_id }) => call_id));
+  return messages.filter(({ tool_call_id }) => tool_call_id == null || !calls.has(tool_call_id));
 }
 
 /** @param {wire.RunView} view @param {wire.NodeView} node @returns {RecordNode} */

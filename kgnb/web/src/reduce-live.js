@@ -87,7 +87,8 @@ export function showToken(streams, event) {
     supersede(streams, stream);
     streams.push(stream);
   }
-  if (event.call?.name) stream.tool = event.call.name;
+  stream.tool = event.call?.name || stream.tool;
+  stream.call_id = event.call?.id || stream.call_id;
   const index = event.index ?? 0;
   if (index > stream.length) {
     stream.missing += index - stream.length;
@@ -121,6 +122,8 @@ function newStream(event, kind, call) {
     item: event.item ?? null,
     call,
     tool: null,
+    call_id: null,
+    outcome: null,
     text: "",
     length: 0,
     missing: 0,
@@ -140,6 +143,20 @@ function supersede(streams, latest) {
     const isSame = known.task_id === latest.task_id && known.item === latest.item;
     if (isSame && (known.attempt ?? 0) < (latest.attempt ?? 0)) known.superseded = true;
   }
+}
+
+/**
+ * Keep a message; a tool's stands with the call that it answers, too.
+ * @param {wire.StreamView[]} streams
+ * @param {wire.MessageView[]} messages
+ * @param {wire.Message} event
+ */
+export function showMessage(streams, messages, { node_id, data }) {
+  const { role, content, name = null, tool_call_id = null, args, failed } = data;
+  messages.push({ node_id, role, content, name, tool_call_id });
+  if (tool_call_id === null) return;
+  const stream = streams.findLast(({ call_id }) => call_id === tool_call_id);
+  if (stream) stream.outcome = { content, args: args ?? null, failed: failed ?? false };
 }
 
 /**

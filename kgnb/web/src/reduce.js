@@ -9,7 +9,7 @@
  */
 
 import { decider, showDecision, showQuestion, showVotes } from "./reduce-approvals.js";
-import { added, dropInner, put, showOutcome, showProgress, showToken } from "./reduce-live.js";
+import { added, dropInner, put, showMessage, showProgress, showToken } from "./reduce-live.js";
 
 const MAX_LOGS = 1000;
 const MAX_TIMELINE = 1000;
@@ -322,9 +322,7 @@ function token(view, event) {
 
 /** @param {wire.RunView} view @param {wire.Message} event */
 function message(view, event) {
-  const { role, content, name = null, tool_call_id = null } = event.data;
-  showOutcome(view.streams, event.data);
-  view.messages.push({ node_id: event.node_id, role, content, name, tool_call_id });
+  showMessage(view.streams, view.messages, event);
 }
 
 /** @param {wire.RunView} view @param {wire.ApprovalRequest} event */
