@@ -10,6 +10,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from kgnb.engines import kaygraph, langgraph
+from kgnb.engines.langgraph.call import GraphCall
 from kgnb.engines.native import (
     NativeEngine,
     framed,
@@ -23,7 +24,9 @@ from kgnb.graph.spec import is_node, label_of
 if TYPE_CHECKING:
     from kgnb.engines.base import Engine
 
-__all__ = ["engine_for", "is_function"]
+__all__ = ["GraphCall", "engine_for", "is_function"]
+
+_PLAIN = GraphCall()
 
 ACCEPTED = (
     "expected a kgnb.Graph, a KayGraph or PocketFlow graph, a compiled LangGraph "
@@ -32,7 +35,7 @@ ACCEPTED = (
 
 
 def engine_for(
-    thing: Any, *, config: Any = None, session_id: str | None = None
+    thing: Any, *, call: GraphCall = _PLAIN, session_id: str | None = None
 ) -> Engine:
     """The engine that runs ``thing``.
 
@@ -41,19 +44,19 @@ def engine_for(
             ``shared`` (such as ``graph.run_interactive``, or a partial of it), a
             single node, or a function, coroutine function or generator, whose
             arguments are taken from ``shared`` by name. Or a compiled LangGraph graph.
-        config: LangGraph's, passed on to its graph.
+        call: How a LangGraph graph is called.
         session_id: The thread of a LangGraph graph.
 
     Raises:
-        InvalidValue: ``config`` for what is no LangGraph graph.
+        InvalidValue: A ``call`` for what is no LangGraph graph, or a wrong one.
         NotAGraph: It is none of these; says what it is and what would do.
     """
     if langgraph.is_compiled(thing):
-        return langgraph.engine_of(thing, config, session_id)
+        return langgraph.engine_of(thing, call, session_id)
     langgraph.refuse_lookalike(thing)
-    if config is not None:
+    for name, value in call.given.items():
         raise InvalidValue(
-            f"run(config={config!r:.60}): it is passed on to a compiled LangGraph "
+            f"run({name}={value!r:.60}): it is passed on to a compiled LangGraph "
             f"graph, and {type(thing).__name__} is none; leave it away"
         )
     if isinstance(thing, Graph):

@@ -13,7 +13,7 @@ from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
 from kgnb.runtime.result import Answer
 from kgnb.runtime.shapes import Misfit
-from kgnb.runtime.waiting import wait_async, wait_blocking
+from kgnb.runtime.waiting import is_on, wait_async, wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -146,7 +146,7 @@ class Asked:
             asked = concluded
 
     def _block(self) -> None:
-        if not self.future.done() and _is_on(self._asker.working_loop):
+        if not self.future.done() and is_on(self._asker.working_loop):
             raise WrongThread(
                 f"ask({self.data.message!r}).result() would block the loop on which "
                 f"the run lives; in an async node use await"
@@ -210,10 +210,3 @@ class Asked:
 
     def __repr__(self) -> str:
         return f"<kgnb.ask {self.data.message!r}>"
-
-
-def _is_on(loop: asyncio.AbstractEventLoop | None) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False

@@ -131,9 +131,9 @@ class Execution:
         self.producer: Producer
         self.reader: RunReader
         self._outgoing: Outgoing
-        self._engine = engine
-        self.has_steps = not isinstance(engine, SessionEngine)
-        """Whether ``shared`` is complete when a visit ends, so that it can be told."""
+        self.engine = engine
+        self.visits_are_steps = not isinstance(engine, SessionEngine)
+        """Whether each visit of a node is a step; else the engine tells them."""
         self._is_over = False
         self.tells_steps = options.tells_steps
         """Whether each step is told; from any thread."""
@@ -359,7 +359,7 @@ class Execution:
         async def guarded() -> tuple[Any, BaseException | None]:
             # As a pair: SystemExit out of a task would end the loop for all runs.
             try:
-                done = await self._engine.run(self.shared, self.observer, worker=worker)
+                done = await self.engine.run(self.shared, self.observer, worker=worker)
                 if self.options.outcome is not None:
                     picked = outcomes.pick(self.options.outcome, self.shared)
                     self.observer.result = await picked

@@ -7,19 +7,23 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from kgnb.broker.doorway import door
-from kgnb.errors import WrongThread
-from kgnb.runtime import process
+from kgnb.engines.checkpoints import Fork
+from kgnb.errors import InvalidValue, WrongThread
+from kgnb.runtime import checkpoints, process
 from kgnb.runtime.following import follow
 from kgnb.runtime.relays import FrameChannel
 from kgnb.runtime.result import Answer, Approval, Result
 from kgnb.runtime.sharing import share
-from kgnb.runtime.waiting import TICK, Interrupts, wait_async, wait_blocking
+from kgnb.runtime.waiting import TICK, Interrupts, is_on, wait_async, wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, MutableMapping
 
+    from kgnb.engines.checkpoints import Checkpoint
     from kgnb.protocol import events as e
     from kgnb.protocol.view import RunStatus, RunView
+    from kgnb.runtime.answering import Answers
+    from kgnb.runtime.checkpoints import Reading
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.sharing import ShareLink
 
@@ -160,7 +164,7 @@ class Run:
             BaseException: What a node raised, with a note that names it.
         """
         done = self._execution.done
-        is_mine = _running_loop() is self._execution.working_loop or door.is_mine
+        is_mine = is_on(self._execution.working_loop) or door.is_mine
         if not done.done() and is_mine:
             raise WrongThread(
                 f"run {self.workflow!r}: .result() would block the loop on which the "
@@ -185,13 +189,25 @@ class Run:
 
     # Orders.
 
-    def cancel(self) -> None:
+    def cancel(self, *, after: Literal["step"] | None = None) -> None:
         """End it; returns at once.
 
         Async nodes get ``CancelledError``; sync nodes stop at the next phase, item,
         attempt or wait.
+
+        Args:
+            after: ``"step"`` lets the step that is under way in a LangGraph graph end,
+                and be stored, first. A run that waits or is paused ends at once.
+
+        Raises:
+            Unavailable: ``after`` for another graph, or an older LangGraph.
         """
-        self._execution.cancel()
+        if after is None:
+            self._execution.cancel()
+        elif after == "step":
+            checkpoints.stop_after_step(self._execution)
+        else:
+            raise InvalidValue(f"cancel(after={after!r}): expected 'step' or None")
 
     def pause(self) -> None:
         """Let nothing more begin, until ``resume()``."""
@@ -200,6 +216,60 @@ class Run:
     def resume(self) -> None:
         """End a pause."""
         self._execution.resume()
+
+    # What a LangGraph graph has stored.
+
+    def state(self) -> Reading[Checkpoint]:
+        """The state of the run's thread as it is stored now: the latest checkpoint.
+
+        ``await run.state()``, or ``run.state().result()`` in sync code; also while
+        the run waits, and after its end.
+
+        Raises:
+            Unavailable: The graph stores none, or the loop on which its checkpointer
+                lives is closed.
+        """
+        return checkpoints.state(self._execution)
+
+    def history(self, limit: int | None = None) -> Reading[list[Checkpoint]]:
+        """The checkpoints of the run's thread, the newest first; see ``state``.
+
+        Those of earlier runs and of forks are among them: ``parent`` tells which
+        follows which.
+
+        Args:
+            limit: The most to read; None reads all, each with its whole state.
+        """
+        return checkpoints.history(self._execution, limit)
+
+    def fork(
+        self,
+        at: Checkpoint | str | int | Any = None,
+        shared: Any = None,
+        *,
+        as_node: str | None = None,
+        answers: Answers | None = None,
+    ) -> Run:
+        """Begin a new run from a checkpoint of this one's thread, on the same thread.
+
+        The graph goes on as LangGraph does after ``update_state``: later nodes run, and
+        ask, again. It is called as this run's was, and its display is its own. What is
+        wrong with ``at`` or ``shared`` shows when the new run is awaited.
+
+        Args:
+            at: A checkpoint of ``history()``, its id, the number of its step (the
+                newest one of that number), or a ``StateSnapshot``. None: the latest.
+            shared: Edits of the state, taken by the reducers (a list appends); at a
+                checkpoint whose source is ``"input"``, another input.
+            as_node: The node that is to have made the edits, which tells what follows
+                it; LangGraph asks for it where it cannot know.
+            answers: As ``kgnb.run`` takes them.
+
+        Raises:
+            Unavailable: The graph keeps no checkpoints.
+        """
+        where = Fork(at=at, values=shared, as_node=as_node)
+        return checkpoints.fork(self._execution, where, answers)
 
     def answer(
         self,
@@ -267,10 +337,3 @@ class Run:
     def __repr__(self) -> str:
         # Neither status nor id nor address: a cell's output must not change.
         return f"<kgnb.Run {self.workflow!r}>"
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from kgnb.engines import engine_for
+from kgnb.engines import GraphCall, engine_for
 from kgnb.engines.base import SessionEngine
 from kgnb.errors import InvalidValue, Unavailable
 from kgnb.graph.context import current_context
@@ -20,6 +20,8 @@ from kgnb.runtime.waiting import wait_blocking
 if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
 
+    from kgnb.engines.base import Engine
+    from kgnb.engines.langgraph.call import Durability, Interrupts, Strategy
     from kgnb.runtime.answering import Answers
 
 _PANELS = (None, False, "compact", "widget")
@@ -45,6 +47,11 @@ def run(
     timeout: float | None = None,
     sign: bool = False,
     mode: Literal["live", "static", "ci"] | None = None,
+    context: Any = None,
+    durability: Durability | None = None,
+    interrupt_before: Interrupts | None = None,
+    interrupt_after: Interrupts | None = None,
+    multitask_strategy: Strategy = "reject",
 ) -> Run:
     """Run a graph: returns at once, and the panel appears.
 
@@ -82,6 +89,14 @@ def run(
         mode: ``"live"``, ``"static"`` or ``"ci"``; by default ``KGNB_MODE`` says, or
             the cell. In CI mode the run has ended when this returns, and an approval
             that no script answers fails it at once.
+        context: What a LangGraph graph's nodes find as ``runtime.context``.
+        durability: When a LangGraph graph's checkpoints are stored: ``"sync"``,
+            ``"async"`` or ``"exit"``.
+        interrupt_before: Names of a LangGraph graph's nodes, or ``"*"``: the run pauses
+            before each. In CI mode it goes on at once.
+        interrupt_after: Likewise, after each.
+        multitask_strategy: What to do where a LangGraph graph's thread has a run
+            already: ``"reject"`` fails this one, ``"enqueue"`` waits its turn.
 
     Raises:
         NotAGraph: ``graph`` is none.
@@ -104,20 +119,50 @@ def run(
         )
     if nesting.is_original_applied():
         nesting.warn_of_original()
-    engine = engine_for(graph, config=config, session_id=session_id)
-    session = engine if isinstance(engine, SessionEngine) else None
+    call = GraphCall(
+        config=config,
+        context=context,
+        durability=durability,
+        interrupt_before=interrupt_before,
+        interrupt_after=interrupt_after,
+        multitask_strategy=multitask_strategy,
+    )
+    engine = engine_for(graph, call=call, session_id=session_id)
     chosen = process.choose_mode(mode)
     breakpoints = _node_ids(engine, pause_before)
+    if isinstance(engine, SessionEngine):
+        session_id = engine.session_id
     options = Options(
         workflow=name or engine.describe().name or "graph",
         mode=chosen,
         panel=panel,
-        session_id=session_id if session is None else session.session_id,
+        session_id=session_id,
         timeout=timeout,
         sign=sign,
         pause_before=() if chosen == "ci" else breakpoints,
         executor=executor,
     )
+    return begin(engine, shared, options, answers, is_here=loop == "kernel")
+
+
+def begin(
+    engine: Engine,
+    shared: Any,
+    options: Options,
+    answers: Answers | None,
+    *,
+    is_here: bool = False,
+) -> Run:
+    """Begin a run of this cell's, or of the node's that calls.
+
+    Args:
+        engine: Of the graph.
+        shared: As ``run`` takes it.
+        options: How to run.
+        answers: As ``run`` takes them.
+        is_here: On the caller's loop, even where the engine could do without.
+    """
+    session = engine if isinstance(engine, SessionEngine) else None
     context = current_context.get()
     parent = context.execution if isinstance(context, RunContext) else None
     home = homes.current() if parent is None else parent.home
@@ -133,7 +178,7 @@ def run(
         parent=parent,
     )
     is_bound = session is not None and session.loop is not None
-    if is_bound or loop == "kernel":
+    if is_bound or is_here:
         return _begin(execution, _loop_of_caller(is_bound=is_bound))
     return _begin(execution, None)
 

@@ -110,3 +110,11 @@ def wait_blocking(
         # In pieces: on Windows a lock that is waited for hears no interrupt.
         concurrent.futures.wait([future], rest)
     return future.result()
+
+
+def is_on(loop: asyncio.AbstractEventLoop | None) -> bool:
+    """Whether the caller is on this loop, and would block it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

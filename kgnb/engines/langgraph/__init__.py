@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kgnb.errors import NotAGraph, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kgnb.engines.base import Engine
+    from kgnb.engines.langgraph.call import GraphCall
 
 _PREGEL = "langgraph.pregel"
 
@@ -45,13 +44,11 @@ def refuse_lookalike(thing: Any) -> None:
         )
 
 
-def engine_of(
-    graph: Any, config: Mapping[str, Any] | None, session_id: str | None
-) -> Engine:
+def engine_of(graph: Any, call: GraphCall, session_id: str | None) -> Engine:
     """The engine that runs a compiled graph.
 
     Raises:
-        InvalidValue: ``config`` and ``session_id`` do not fit.
+        InvalidValue: ``call`` asks for what there is not, or names another session.
         Unavailable: This LangGraph cannot be followed.
     """
     if "version" not in inspect.signature(type(graph).astream).parameters:
@@ -61,4 +58,5 @@ def engine_of(
         )
     from kgnb.engines.langgraph.engine import LangGraphEngine  # noqa: PLC0415  # needs it
 
-    return LangGraphEngine(graph, config, session_id)
+    call.check()
+    return LangGraphEngine(graph, call, session_id)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from langchain_core.runnables.config import merge_configs
 from langgraph.types import Command
 
+from kgnb.engines.langgraph.chat import check_key
+from kgnb.engines.langgraph.history import begin_fork, history_of, state_of
 from kgnb.engines.langgraph.lanes import AsyncLane, SyncLane
-from kgnb.engines.langgraph.parts import MODES, Parts, is_refusal
+from kgnb.engines.langgraph.parts import MODES, NOBODY, Parts, is_refusal
 from kgnb.engines.langgraph.picture import Picture
 from kgnb.engines.langgraph.questions import Inquiry
+from kgnb.engines.langgraph.steps import Steps
+from kgnb.engines.langgraph.stopping import Brake
+from kgnb.engines.langgraph.swallowed import Watch
 from kgnb.engines.langgraph.threads import Thread
 from kgnb.engines.langgraph.values import plain
 from kgnb.engines.langgraph.visits import Visits
@@ -21,12 +27,16 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+    from kgnb.engines.checkpoints import Checkpoint, Fork
+    from kgnb.engines.langgraph.call import GraphCall
+    from kgnb.engines.langgraph.chat import Chat
     from kgnb.engines.langgraph.lanes import Lane
     from kgnb.graph.observe import GuestObserver
     from kgnb.graph.spec import GraphSpec
     from kgnb.graph.workers import Worker
 
-
+_SCRATCHPAD = "__pregel_scratchpad"
+"""LangGraph's private key for what interrupt() reads and asks; see ``Watch``."""
 _UNSTORED = (
     "kgnb: a checkpointer stores the whole state after each step; keep functions, "
     "locks and clients out of it (in a closure, or config['configurable']), or give "
@@ -37,9 +47,10 @@ _UNSTORED = (
 class State(dict[Any, Any]):
     """The graph's state, live; ``input`` is what the run was given."""
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Any, chat: Chat | None) -> None:
         super().__init__(given if isinstance(given, Mapping) else {})
         self.input = given
+        self.chat = chat
 
 
 class LangGraphEngine:
@@ -51,16 +62,24 @@ class LangGraphEngine:
 
     Args:
         graph: The graph.
-        config: LangGraph's config, passed on as it is.
+        call: How it is called: its config and the like, passed on as they are.
         session_id: The thread, where the config names none.
+        fork: Where in the thread it begins, where not with an input.
     """
 
     def __init__(
-        self, graph: Any, config: Mapping[str, Any] | None, session_id: str | None
+        self,
+        graph: Any,
+        call: GraphCall,
+        session_id: str | None,
+        fork: Fork | None = None,
     ) -> None:
         self._graph = graph
-        self._thread = Thread(graph, config, session_id)
+        self._call = call
+        self._thread = Thread(graph, call.config, session_id)
         self._picture = Picture(graph)
+        self._brake = Brake()
+        self._fork = fork
 
     @property
     def session_id(self) -> str | None:
@@ -76,12 +95,16 @@ class LangGraphEngine:
         """See ``Engine.describe``."""
         return self._picture.spec
 
-    def begin(self, given: Any) -> MutableMapping[Any, Any]:
+    def begin(self, given: Any, chat: Chat | None = None) -> MutableMapping[Any, Any]:
         """See ``SessionEngine.begin``.
 
         A copy of the input, which becomes the state: the user's stays as it is.
         """
-        return State(given)
+        return State(given, chat)
+
+    def check_messages(self, key: str) -> None:
+        """See ``SessionEngine.check_messages``."""
+        check_key(self._graph, key)
 
     async def run(
         self,
@@ -91,31 +114,84 @@ class LangGraphEngine:
         worker: Worker,
     ) -> Any:
         """See ``Engine.run``."""
-        self._thread.check_loop()
-        with self._thread.held():
-            lane: Lane = AsyncLane(self._graph)
-            if await self._thread.is_sync_only():
-                lane = SyncLane(self._graph, worker)
-            await _GraphRun(lane, self._thread, self._picture, observer).run(shared)
+        thread = self._thread
+        thread.check_loop()
+
+        def waits() -> None:
+            text = f"waits for thread {thread.id!r}, which has another run\n"
+            observer.context(NOBODY).log(text, level="INFO")
+
+        is_patient = self._call.multitask_strategy == "enqueue"
+        async with thread.turn(waits if is_patient else None):
+            lane = await self._lane(worker)
+            if self._fork is not None:
+                await begin_fork(thread, lane, self._fork)
+            await _GraphRun(
+                lane,
+                thread,
+                self._picture,
+                observer,
+                brake=self._brake,
+                options={**self._call.options, **self._brake.options},
+            ).run(shared)
+
+    async def _lane(self, worker: Worker) -> Lane:
+        if await self._thread.is_sync_only():
+            return SyncLane(self._graph, worker)
+        return AsyncLane(self._graph)
+
+    # See ``CheckpointEngine``.
+
+    async def state(self, worker: Worker) -> Checkpoint:
+        """See ``CheckpointEngine.state``."""
+        self._thread.need_saver("run.state() reads what was stored")
+        return await state_of(self._thread, await self._lane(worker))
+
+    async def history(self, worker: Worker, limit: int | None) -> list[Checkpoint]:
+        """See ``CheckpointEngine.history``."""
+        self._thread.need_saver("run.history() reads what was stored")
+        return await history_of(self._thread, await self._lane(worker), limit)
+
+    def forked(self, fork: Fork) -> LangGraphEngine:
+        """See ``CheckpointEngine.forked``: on the same thread, by the same call."""
+        self._thread.need_saver("fork() begins where a thread was")
+        call = msgspec.structs.replace(self._call, config=self._thread.latest)
+        return LangGraphEngine(self._graph, call, None, fork)
+
+    def stop_after_step(self) -> bool:
+        """See ``CheckpointEngine.stop_after_step``."""
+        return self._brake.pull()
 
 
 class _GraphRun:
     """One run: as many calls of the graph as it takes to come to its end."""
 
     def __init__(
-        self, lane: Lane, thread: Thread, picture: Picture, observer: GuestObserver
+        self,
+        lane: Lane,
+        thread: Thread,
+        picture: Picture,
+        observer: GuestObserver,
+        *,
+        brake: Brake,
+        options: Mapping[str, Any],
     ) -> None:
         self._lane = lane
         self._thread = thread
         self._observer = observer
+        self._brake = brake
+        self._options = options
         self._visits = Visits(observer, picture)
         self._inquiry = Inquiry(self._visits)
+        self._steps = Steps(self._visits, observer)
 
     async def run(self, shared: MutableMapping[Any, Any]) -> None:
         """Run to the end."""
         thread, given = self._thread, shared
         if isinstance(shared, State):
             given = shared.input
+            if shared.chat is not None:
+                given = {**given, **await self._said(shared.chat)}
         if given is None:
             thread.need_saver("run(graph) without input goes on with a thread")
             stored = await self._lane.stored(thread.config)
@@ -129,25 +205,37 @@ class _GraphRun:
                 if task.ended == "completed":
                     self._observer.node_result(task.visit, plain(task.result))
         finally:
+            self._steps.end()
             self._visits.close(all_of_them=True)
+
+    async def _said(self, chat: Chat) -> dict[str, Any]:
+        """What a session's messages add to the input."""
+        state: Mapping[str, Any] = {}
+        if self._thread.saver is not None:
+            state = (await self._lane.state(self._thread.config)).values
+        return {chat.key: chat.input_for(self._thread.graph, state)}
 
     async def _call(self, given: Any, shared: MutableMapping[Any, Any]) -> bool:
         """Call the graph, once; whether it waits, and has not ended."""
-        parts = Parts(self._visits, self._observer, shared, self._inquiry)
-        handler = self._lane.handler(self._visits, self._observer)
+        parts = Parts(self._visits, self._observer, shared, self._inquiry, self._steps)
+        watch = Watch()
+        handler = self._lane.handler(self._visits, self._observer, watch)
         # The user's callbacks stay, in whichever form they are.
         config = merge_configs(
-            cast("RunnableConfig", self._thread.config), {"callbacks": [handler]}
+            cast("RunnableConfig", self._thread.config),
+            {"callbacks": [handler], "configurable": {_SCRATCHPAD: watch}},
         )
         try:
-            await self._lane.stream(
-                given,
-                parts.take,
-                config=config,
-                stream_mode=list(MODES),
-                subgraphs=True,
-                version="v2",
-            )
+            with self._brake.call():
+                await self._lane.stream(
+                    given,
+                    parts.take,
+                    config=config,
+                    stream_mode=list(MODES),
+                    subgraphs=True,
+                    version="v2",
+                    **self._options,
+                )
         except Exception as error:
             if not (is_refusal(error) and self._inquiry.is_open):
                 if "not msgpack serializable" in str(error):
@@ -157,6 +245,7 @@ class _GraphRun:
 
     async def _wait(self) -> Any:
         """Wait for people; what the graph is to go on with."""
+        self._brake.check()
         thread, inquiry = self._thread, self._inquiry
         if inquiry.is_open:
             thread.need_saver(inquiry.why)
@@ -165,5 +254,6 @@ class _GraphRun:
         state = await self._lane.state(thread.config)
         if inquiry.is_open:
             return Command(resume=inquiry.send(state.interrupts))
+        self._steps.end(state.next)
         await self._observer.breakpoint(state.next)
         return None

@@ -34,6 +34,14 @@ class Lane(Protocol):
         """What the checkpointer has of a thread, or None."""
         ...
 
+    async def history(self, config: Any, **terms: Any) -> list[Any]:
+        """The states of a thread, the newest first."""
+        ...
+
+    async def update(self, config: Any, values: Any, as_node: str | None) -> Any:
+        """Store an edited state; the config that names it."""
+        ...
+
 
 class AsyncLane:
     """By ``astream``, on the loop."""
@@ -60,6 +68,14 @@ class AsyncLane:
     async def stored(self, config: Any) -> Any:
         """See ``Lane.stored``."""
         return await self._graph.checkpointer.aget_tuple(config)
+
+    async def history(self, config: Any, **terms: Any) -> list[Any]:
+        """See ``Lane.history``."""
+        return [each async for each in self._graph.aget_state_history(config, **terms)]
+
+    async def update(self, config: Any, values: Any, as_node: str | None) -> Any:
+        """See ``Lane.update``."""
+        return await self._graph.aupdate_state(config, values, as_node)
 
 
 class SyncLane:
@@ -97,3 +113,13 @@ class SyncLane:
         """See ``Lane.stored``."""
         saver = self._graph.checkpointer
         return await self._worker.call(lambda: saver.get_tuple(config))
+
+    async def history(self, config: Any, **terms: Any) -> list[Any]:
+        """See ``Lane.history``."""
+        read = self._graph.get_state_history
+        return await self._worker.call(lambda: list(read(config, **terms)))
+
+    async def update(self, config: Any, values: Any, as_node: str | None) -> Any:
+        """See ``Lane.update``."""
+        store = self._graph.update_state
+        return await self._worker.call(lambda: store(config, values, as_node))

@@ -17,6 +17,7 @@ from kgnb.graph.context import NodeVisit
 
 if TYPE_CHECKING:
     from kgnb.engines.langgraph.questions import Inquiry
+    from kgnb.engines.langgraph.steps import Steps
     from kgnb.engines.langgraph.visits import Task, Visits
     from kgnb.graph.context import Context
     from kgnb.graph.observe import GuestObserver
@@ -26,7 +27,7 @@ MODES = ("tasks", "updates", "messages", "custom", "values")
 
 _ROOT = "__root__"
 """LangGraph's word for a state that is one value."""
-_NOBODY = NodeVisit("", "")
+NOBODY = NodeVisit("", "")
 
 
 class Parts:
@@ -37,6 +38,7 @@ class Parts:
         observer: Is told what no visit can tell.
         shared: Follows the graph's state.
         inquiry: Is told each interrupt, the innermost task first.
+        steps: Is told what the steps of the outermost graph are made of.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Parts:
         observer: GuestObserver,
         shared: MutableMapping[Any, Any],
         inquiry: Inquiry,
+        steps: Steps,
     ) -> None:
         self._visits = visits
         self._observer = observer
         self._shared = shared
         self._inquiry = inquiry
+        self._steps = steps
         self.is_at_breakpoint = False
         """The stream ended before or after a node, as the graph's user wished."""
 
@@ -61,6 +65,8 @@ class Parts:
                 self._ended(data)
             case "tasks":
                 self._visits.tell(where, data["id"], data["name"])
+                if not where:
+                    self._steps.began(data["id"], data["name"])
             case "updates":
                 self._update(where, data)
             case "messages":
@@ -104,6 +110,7 @@ class Parts:
         self._shared.update(state)
         for key in gone:
             del self._shared[key]
+        self._steps.left(state)
 
     def _message(self, message: Any, metadata: Mapping[str, Any]) -> None:
         where = metadata.get("langgraph_checkpoint_ns") or ""
@@ -136,7 +143,7 @@ class Parts:
         task = self._visits.only_open(where)
         context: Context
         if task is None:
-            context = self._observer.context(_NOBODY)
+            context = self._observer.context(NOBODY)
         else:
             context = self._visits.context(task)
         kind = data.get("type") if isinstance(data, Mapping) else None

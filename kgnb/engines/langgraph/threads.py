@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import Conflict, InvalidValue, Unavailable
+from kgnb.engines.langgraph.turns import Turns
+from kgnb.errors import InvalidValue, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable
 
 _KEY = "thread_id"
 _FIX = "give the graph one: builder.compile(checkpointer=InMemorySaver())"
 
 _TRIGGER = "branch:to:"
+_SENT = "__pregel_tasks"
+"""Channels of LangGraph's: what triggers a node, and what was sent to some."""
 
-_active: set[tuple[int, str]] = set()
-_lock = threading.Lock()
+_turns = Turns()
 
 
 class Thread:
@@ -94,39 +95,36 @@ class Thread:
                 f"coroutine that calls kgnb.run, and await the run there"
             )
 
-    def goes_on(self) -> None:
-        """Follow the thread itself: a checkpoint is where a run begins, once."""
+    @property
+    def latest(self) -> dict[str, Any]:
+        """The config of the thread itself, wherever in it a run began."""
         rest = {
             key: value
             for key, value in self._configurable.items()
             if key not in ("checkpoint_id", "checkpoint_map", "checkpoint_ns")
         }
-        if rest != self._configurable:
-            self.config["configurable"] = rest
+        return {**self.config, "configurable": rest}
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def place(self, checkpoint_id: str) -> dict[str, Any]:
+        """The config of one of its checkpoints."""
+        latest = self.latest
+        named = {**latest["configurable"], "checkpoint_id": checkpoint_id}
+        return {**latest, "configurable": named}
+
+    def goes_on(self) -> None:
+        """Follow the thread itself: a checkpoint is where a run begins, once."""
+        self.config = self.latest
+
+    def turn(
+        self, waits: Callable[[], None] | None
+    ) -> AbstractAsyncContextManager[None]:
         """Keep others off the thread meanwhile: LangGraph itself would not.
 
-        Raises:
-            Conflict: Another run of this process is on it.
+        See ``Turns.turn``.
         """
         if self.saver is None or self.id is None:
-            yield
-            return
-        key = id(self.saver), self.id
-        with _lock:
-            if key in _active:
-                raise Conflict(
-                    f"thread {self.id!r} has a run already, and two would overwrite "
-                    f"each other's state; wait for it, or give another session_id"
-                )
-            _active.add(key)
-        try:
-            yield
-        finally:
-            with _lock:
-                _active.discard(key)
+            return nullcontext()
+        return _turns.turn((id(self.saver), self.id), waits=waits)
 
     def check_can_go_on(self, snapshot: Any, stored: Any) -> None:
         """Refuse what LangGraph would end at once, without a word.
@@ -139,12 +137,8 @@ class Thread:
             InvalidValue: The thread has ended, or stands before a node that the
                 graph no longer has.
         """
-        if snapshot.next:
-            return
         values = {} if stored is None else stored.checkpoint["channel_values"]
-        # A node that is to run next has written to the channel that triggers it.
-        awaited = [k.removeprefix(_TRIGGER) for k in values if k.startswith(_TRIGGER)]
-        gone = [name for name in awaited if name not in self.graph.nodes]
+        gone = [name for name in _awaited(values) if name not in self.graph.nodes]
         if gone:
             known = (name for name in self.graph.nodes if not name.startswith("__"))
             raise InvalidValue(
@@ -152,6 +146,8 @@ class Thread:
                 f"the graph no longer has; it has {', '.join(sorted(known))}. Give the "
                 f"node its old name, or begin another thread"
             )
+        if snapshot.next:
+            return
         raise InvalidValue(
             f"thread {self.id!r} has nothing to go on with: it has come to its end, "
             f"or never begun; give an input"
@@ -167,3 +163,12 @@ class Thread:
             raise Unavailable(
                 f"{why}, and the graph has no checkpointer to go on from; {_FIX}"
             )
+
+
+def _awaited(values: Mapping[str, Any]) -> Iterable[str]:
+    """The names of the nodes that are to run next, as a checkpoint has them."""
+    for key in values:
+        if key.startswith(_TRIGGER):
+            yield key.removeprefix(_TRIGGER)
+    for sent in values.get(_SENT) or ():
+        yield sent.node

@@ -1,0 +1,93 @@
+"""A thread's past: its checkpoints, and where a fork of it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kgnb.engines.checkpoints import Checkpoint, Fork
+from kgnb.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kgnb.engines.langgraph.lanes import Lane
+    from kgnb.engines.langgraph.threads import Thread
+
+_COPY = "__copy__"
+"""LangGraph's name for who writes a checkpoint anew as it is."""
+
+
+async def state_of(thread: Thread, lane: Lane) -> Checkpoint:
+    """The thread as it stands; see ``CheckpointEngine.state``."""
+    return _checkpoint_of(await lane.state(thread.latest))
+
+
+async def history_of(thread: Thread, lane: Lane, limit: int | None) -> list[Checkpoint]:
+    """The thread's checkpoints; see ``CheckpointEngine.history``."""
+    found = await lane.history(thread.latest, limit=limit)
+    return [_checkpoint_of(snapshot) for snapshot in found]
+
+
+async def begin_fork(thread: Thread, lane: Lane, fork: Fork) -> None:
+    """Make the checkpoint from which the fork goes on the thread's latest.
+
+    LangGraph's own way: an edit is an update as a node's, by the reducers, and is
+    stored beside what was there. Without edits the checkpoint is copied, so that what
+    follows is a fork on every version, and nothing is taken for known that ran in the
+    step after it.
+
+    Raises:
+        InvalidValue: There is no such checkpoint.
+    """
+    config: Mapping[str, Any] = thread.latest
+    if fork.at is not None:
+        config = await _place_of(thread, lane, fork.at)
+    if fork.values is not None:
+        await lane.update(config, fork.values, fork.as_node)
+    elif fork.at is not None:
+        await lane.update(config, None, _COPY)
+
+
+async def _place_of(thread: Thread, lane: Lane, at: Any) -> Mapping[str, Any]:
+    """The config of the checkpoint that ``at`` names."""
+    if isinstance(at, int) and not isinstance(at, bool):
+        found = await lane.history(thread.latest, filter={"step": at}, limit=1)
+        if not found:
+            raise _missing(thread, f"of step {at}")
+        place: Mapping[str, Any] = found[0].config
+        return place
+    key = at if isinstance(at, str) else _id_of(getattr(at, "config", None) or {})
+    if key is None:
+        raise InvalidValue(
+            f"fork(at={at!r:.80}): expected a checkpoint of run.history(), its id, "
+            f"the number of its step, or LangGraph's StateSnapshot of it"
+        )
+    config = thread.place(key)
+    if await lane.stored(config) is None:
+        raise _missing(thread, repr(key))
+    return config
+
+
+def _missing(thread: Thread, which: str) -> InvalidValue:
+    return InvalidValue(
+        f"fork: thread {thread.id!r} has no checkpoint {which}; run.history() lists "
+        f"those that are stored: with durability='exit' only the last of each run"
+    )
+
+
+def _checkpoint_of(snapshot: Any) -> Checkpoint:
+    metadata = snapshot.metadata or {}
+    return Checkpoint(
+        id=_id_of(snapshot.config),
+        step=metadata.get("step"),
+        source=metadata.get("source"),
+        next=tuple(snapshot.next),
+        parent=_id_of(snapshot.parent_config),
+        created_at=snapshot.created_at,
+        snapshot=snapshot,
+    )
+
+
+def _id_of(config: Mapping[str, Any] | None) -> str | None:
+    found = ((config or {}).get("configurable") or {}).get("checkpoint_id")
+    return None if found is None else str(found)
