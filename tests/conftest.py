@@ -8,6 +8,7 @@ and warnings are errors (pyproject.toml).
 import contextlib
 import gc
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +21,8 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).parent / "browser"))  # for harness
 
 from harness import CHROMIUM_ARGS
+
+REPO = Path(__file__).parent.parent
 
 # Started once a process, by others, and there to stay.
 STAYING = (
@@ -93,6 +96,24 @@ def _nothing_outlives_its_test(request):
             pytest.fail(f"left running by {request.node.name}: {left}")
         gc.collect()  # may itself take seconds, hence one more look after it
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def collect():
+    """Of test ids, those that pytest collects; parameters are left out of both."""
+
+    def collected(named):
+        files = sorted({test.partition("::")[0] for test in named})
+        present = [file for file in files if (REPO / file).is_file()]
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *present]
+        done = subprocess.run(
+            command, cwd=REPO, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = [line for line in done.stdout.splitlines() if "::" in line]
+        return {line.partition("[")[0].strip() for line in lines} & set(named)
+
+    return collected
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ A file of ``rules/`` holds one topic: ``[[rule]]`` entries with ``text`` (the ru
 better than KayGraph, ``differs`` (how, and why nobody can miss the old way).
 """
 
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -14,7 +12,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-REPO = HERE.parent.parent
 FIELDS = {"text", "tests", "differs"}
 
 
@@ -31,18 +28,8 @@ def pytest_name(pair):
 
 
 @pytest.fixture(scope="module")
-def collected():
-    """The ids of all tests in the files that the table names."""
-    named = {test for _, rule in RULES for test in rule.get("tests", [])}
-    files = sorted({test.partition("::")[0] for test in named})
-    present = [file for file in files if (REPO / file).is_file()]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *present]
-    done = subprocess.run(
-        command, cwd=REPO, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if "::" in line]
-    return {line.partition("[")[0].strip() for line in lines}
+def collected(collect):
+    return collect({test for _, rule in RULES for test in rule.get("tests", [])})
 
 
 @pytest.mark.parametrize("pair", RULES, ids=pytest_name)
