@@ -147,6 +147,7 @@ class Starts:
             workflow=offer.workflow.name,
             params=params,
             session_id=request.session_id,
+            owner=request.owner,
             message=None if request.said is msgspec.UNSET else request.said,
             steps=keeps or request.is_bare,
         )

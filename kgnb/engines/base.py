@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import MutableMapping
 
+    from kgnb.engines.langgraph.chat import Chat
+
 __all__ = [
     "NO_RESULT",
     "Context",
@@ -79,6 +81,15 @@ class SessionEngine(Engine, Protocol):
         """The only loop on which it can run; None: any."""
         ...
 
-    def begin(self, given: Any) -> MutableMapping[Any, Any]:
-        """What the run's nodes share, of what ``kgnb.run`` was given."""
+    def begin(
+        self, given: Any, chat: Chat | None = None
+    ) -> MutableMapping[Any, Any]:
+        """What the run's nodes share, of what it was given, and of a session's chat."""
         ...
+
+    def check_messages(self, key: str) -> None:
+        """Refuse a key of a session's messages that the graph does not take.
+
+        Raises:
+            InvalidValue: It would be dropped without a word.
+        """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from kgnb.graph.context import Context, NodeVisit
@@ -171,6 +171,15 @@ class GuestObserver(Observer, Protocol):
 
     def node_result(self, visit: NodeVisit, result: Any) -> None:
         """What a visit left the run, where that was not known when it ended."""
+
+    def step(self, state: Mapping[str, Any]) -> Callable[[Sequence[str]], None] | None:
+        """Take down the state that a step of the outermost graph left.
+
+        Returns:
+            What tells the step, given the nodes that follow it: to be called once.
+            None where nobody wants to know, or nothing is told of steps.
+        """
+        ...
 
 
 class Unobserved(Observer):

@@ -12,9 +12,10 @@ from kgnb.protocol import codec, ids
 from kgnb.protocol import events as e
 from kgnb.runtime.context import RunContext
 from kgnb.runtime.result import answered_values
+from kgnb.runtime.stepping import followed, following
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
@@ -247,7 +248,7 @@ class RunObserver:
             execution.put(update)
         if result is not NO_RESULT:
             self.node_result(visit, result)
-        tells = execution.tells_steps and execution.has_steps
+        tells = execution.tells_steps and execution.visits_are_steps
         if tells and outcome == "completed" and not visit.path:
             is_last = result is not NO_RESULT
             self._step(visit, action, is_last=is_last)
@@ -259,14 +260,27 @@ class RunObserver:
         where = self._execution.place(visit)
         self._execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))
 
+    def step(self, state: Mapping[str, Any]) -> Callable[[Sequence[str]], None] | None:
+        """See ``GuestObserver.step``."""
+        execution = self._execution
+        if not execution.tells_steps:
+            return None
+        step = execution.options.steps.of(execution.id, state)
+
+        def tell(names: Sequence[str]) -> None:
+            execution.put(followed(step, names))
+
+        return tell
+
+    def step_within(self, visit: NodeVisit) -> None:
+        """A node took a step by itself, and goes on."""
+        execution = self._execution
+        if execution.tells_steps and execution.visits_are_steps:
+            step = execution.options.steps.of(execution.id, execution.shared)
+            execution.put(followed(step, [visit.node_id]))
+
     def _step(self, visit: NodeVisit, action: str | None, *, is_last: bool) -> None:
         execution = self._execution
-        step = execution.options.steps.step(
-            execution.id,
-            execution.graph,
-            execution.shared,
-            visit,
-            action=action,
-            is_last=is_last,
-        )
-        execution.put(step)
+        step = execution.options.steps.of(execution.id, execution.shared)
+        names = [] if is_last else following(execution.graph, visit.node_id, action)
+        execution.put(followed(step, names))

@@ -14,10 +14,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
 from kgnb.engines import engine_for
+from kgnb.engines.base import SessionEngine
+from kgnb.engines.langgraph.chat import Chat
 from kgnb.errors import InvalidValue, KgnbError
 from kgnb.graph.context import current_context
 from kgnb.protocol import link
@@ -27,9 +30,10 @@ from kgnb.runtime.stepping import Steps
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from concurrent.futures import Future
 
+    from kgnb.engines.base import Engine
     from kgnb.runtime.conversation import Conversation
     from kgnb.runtime.home import Home
     from kgnb.runtime.shapes import Shape
@@ -53,15 +57,39 @@ class Entry(msgspec.Struct, kw_only=True):
     context: contextvars.Context
     """Of the cell that published it: what runs of it print appears there."""
 
-    def shared_for(self, order: link.Start) -> dict[str, Any]:
-        """A fresh ``shared`` for one run.
+    def run_for(self, order: link.Start) -> tuple[Engine, MutableMapping[Any, Any]]:
+        """The engine of one run, and a fresh ``shared`` for it.
 
         Raises:
             Misfit: The params do not fit their type.
+            InvalidValue: A message for a graph that takes none.
         """
+        thread = None if order.session_id is None else thread_of(order)
+        engine = engine_for(self.graph, session_id=thread)
         loaded = self.shape.load(order.params)
         shared = dict(order.params)
         shared.update(_fields_of(loaded))
+        if isinstance(engine, SessionEngine):
+            return engine, engine.begin(shared, self._chat(order, shared))
+        return engine, self._with_messages(order, shared)
+
+    def _chat(self, order: link.Start, shared: dict[str, Any]) -> Chat | None:
+        """What the session gives to a graph that has messages of its own."""
+        key = self.workflow.input
+        if key is None or order.messages is None:
+            return None
+        given = shared.pop(key, None) or []
+        given = given if isinstance(given, list) else [given]
+        is_said = order.message is not None
+        return Chat(
+            key=key,
+            messages=[*order.messages, *given],
+            fresh=len(given) + (1 if is_said else 0),
+        )
+
+    def _with_messages(
+        self, order: link.Start, shared: dict[str, Any]
+    ) -> dict[str, Any]:
         key = self.workflow.input
         if key is not None and order.messages is not None:
             shared[key] = order.messages
@@ -214,9 +242,10 @@ class Publications:
         # A node may have published it; the run is none of that node's all the same.
         current_context.set(None)
         home = self._home
+        engine, shared = entry.run_for(order)
         execution = Execution(
-            engine_for(entry.graph),
-            entry.shared_for(order),
+            engine,
+            shared,
             entry.options(order),
             home=home,
             script=None,
@@ -226,6 +255,12 @@ class Publications:
         home.open(execution, home.port_of(conversation))
         execution.working_loop = home.loop.loop
         home.loop.submit(execution.main())
+
+
+def thread_of(order: link.Start) -> str:
+    """The thread of a session's graph: no two identities or workflows share one."""
+    parts = order.workflow, order.owner, order.session_id or ""
+    return "/".join(quote(part, safe="@") for part in parts)
 
 
 def _fields_of(value: Any) -> dict[str, Any]:

@@ -138,11 +138,7 @@ def publish(
 def _check_guest(name: str, engine: SessionEngine, key: str | None) -> None:
     """Refuse what a graph that keeps its own state cannot be published with."""
     if key is not None:
-        raise Unavailable(
-            f"publish({name!r}, input={key!r}): the messages of a session are not kept "
-            f"for LangGraph graphs in this version of kgnb; leave input= away, and "
-            f"give them as params"
-        )
+        engine.check_messages(key)
     if engine.loop is not None:
         raise Unavailable(
             f"publish({name!r}): the graph's checkpointer is bound to a loop on which "

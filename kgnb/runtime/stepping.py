@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kgnb.engines.messages import messages_of
 from kgnb.protocol import codec
 from kgnb.protocol import events as e
 
 if TYPE_CHECKING:
-    from kgnb.graph.context import NodeVisit
+    from collections.abc import Sequence
+
     from kgnb.protocol.ids import RunId
 
 LARGEST = 1024 * 1024
-"""Bytes of JSON of a session's messages, and of one key of its state."""
-
-_ROLES = {"human": "user", "ai": "assistant"}
-"""LangChain's words for them."""
+"""Bytes of JSON of one key of the state."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,65 +27,34 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """The key of the messages."""
     state: tuple[str, ...] = ()
 
-    def step(
-        self,
-        run_id: RunId,
-        graph: e.GraphSpec,
-        shared: Any,
-        visit: NodeVisit,
-        *,
-        action: str | None,
-        is_last: bool,
-    ) -> e.Step:
-        """The event that follows a visit of a node of the outermost graph."""
-        following = [] if is_last else _following(graph, visit.node_id, action)
+    def of(self, run_id: RunId, shared: Any) -> e.Step:
+        """The event of a step that left this, as far as its followers are unknown."""
+        known = shared if isinstance(shared, Mapping) else {}
         return e.Step(
             run_id=run_id,
-            messages=messages_of(_entry(shared, self.messages)),
+            messages=messages_of(known.get(self.messages)),
             state={
-                key: codec.json_safe(shared[key], limit=LARGEST)[0]
+                key: codec.json_safe(known[key], limit=LARGEST)[0]
                 for key in self.state
-                if isinstance(shared, Mapping) and key in shared
+                if key in known
             },
-            next=following[0] if following else None,
-            next_nodes=following,
+            next=None,
+            next_nodes=[],
         )
 
 
-def _entry(shared: Any, key: str) -> Any:
-    return shared.get(key) if isinstance(shared, Mapping) else None
+def followed(step: e.Step, names: Sequence[str]) -> e.Step:
+    """A step whose followers are known; changes it."""
+    step.next_nodes = list(names)
+    step.next = names[0] if names else None
+    return step
 
 
-def _following(graph: e.GraphSpec, node_id: str, action: str | None) -> list[str]:
+def following(graph: e.GraphSpec, node_id: str, action: str | None) -> list[str]:
+    """The nodes to which an action leads from a node."""
     wanted = action or "default"
     return [
         edge.target
         for edge in graph.edges
         if edge.source == node_id and edge.action == wanted
     ]
-
-
-def messages_of(value: Any) -> list[dict[str, Any]]:
-    """A list of chat messages as JSON has it; what is no message is left out.
-
-    Args:
-        value: Dicts with a role and a content, or LangChain's messages.
-    """
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return []
-    found = [_message(each) for each in list(value)]
-    return [each for each in found if each is not None]
-
-
-def _message(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, Mapping):
-        if "role" not in value or "content" not in value:
-            return None
-        plain, was_replaced = codec.json_safe(dict(value), limit=LARGEST)
-        shown = {"role": str(value["role"]), "content": str(value["content"])}
-        return shown if was_replaced else plain
-    kind, content = getattr(value, "type", None), getattr(value, "content", None)
-    if not isinstance(kind, str) or content is None:
-        return None
-    plain, _ = codec.json_safe(content, limit=LARGEST)
-    return {"role": _ROLES.get(kind, kind), "content": plain}

@@ -459,8 +459,7 @@ def test_a_wrong_input_fails_with_langgraphs_own_words():
     assert type(caught.value).__module__ == "langgraph.errors"
 
 
-def test_publishing_with_messages_of_a_session_is_refused_for_now():
+def test_publishing_with_messages_that_the_graph_has_no_key_for_is_refused():
     graph = chain(a=says("a")).compile()
-    with pytest.raises(Unavailable, match="not kept for LangGraph graphs"):
+    with pytest.raises(InvalidValue, match="no such key; it has 'log', 'n'"):
         kgnb.publish("chat", graph, input="messages")
-    kgnb.publish("plain", graph).unpublish()

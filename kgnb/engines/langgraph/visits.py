@@ -18,7 +18,7 @@ from kgnb.graph.context import NodeVisit
 from kgnb.graph.observe import NO_RESULT, Via
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kgnb.engines.langgraph.picture import Picture
     from kgnb.graph.context import Context, Feed
@@ -97,6 +97,10 @@ class Visits:
         self._levels: dict[tuple[str, ...], Level] = {}
         self._tasks: dict[str, Task] = {}
         self._numbers: Counter[str] = Counter()
+        self.tool_args: dict[str, Any] = {}
+        """What tools are called with, by the id of the call, until they answer."""
+        self.before_start: Callable[[], None] = lambda: None
+        """Called each time a task is about to be told; from any thread."""
 
     @property
     def last(self) -> list[Task]:
@@ -196,6 +200,7 @@ class Visits:
 
     def _start(self, task: Task) -> None:
         if task.started_at is None:
+            self.before_start()
             task.started_at = time.monotonic()
             self._observer.node_started(task.visit, task.via)
 
