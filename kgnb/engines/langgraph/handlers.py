@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from kgnb.engines.langgraph.picture import ENDS
+from kgnb.engines.langgraph.values import plain
 from kgnb.graph.context import current_context
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class _Attempts:
         where = (metadata or {}).get("langgraph_checkpoint_ns")
         if where:
             self._visits.model_called(str(run_id), where)
+
+    def tool_called(self, call_id: str | None, inputs: Any) -> None:
+        if call_id is not None:
+            self._visits.tool_args[call_id] = plain(inputs)
 
 
 class AsyncAttempts(AsyncCallbackHandler):
@@ -110,6 +115,19 @@ class AsyncAttempts(AsyncCallbackHandler):
         del serialized, messages, others
         self._attempts.model_called(run_id, metadata)
 
+    async def on_tool_start(
+        self,
+        serialized: Any,
+        input_str: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        tool_call_id: str | None = None,
+        **others: Any,
+    ) -> None:
+        """Keep what a tool is called with, in the end."""
+        del serialized, input_str, others
+        self._attempts.tool_called(tool_call_id, inputs)
+
 
 class Attempts(BaseCallbackHandler):
     """For ``stream``: in the threads of the nodes."""
@@ -160,3 +178,16 @@ class Attempts(BaseCallbackHandler):
         """See ``AsyncAttempts``."""
         del serialized, messages, others
         self._attempts.model_called(run_id, metadata)
+
+    def on_tool_start(
+        self,
+        serialized: Any,
+        input_str: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        tool_call_id: str | None = None,
+        **others: Any,
+    ) -> None:
+        """See ``AsyncAttempts``."""
+        del serialized, input_str, others
+        self._attempts.tool_called(tool_call_id, inputs)

@@ -127,8 +127,21 @@ class Parts:
         if shown.get("tool_calls"):
             feed.take(message)
             feed.end()
-        if shown["content"]:
-            self._visits.context(task).emit("message", shown)
+        if message.type == "tool":
+            shown |= self._answered(message)
+        elif not shown["content"]:
+            return
+        self._visits.context(task).emit("message", shown)
+
+    def _answered(self, message: Any) -> dict[str, Any]:
+        """Which call a tool's message answers, and what the tool was called with."""
+        call = message.tool_call_id
+        return {
+            "name": message.name,
+            "tool_call_id": call,
+            "args": self._visits.tool_args.pop(call, None),
+            "failed": message.status == "error",
+        }
 
     def _task_at(self, where: str) -> Task | None:
         found = segments((where,))

@@ -99,6 +99,8 @@ class Visits:
         self._numbers: Counter[str] = Counter()
         self.tool_args: dict[str, Any] = {}
         """What tools are called with, by the id of the call, until they answer."""
+        self.tool_args: dict[str, Any] = {}
+        """What tools are called with, by the id of the call, until they answer."""
         self.before_start: Callable[[], None] = lambda: None
         """Called each time a task is about to be told; from any thread."""
 
