@@ -133,6 +133,17 @@ def test_review_asks_for_each_action_and_answers_in_their_order():
     ]
 
 
+def test_review_shows_arguments_once_where_the_words_repeat_them():
+    args = {"to": "bob"}
+    words = f"Tool execution requires approval\n\nTool: send\nArgs: {args}"
+    request = {"name": "send", "args": args, "description": words}
+    config = {"action_name": "send", "allowed_decisions": ["approve", "edit"]}
+    card = card_of({"action_requests": [request], "review_configs": [config]}, None, "")
+    (question,) = card.questions
+    assert question["message"] == "Tool execution requires approval: send"
+    assert question["payload"] == args
+
+
 def test_tool_approval_has_the_buttons_that_its_schema_allows():
     payload = {
         "type": "tool_approval",

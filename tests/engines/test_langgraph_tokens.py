@@ -141,7 +141,12 @@ def test_an_agents_tool_call_is_approved_with_edited_arguments():
     assert sent == [("eve", "hi")]
     assert result.shared["messages"][-1].content == "All done."
     (told,) = result.view.messages
-    assert told.role == "tool"
+    assert (told.role, told.name) == ("tool", "send")
     assert told.content.endswith("sent to eve")
+    (call,) = [s for s in result.view.streams if s.kind == "tool_call"]
+    assert call.text == '{"to": "bob", "text": "hi"}'
+    assert call.outcome.args == {"to": "eve", "text": "hi"}
+    assert call.outcome.content == told.content
+    assert not call.outcome.failed
     texts = [s.text for s in result.view.streams if s.kind == "text" and s.text]
     assert texts == ["All done."]

@@ -108,7 +108,11 @@ class _Calls:
 def _about_call(
     name: str, args: Any, description: Any, buttons: list[str]
 ) -> dict[str, Any]:
-    question = {"message": str(description or f"Run {name}?"), "options": buttons}
+    message = str(description or f"Run {name}?")
+    said = message.removesuffix(f"\n\nTool: {name}\nArgs: {args}")
+    if said != message:  # LangChain's own words; the call itself is shown below them
+        message = f"{said}: {name}"
+    question = {"message": message, "options": buttons}
     if "edit" in buttons and args is not None:
         return {**question, "kind": "edit", "payload": plain(args)}
     return {**question, "payload": {"name": name, "args": plain(args)}}
