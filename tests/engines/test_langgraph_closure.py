@@ -1,6 +1,7 @@
 """Whatever becomes of a run: each visit that began ends once, and nothing follows it."""
 
 import asyncio
+import contextlib
 import inspect
 import operator
 import threading
@@ -8,12 +9,15 @@ from collections import Counter
 from typing import Annotated, TypedDict
 
 import pytest
+from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphRecursionError
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
-from langgraph.types import RetryPolicy, Send, interrupt
+from langgraph.types import CachePolicy, Command, RetryPolicy, Send, interrupt
 
 import kgnb
+from kgnb.errors import RunCancelled
 from kgnb.protocol import events as e
 
 ENDS = {"completed", "failed", "cancelled"}
@@ -193,3 +197,151 @@ def test_inputs_and_states_do_not_leave_the_process():
     run = kgnb.run(builder.compile(checkpointer=InMemorySaver()), {"log": [secret]})
     run.result(20)
     assert not [event for event in events_of(run) if secret in repr(event)]
+
+
+def test_closure_of_a_step_that_takes_too_long():
+    graph = parallel("a", "b", a=quick, b=hangs)
+    graph.step_timeout = 0.1
+    run = kgnb.run(graph, {})
+    with pytest.raises(TimeoutError):
+        run.result(20)
+    assert check_closed(run) == {"a:1", "b:1"}
+    assert run.view.nodes["b"].status == "cancelled"
+
+
+@pytest.mark.skipif(
+    "timeout" not in inspect.signature(StateGraph.add_node).parameters,
+    reason="this LangGraph has no time-outs of nodes",
+)
+def test_closure_of_a_node_that_takes_too_long():
+    builder = StateGraph(State)
+    builder.add_node("slow", hangs, timeout=0.05)
+    builder.add_edge(START, "slow")
+    run = kgnb.run(builder.compile(), {})
+    with pytest.raises(Exception, match="exceeded its run timeout"):
+        run.result(20)
+    assert check_closed(run) == {"slow:1"}
+    assert run.view.nodes["slow"].status == "failed"
+
+
+def nested(function):
+    """The builder of a graph whose node ``sub`` is a graph of the one node ``deep``."""
+    inner = StateGraph(State)
+    inner.add_node("deep", function)
+    inner.add_edge(START, "deep")
+    builder = StateGraph(State)
+    builder.add_node("sub", inner.compile())
+    builder.add_edge(START, "sub")
+    return builder
+
+
+def test_closure_of_a_subgraph_that_asks():
+    graph = nested(asks).compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, answers=["yes"])
+    run.result(20)
+    assert check_closed(run) == {"sub:1", "sub/deep:1"}
+
+
+def test_closure_of_a_subgraph_that_is_cancelled():
+    began = threading.Event()
+
+    async def hangs_on(state):
+        began.set()
+        await asyncio.sleep(60)
+
+    run = kgnb.run(nested(hangs_on).compile(), {})
+    assert began.wait(10)
+    run.cancel()
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    assert check_closed(run) == {"sub:1", "sub/deep:1"}
+    assert {v.status for v in run.view.nodes.values()} == {"cancelled"}
+
+
+def test_closure_of_a_subgraph_that_leads_on_in_its_parent():
+    def leads(state):
+        return Command(goto="after", graph=Command.PARENT, update={"log": ["led"]})
+
+    builder = nested(leads)
+    builder.add_node("after", quick)
+    run = kgnb.run(builder.compile(), {})
+    assert run.result(20).shared["log"] == ["led", "q"]
+    assert check_closed(run) == {"sub:1", "sub/deep:1", "after:1"}
+    assert not [v for v in run.view.nodes.values() if v.error]
+
+
+def test_closure_of_a_node_that_cancels_itself():
+    async def gives_up(state):
+        raise asyncio.CancelledError
+
+    run = kgnb.run(parallel("a", "b", a=gives_up, b=quick), {})
+    with contextlib.suppress(Exception):  # 1.1 goes on without it, 1.2 fails
+        run.result(20)
+    assert check_closed(run) == {"a:1", "b:1"}
+    assert run.view.nodes["a"].status in {"cancelled", "failed"}
+
+
+def test_closure_of_a_loop_past_its_limit():
+    builder = StateGraph(State)
+    builder.add_node("again", quick)
+    builder.add_edge(START, "again")
+    builder.add_edge("again", "again")
+    run = kgnb.run(builder.compile(), {}, config={"recursion_limit": 4})
+    with pytest.raises(GraphRecursionError):
+        run.result(20)
+    assert check_closed(run) == {f"again:{n}" for n in range(1, 5)}
+
+
+def test_closure_of_a_node_whose_result_is_cached():
+    calls = []
+
+    def slow(state):
+        calls.append(1)
+        return {"log": ["slow"]}
+
+    builder = StateGraph(State)
+    builder.add_node("slow", slow, cache_policy=CachePolicy())
+    builder.add_edge(START, "slow")
+    graph = builder.compile(cache=InMemoryCache())
+    for _ in range(2):
+        run = kgnb.run(graph, {"n": 1})
+        assert run.result(20).shared["log"] == ["slow"]
+        assert check_closed(run) == {"slow:1"}
+        assert run.view.nodes["slow"].status == "completed"
+    assert calls == [1]
+    assert [log.text for log in run.view.logs] == [
+        "nothing was executed: its result was known\n"
+    ]
+
+
+def test_a_sync_node_that_runs_on_after_a_cancel_says_no_more():
+    began, go, done = threading.Event(), threading.Event(), threading.Event()
+    calls = []
+
+    def stubborn(state):
+        calls.append(1)
+        if len(calls) > 1:
+            return {"log": ["second"]}
+        began.set()
+        assert go.wait(10)
+        print("too late")
+        kgnb.log("too late")
+        kgnb.progress(50)
+        done.set()
+        return {"log": ["first"]}
+
+    builder = StateGraph(State)
+    builder.add_node("stubborn", stubborn)
+    builder.add_edge(START, "stubborn")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, session_id="s")
+    assert began.wait(10)
+    run.cancel()
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    go.set()
+    assert done.wait(10)
+    assert check_closed(run) == {"stubborn:1"}
+    # What it returned is lost, as LangGraph has it; the thread goes on before it.
+    again = kgnb.run(graph, session_id="s")
+    assert again.result(20).shared["log"] == ["second"]
