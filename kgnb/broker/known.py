@@ -156,6 +156,7 @@ class Known:
         session = SessionRow(user=user, session_id=session_id)
         if stored is not None:
             session = rows.decode(stored.value, SessionRow)
+        session.messages = core.sessions.messages_of(session)
         runs = [run.row for run in core.runs.unfinished()]
         mine = [
             row for row in runs if (row.owner, row.session_id) == (user, session_id)

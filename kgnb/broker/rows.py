@@ -163,12 +163,16 @@ class WorkflowsRow(msgspec.Struct, kw_only=True):
 
 
 class SessionRow(msgspec.Struct, kw_only=True):
-    """The messages of one session of one identity."""
+    """The messages of one session of one identity, as of its last step or start."""
 
     user: str
     session_id: str
     messages: list[dict[str, Any]] = []
     changed_at: str = ""
+    run_id: str = ""
+    """The run whose step or start it was."""
+    heard: int = 0
+    """How many inputs that run had been given by then."""
 
 
 class ShareRow(msgspec.Struct, kw_only=True, omit_defaults=True):

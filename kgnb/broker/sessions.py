@@ -243,6 +243,9 @@ class Sessions:
         if not (is_gone or run.row.has_ended):
             self._hand_over(talk, now)
             return
+        if run.row.start is not None and not is_gone:
+            self._starts.take_back(run, now)  # its kernel died before it began
+            return
         talk.run = None
         while talk.run is None and talk.waiting:
             said = talk.waiting.popleft()
@@ -282,9 +285,40 @@ class Sessions:
                 session_id=row.session_id,
                 messages=event.messages,
                 changed_at=timestamp(now),
+                run_id=row.run_id,
+                heard=len(self._given_to(row.run_id)),
             )
             key = rows.session_key(row.owner, row.session_id)
             draft.put(key, rows.encode(session))
+
+    def _given_to(self, run_id: str) -> list[ApprovalRow]:
+        """The waits of a run that were given an input, in order."""
+        run = self._runs.by_id.get(run_id)
+        asked = [] if run is None else self._approvals.asked_in(run, "input")
+        given = [row for row in asked if row.state == "answered"]
+        return sorted(given, key=lambda row: row.opened_at)
+
+    def messages_of(self, session: SessionRow) -> list[dict[str, Any]]:
+        """What was said in a session, up to now.
+
+        Its row is as of a run's last step; whatever the run was told after that has
+        been stored as the answer to one of its waits. So nothing that was acknowledged
+        is missing where the run broke off, and nothing stands twice.
+        """
+        since = self._given_to(session.run_id)[session.heard :]
+        said = [_text_of(row.resolved.value) for row in since if row.resolved]
+        told = [{"role": "user", "content": each} for each in said if each is not None]
+        return [*session.messages, *told]
+
+
+def _text_of(given: Any) -> Any:
+    """What a person said by an input; None where that is no message."""
+    match given:
+        case {"type": "end_chat"}:
+            return None
+        case {"content": text} | {"message": text} | str(text):
+            return text
+    return None
 
 
 def _key_of(run: Run) -> _Key | None:

@@ -186,6 +186,8 @@ class Starts:
             )
             if stored is not None:
                 session = rows.decode(stored.value, SessionRow)
+            session.messages = self.sessions.messages_of(session)
+            session.run_id, session.heard = run.id, 0
             try:
                 self._say(run, session, request, now)
             except FrameTooLarge as error:
@@ -313,7 +315,38 @@ class Starts:
             self._effects.commit(Transaction(puts=(put,)), lambda _outcome, _at: None)
         self.subscriptions.run_vanished(run)
         self._refuse_waiting(run, error)
-        self.sessions.run_changed(run, now, is_gone=True)
+        self.take_back(run, now)
+
+    def take_back(self, run: Run, now: float) -> None:
+        """Nobody heard what was said to start a run: it may be said again.
+
+        Then the session's next message has its turn.
+        """
+        self.forget(run)
+        start = run.row.start
+        is_said = start is not None and start.message is not None
+        if not (is_said and run.row.keeps_messages and run.revision):
+            self.sessions.run_changed(run, now, is_gone=True)
+            return
+        key = rows.session_key(run.row.owner, run.row.session_id or "")
+
+        def found(stored: list[Row] | None, at: float) -> None:
+            session = rows.decode(stored[0].value, SessionRow) if stored else None
+            if not stored or session is None or session.run_id != run.id:
+                self.sessions.run_changed(run, at, is_gone=True)
+                return
+            session.messages, session.run_id = session.messages[:-1], ""
+            unsaid = Transaction(
+                checks=(RowIs(key, stored[0].revision),),
+                puts=(Put(key, rows.encode(session)),),
+            )
+            self._effects.commit(unsaid, done)
+
+        def done(_outcome: Outcome | None, at: float) -> None:
+            # If the log failed it stays said, as does what another run went on from.
+            self.sessions.run_changed(run, at, is_gone=True)
+
+        self._effects.get(key, found)
 
     def forget(self, run: Run) -> None:
         """Its command may be sent again now, and starts another run."""

@@ -109,10 +109,24 @@ class Context(Protocol):
         the real events; ``wait_for_input`` gives the answer to the last of them.
         """
 
+    def tell_step(self) -> None:
+        """Tell what ``shared`` holds by now, where steps are told and kept.
+
+        For a node that goes on for long: if its process dies, its session goes on
+        from here.
+        """
+
     async def wait_for_input(
-        self, seconds: float | None, *, default: Any, prompt: str | None
+        self,
+        seconds: float | None,
+        *,
+        default: Any,
+        prompt: str | None,
+        name: str | None = None,
     ) -> Any:
         """Wait for the oldest announced approval's answer, else for the next input.
+
+        Of one ``name`` there is one wait in a visit, whatever the attempt.
 
         Returns:
             An ``Answer``; after so many seconds its outcome is ``timed_out`` and

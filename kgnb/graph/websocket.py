@@ -123,7 +123,11 @@ class WebSocketNode(AsyncNode):
         return answer.value
 
     async def _receive(
-        self, seconds: float | None, default: Any = None, prompt: str | None = None
+        self,
+        seconds: float | None,
+        default: Any = None,
+        prompt: str | None = None,
+        name: str | None = None,
     ) -> Any:
         """Wait for an input; an ``Answer``, which tells a time-out and who sent it."""
         context = current_context.get()
@@ -132,7 +136,9 @@ class WebSocketNode(AsyncNode):
                 f"{label_of(self)}.wait_for_input(): nobody can give an input outside "
                 f"a run; start the graph with kgnb.run(graph, shared)"
             )
-        return await context.wait_for_input(seconds, default=default, prompt=prompt)
+        return await context.wait_for_input(
+            seconds, default=default, prompt=prompt, name=name
+        )
 
 
 def _one_parameter(function: Callable[..., Any]) -> str | None:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from kgnb.graph.async_nodes import settle
 from kgnb.graph.context import current_context
 from kgnb.graph.spec import label_of
@@ -18,16 +20,35 @@ class ChatWebSocketNode(WebSocketNode):
     Subclasses override ``reply(messages)``. The conversation is
     ``shared["messages"]``; one whose last message is a user's is answered first. It
     ends when a client sends ``end_chat``, or when nobody has said anything for
-    ``idle_timeout``.
+    ``idle_timeout``. Published with ``input="messages"`` it is kept with each reply:
+    the next message of the session begins a run that goes on from there.
+
+    A reply that fails is no part of it. The next attempt answers the same message
+    again, and none before it.
 
     Sends ``chat_ready``; for each reply ``typing``, the tokens, ``message`` and
     ``typing``; ``timeout`` at the end of the patience. The result is
-    ``{messages_exchanged, conversation}``.
+    ``{messages_exchanged, conversation}``, of the attempt that came to the end.
+
+    Args:
+        args: See ``WebSocketNode``.
+        idle_timeout: Seconds; None waits for ever. Left away, the class's.
+        settings: See ``WebSocketNode``.
     """
 
     greeting: str = "Connected to chat. Send a message to begin."
     idle_timeout: float | None = 300.0
     """Seconds; None waits for ever."""
+
+    def __init__(
+        self,
+        *args: Any,
+        idle_timeout: float | msgspec.UnsetType | None = msgspec.UNSET,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*args, **settings)
+        if idle_timeout is not msgspec.UNSET:
+            self.idle_timeout = idle_timeout
 
     def reply(self, messages: list[dict[str, Any]]) -> Any:
         """Answer the conversation, whose last message is the user's.
@@ -52,24 +73,27 @@ class ChatWebSocketNode(WebSocketNode):
         messages = prep_res
         start = len(messages)
         await self.send_update("chat_ready", {"message": self.greeting, "system": True})
-        try:
-            if messages and messages[-1].get("role") == "user":
-                await self._answer(messages)
-            while (text := await self._next_message()) is not None:
-                messages.append({"role": "user", "content": text})
-                await self._answer(messages)
-        except Exception:
-            del messages[start:]  # the next attempt hears it all again
-            raise
+        if messages and messages[-1].get("role") == "user":
+            await self._answer(messages)
+        while (text := await self._next_message(len(messages))) is not None:
+            messages.append({"role": "user", "content": text})
+            await self._answer(messages)
         return {
             "messages_exchanged": len(messages) - start,
             "conversation": list(messages),
         }
 
-    async def _next_message(self) -> Any:
-        """What the user says; None at the end."""
+    async def _next_message(self, position: int) -> Any:
+        """What the user says; None at the end.
+
+        The wait is named after the message's place, not counted: a later attempt
+        begins in the middle, and must hear no message again.
+        """
+        name = f"message {position + 1}"
         while True:
-            answer = await self._receive(self.idle_timeout, prompt="Your message")
+            answer = await self._receive(
+                self.idle_timeout, prompt="Your message", name=name
+            )
             if answer.outcome == "timed_out":
                 text = f"nobody has said anything for {self.idle_timeout:g} s"
                 await self.send_update("timeout", {"message": text})
@@ -79,7 +103,7 @@ class ChatWebSocketNode(WebSocketNode):
                     return None
                 case {"content": text} | {"message": text} | str(text):
                     return text
-                # Whatever else clients send is no message.
+            name += "'"  # whatever else clients send is no message
 
     async def _answer(self, messages: list[dict[str, Any]]) -> None:
         await self.send_update("typing", {"status": True})
@@ -91,6 +115,9 @@ class ChatWebSocketNode(WebSocketNode):
             # A str of its own class, as a stream's, is a plain one on the way out.
             said = {"role": "assistant", "content": str(text)}
             messages.append(said)
+            context = current_context.get()
+            if context is not None:
+                context.tell_step()  # first: who has read the reply finds it kept
             await self.send_update("message", said)
         finally:
             await self.send_update("typing", {"status": False})

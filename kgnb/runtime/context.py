@@ -140,11 +140,20 @@ class RunContext:
         else:
             self._send(f"send_update({kind!r})", kind, data)
 
+    def tell_step(self) -> None:
+        """See ``Context.tell_step``."""
+        self.execution.observer.step_within(self._visit)
+
     async def wait_for_input(
-        self, seconds: float | None, *, default: Any, prompt: str | None
+        self,
+        seconds: float | None,
+        *,
+        default: Any,
+        prompt: str | None,
+        name: str | None = None,
     ) -> Answer:
         """See ``Context.wait_for_input``."""
-        return await self._node_inputs.wait(seconds, default, prompt)
+        return await self._node_inputs.wait(seconds, default, prompt, name)
 
     async def announce(
         self, message: Mapping[str, Any], *, group: str | None, topic: str | None

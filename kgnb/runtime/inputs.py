@@ -58,14 +58,18 @@ class NodeInputs:
             self._context.execution.questions.open(asked)
 
     async def wait(
-        self, seconds: float | None, default: Any, prompt: str | None
+        self,
+        seconds: float | None,
+        default: Any,
+        prompt: str | None,
+        name: str | None = None,
     ) -> Answer:
         """The answer to the oldest unread approval, else the next input."""
         if self._unread:
             asked = self._unread.popleft()
         else:
             message = prompt or f"Input for {self._context.visit.node_id}"
-            asked = self._context.prepare(message=message, kind="input", name=None)
+            asked = self._context.prepare(message=message, kind="input", name=name)
         questions = self._context.execution.questions
         if seconds is not None:
             questions.expire(asked, seconds, default)

@@ -463,6 +463,46 @@ def test_chat_that_nobody_goes_on_with_ends_by_itself():
     assert "timeout" in [c.type for c in result.view.custom]
 
 
+def test_chat_waits_as_long_as_its_node_is_told_to():
+    assert Echo().idle_timeout == 30
+    assert Echo(idle_timeout=None).idle_timeout is None
+    result = start(Echo(idle_timeout=0.1)).result(10)
+    assert "timeout" in [c.type for c in result.view.custom]
+
+
+def test_chat_that_fails_answers_the_same_message_again_and_none_before_it():
+    heard = []
+
+    class Flaky(Echo):
+        async def reply(self, messages):
+            heard.append(messages[-1]["content"])
+            yield f"{len(heard)}"
+            if len(heard) == 2:
+                raise RuntimeError("half way")
+
+    shared = {}
+    answers = ["one", {"type": "nonsense"}, "two", "three", {"type": "end_chat"}]
+    result = start(Flaky(max_retries=2), shared, answers=answers).result(10)
+    assert heard == ["one", "two", "two", "three"]
+    said = [(m["role"][0], m["content"]) for m in shared["messages"]]
+    assert said == [("u", "one"), ("a", "1"), ("u", "two"), ("a", "3"),
+                    ("u", "three"), ("a", "4")]  # fmt: skip
+    assert result.value["conversation"] == shared["messages"]
+
+
+def test_chat_whose_reply_fails_keeps_what_was_said_before():
+    class Broken(Echo):
+        async def reply(self, messages):
+            yield "a"
+            if len(messages) > 1:
+                raise RuntimeError("half way")
+
+    shared = {}
+    with pytest.raises(RuntimeError, match="half way"):
+        start(Broken(), shared, answers=["one", "two"]).result(10)
+    assert [m["content"] for m in shared["messages"]] == ["one", "a", "two"]
+
+
 @pytest.mark.parametrize("made", ["text", "generator", "stream"])
 def test_chat_takes_every_kind_of_reply(made):
     class Replies(kgnb.ChatWebSocketNode):
