@@ -169,6 +169,9 @@ class GuestObserver(Observer, Protocol):
         Returns at once in CI mode, where nobody could.
         """
 
+    def graph_changed(self) -> None:
+        """The engine describes more of its graph than before. Never blocks."""
+
     def node_result(self, visit: NodeVisit, result: Any) -> None:
         """What a visit left the run, where that was not known when it ended."""
 

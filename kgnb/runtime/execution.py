@@ -40,6 +40,7 @@ from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
 from kgnb.runtime.questions import Questions
 from kgnb.runtime.reader import RunReader, settle
+from kgnb.runtime.redrawing import Redrawing
 from kgnb.runtime.result import Answer, Result
 from kgnb.runtime.shapes import plain_of
 from kgnb.runtime.stepping import Steps
@@ -137,9 +138,17 @@ class Execution:
         self._is_over = False
         self.tells_steps = options.tells_steps
         """Whether each step is told; from any thread."""
-        spec = engine.describe().to_dict() | {"name": options.workflow}
-        spec["svg"] = hooks.draw(spec) if parent is None else None
-        self.graph = msgspec.convert(spec, e.GraphSpec)
+        self.picture = Redrawing(
+            engine.describe,
+            options.workflow,
+            is_drawn=parent is None,
+            publish=lambda graph: self.put(e.GraphChanged(run_id=self.id, graph=graph)),
+        )
+
+    @property
+    def graph(self) -> e.GraphSpec:
+        """The graph as it is shown now."""
+        return self.picture.graph
 
     # The log.
 
@@ -336,6 +345,7 @@ class Execution:
             with capturing():
                 action, error = await self._work(worker)
                 await self._settle_threads(worker)
+                await self.picture.finish()
             self._put_end(error)
             await self._await_end()
             await self._finish_display()

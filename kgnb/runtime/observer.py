@@ -253,6 +253,10 @@ class RunObserver:
             is_last = result is not NO_RESULT
             self._step(visit, action, is_last=is_last)
 
+    def graph_changed(self) -> None:
+        """See ``GuestObserver.graph_changed``."""
+        self._execution.picture.changed()
+
     def node_result(self, visit: NodeVisit, result: Any) -> None:
         """See ``Observer.node_result``."""
         plain, was_replaced = codec.json_safe(answered_values(result))

@@ -82,7 +82,7 @@ class Run:
 
     @property
     def graph(self) -> e.GraphSpec:
-        """The graph as drawn, known before the first event."""
+        """The graph as it is drawn now; before the first event, as far as declared."""
         return self._execution.graph
 
     @property

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from kgnb.engines.langgraph.picture import ENDS
+from kgnb.engines.langgraph.routes import (
+    handed_over_by,
+    is_to_parent,
+    led_by,
+    routed_by,
+)
 from kgnb.engines.langgraph.values import plain
 from kgnb.graph.context import current_context
 
@@ -18,17 +24,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from kgnb.engines.langgraph.swallowed import Watch
     from kgnb.engines.langgraph.visits import Task, Visits
+    from kgnb.graph.context import Context
     from kgnb.graph.observe import GuestObserver
+
+_BODY = "seq:step:1"
+"""LangChain's tag of what the first of several steps calls: of a node, its body."""
 
 
 class _Attempts:
     """What both kinds of handlers do."""
 
-    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
+    def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
         self._visits = visits
         self.observer = observer
-        self._running: dict[UUID, Task] = {}
+        self._watch = watch
+        self._running: dict[UUID, tuple[Task, Context | None]] = {}
+        """By the id of the call: its task, and the context in which it began."""
+        self._routers: dict[UUID, Task] = {}
 
     def find(
         self, name: Any, metadata: Mapping[str, Any] | None, caller: UUID | None
@@ -44,16 +58,39 @@ class _Attempts:
         return task if is_attempt else None
 
     def began(self, task: Task, run_id: UUID, caller: UUID | None) -> None:
-        self._running[run_id] = task
+        self._running[run_id] = task, current_context.get()
+        self._watch.began(task)
         current_context.set(self._visits.attempt(task, caller))
 
-    def failed(self, run_id: UUID, error: BaseException) -> None:
-        task = self._running.pop(run_id, None)
-        if task is not None:
-            task.error = error
+    def called(self, run_id: UUID, caller: UUID | None, tags: Any) -> None:
+        """Something is called in an attempt: a router, unless its body calls it."""
+        if caller in self._running and _BODY not in (tags or ()):
+            self._routers[run_id] = self._running[caller][0]
 
-    def succeeded(self, run_id: UUID) -> None:
-        self._running.pop(run_id, None)
+    def failed(self, run_id: UUID, error: BaseException) -> None:
+        self._routers.pop(run_id, None)
+        task = self._left(run_id)
+        if task is not None:
+            task.leads_to.update(handed_over_by(error))
+            task.is_handed_over = is_to_parent(error)
+            task.error = error
+            self._watch.failed(task, error)
+
+    def succeeded(self, run_id: UUID, returned: Any) -> None:
+        router = self._routers.pop(run_id, None)
+        if router is not None:
+            router.leads_to.update(routed_by(returned))
+        task = self._left(run_id)
+        if task is not None:
+            task.leads_to.update(led_by(returned))
+            self._watch.completed(task)
+
+    def _left(self, run_id: UUID) -> Task | None:
+        task, around = self._running.pop(run_id, (None, None))
+        if task is not None:
+            # A node that called this graph itself goes on in its own name.
+            current_context.set(around)
+        return task
 
     def model_called(self, run_id: UUID, metadata: Mapping[str, Any] | None) -> None:
         where = (metadata or {}).get("langgraph_checkpoint_ns")
@@ -69,9 +106,10 @@ class AsyncAttempts(AsyncCallbackHandler):
     """For ``astream``."""
 
     run_inline = True
+    raise_error = True  # a swallowed pause fails its node
 
-    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
-        self._attempts = _Attempts(visits, observer)
+    def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
+        self._attempts = _Attempts(visits, observer, watch)
 
     async def on_chain_start(
         self,
@@ -89,16 +127,18 @@ class AsyncAttempts(AsyncCallbackHandler):
         if task is not None:
             await self._attempts.observer.checkpoint_async(task.visit)
             self._attempts.began(task, run_id, parent_run_id)
+        else:
+            self._attempts.called(run_id, parent_run_id, others.get("tags"))
 
     async def on_chain_end(self, outputs: Any, *, run_id: UUID, **others: Any) -> None:
-        """Forget the call."""
-        del outputs, others
-        self._attempts.succeeded(run_id)
+        """Refuse an end that was to be a pause."""
+        del others
+        self._attempts.succeeded(run_id, outputs)
 
     async def on_chain_error(
         self, error: BaseException, *, run_id: UUID, **others: Any
     ) -> None:
-        """Keep why, for the attempt that may follow."""
+        """Keep why, for the attempt that may follow; see also ``on_chain_end``."""
         del others
         self._attempts.failed(run_id, error)
 
@@ -133,9 +173,10 @@ class Attempts(BaseCallbackHandler):
     """For ``stream``: in the threads of the nodes."""
 
     run_inline = True
+    raise_error = True  # a swallowed pause fails its node
 
-    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
-        self._attempts = _Attempts(visits, observer)
+    def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
+        self._attempts = _Attempts(visits, observer, watch)
 
     def on_chain_start(
         self,
@@ -153,11 +194,13 @@ class Attempts(BaseCallbackHandler):
         if task is not None:
             self._attempts.observer.checkpoint(task.visit)
             self._attempts.began(task, run_id, parent_run_id)
+        else:
+            self._attempts.called(run_id, parent_run_id, others.get("tags"))
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **others: Any) -> None:
         """See ``AsyncAttempts``."""
-        del outputs, others
-        self._attempts.succeeded(run_id)
+        del others
+        self._attempts.succeeded(run_id, outputs)
 
     def on_chain_error(
         self, error: BaseException, *, run_id: UUID, **others: Any

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from kgnb.graph.spec import EdgeSpec, GraphSpec, NodeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from kgnb.graph.context import NodeVisit
+    from kgnb.graph.observe import Via
 
 ENDS = ("__start__", "__end__")
 """LangGraph's own nodes, which never run."""
@@ -17,11 +24,16 @@ _HANDLER = "__error_handler__"
 """Before the name of the node whose failure it handles."""
 
 
-class Picture:
-    """The nodes and edges of a graph, subgraphs expanded, as far as they are declared.
+MOST_NODES = 500
+"""Past it nothing more is added: no picture is drawn of so many."""
 
-    An untyped router declares none of its edges: what a run takes besides is in its
-    events alone.
+
+class Picture:
+    """The nodes and edges of a graph, subgraphs expanded.
+
+    Those that are declared, and those that a run comes upon: an untyped router declares
+    none of its edges, and a ``@task``, or a graph that is called in a node's code, is
+    declared nowhere. May be used from any thread.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -30,20 +42,21 @@ class Picture:
         self._targets: dict[str, dict[str, str]] = {}
         self._expand(graph, (), ())
         self._known = {node.id for node in self._nodes}
+        self._places = {node.id: n for n, node in enumerate(self._nodes)}
         starts = entries_of(graph)
-        self.spec = GraphSpec(
-            name=str(graph.get_name()),
-            start=starts[0] if starts else None,
-            nodes=tuple(self._nodes),
-            edges=tuple(self._edges),
-        )
+        self._name = str(graph.get_name())
+        self._start = starts[0] if starts else None
+        self._lock = threading.Lock()
+        self._found_nodes: dict[str, NodeSpec] = {}
+        self._found_edges: dict[tuple[str, str], EdgeSpec] = {}
+        self._spec: GraphSpec | None = None
 
     def _expand(
         self, graph: Any, path: tuple[str, ...], enclosing: tuple[int, ...]
     ) -> None:
         drawn = graph.get_graph()
         inner = dict(graph.get_subgraphs())
-        names = [name for name in drawn.nodes if _is_shown(name)]
+        names = [name for name in drawn.nodes if is_shown(name)]
         for name in names:
             subgraph = inner.get(name)
             kind = "node" if subgraph is None else "graph"
@@ -52,15 +65,24 @@ class Picture:
             if subgraph is not None and id(subgraph) not in enclosing:
                 self._expand(subgraph, (*path, name), (*enclosing, id(graph)))
         for edge in drawn.edges:
-            if _is_shown(edge.source) and _is_shown(edge.target):
-                self._connect(path, edge)
+            label = None if edge.data is None else str(edge.data)
+            self._connect(path, edge.source, edge.target, label)
+        for source in names:
+            for target, label in sorted(_built(graph, source), key=repr):
+                self._connect(path, source, target, label)
 
-    def _connect(self, path: tuple[str, ...], edge: Any) -> None:
-        source, target = node_id(path, edge.source), node_id(path, edge.target)
-        action = "default" if edge.data is None else str(edge.data)
+    def _connect(
+        self, path: tuple[str, ...], leaves: str, enters: str, label: str | None
+    ) -> None:
+        if not (is_shown(leaves) and is_shown(enters)):
+            return
+        source, target = node_id(path, leaves), node_id(path, enters)
+        action = "default" if label is None else label
         if target not in self._targets.setdefault(source, {}):
             self._targets[source][target] = action
             self._edges.append(EdgeSpec(source, target, action))
+
+    # What is declared.
 
     def has(self, node: str) -> bool:
         """Whether a node is declared."""
@@ -74,8 +96,83 @@ class Picture:
         """Whether any edge of the node is declared."""
         return bool(self._targets.get(source))
 
+    def place(self, node: str) -> tuple[tuple[int, str], ...]:
+        """Where it comes in the order of nodes: each after the graph around it."""
+        parts = node.split("/")
+        around = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
+        last = len(self._places)
+        return tuple((self._places.get(each, last), each) for each in around)
 
-def _is_shown(name: str) -> bool:
+    # What is found.
+
+    def came(self, name: str, visit: NodeVisit, ways: Iterable[Via]) -> bool:
+        """A node was come to; whether the picture has grown by it."""
+        if not is_shown(name):
+            return False
+        target = visit.node_id
+        with self._lock:
+            size = len(self._found_nodes), len(self._found_edges)
+            if target not in self._known and len(self._nodes) + size[0] < MOST_NODES:
+                found = NodeSpec(target, name, "node", visit.path)
+                self._found_nodes.setdefault(target, found)
+            for way in ways:
+                source = way.node_id
+                if self.action(source, target) is None and self._lists(source, target):
+                    edge = EdgeSpec(source, target, way.action)
+                    self._found_edges.setdefault((source, target), edge)
+            if size == (len(self._found_nodes), len(self._found_edges)):
+                return False
+            self._spec = None
+            return True
+
+    def _lists(self, *nodes: str) -> bool:
+        return all(each in self._known or each in self._found_nodes for each in nodes)
+
+    @property
+    def spec(self) -> GraphSpec:
+        """All of it, in the order of nodes, whatever the order of its finding."""
+        with self._lock:
+            if self._spec is None:
+                self._spec = self._made()
+            return self._spec
+
+    def _made(self) -> GraphSpec:
+        frames = {"/".join(node.path) for node in self._found_nodes.values()}
+        nodes = [*self._nodes, *self._found_nodes.values()]
+        nodes = [
+            msgspec.structs.replace(node, kind="graph") if node.id in frames else node
+            for node in sorted(nodes, key=lambda node: self.place(node.id))
+        ]
+        found = sorted(
+            self._found_edges.values(),
+            key=lambda edge: (self.place(edge.source), self.place(edge.target)),
+        )
+        edges = (*self._edges, *found)
+        return GraphSpec(self._name, self._start, tuple(nodes), edges)
+
+
+def _built(graph: Any, source: str) -> Iterator[tuple[str, str | None]]:
+    """The edges that were declared of a node, and their labels.
+
+    ``get_graph`` follows edges from the start, and so has none behind a router that
+    does not say where it leads.
+    """
+    builder = getattr(graph, "builder", None)
+    if builder is None or source not in builder.nodes:
+        return
+    yield from ((target, None) for name, target in builder.edges if name == source)
+    for sources, target in builder.waiting_edges:
+        if source in sources:
+            yield target, None
+    ways = [branch.ends for branch in builder.branches.get(source, {}).values()]
+    for label, target in chain.from_iterable((ends or {}).items() for ends in ways):
+        yield target, None if label == target else str(label)
+    ends = builder.nodes[source].ends
+    yield from ends.items() if isinstance(ends, dict) else ((to, None) for to in ends)
+
+
+def is_shown(name: str) -> bool:
+    """Whether a node is one of the user's own."""
     return name not in ENDS and not name.startswith(_HANDLER)
 
 
@@ -93,5 +190,5 @@ def entries_of(graph: Any) -> list[str]:
     return [
         edge.target
         for edge in graph.get_graph().edges
-        if edge.source == "__start__" and _is_shown(edge.target)
+        if edge.source == "__start__" and is_shown(edge.target)
     ]

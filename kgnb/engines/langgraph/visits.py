@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kgnb.engines.langgraph.picture import node_id
+from kgnb.engines.langgraph.routes import Level, ways_to
 from kgnb.graph.context import NodeVisit
-from kgnb.graph.observe import NO_RESULT, Via
+from kgnb.graph.observe import NO_RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kgnb.engines.langgraph.picture import Picture
     from kgnb.graph.context import Context, Feed
-    from kgnb.graph.observe import GuestObserver, Outcome
+    from kgnb.graph.observe import GuestObserver, Outcome, Via
 
 _CACHED = "nothing was executed: its result was known\n"
 _RESTARTED = "answered: the node's code runs again from its first line\n"
@@ -31,15 +32,20 @@ _RESTARTED = "answered: the node's code runs again from its first line\n"
 class Task:
     """One LangGraph task: one visit, in as many attempts as its code is run."""
 
-    def __init__(self, task_id: str, visit: NodeVisit, level: Level) -> None:
+    def __init__(self, task_id: str, name: str, visit: NodeVisit, level: Level) -> None:
         self.id = task_id
+        self.name = name
         self.visit = visit
         self.level = level
         self.via: Via | None = None
+        self.leads_to: set[str] = set()
+        """The nodes that it named as next, so far as it named them."""
         self.started_at: float | None = None
         self.ended: Outcome | None = None
         self.is_waiting = False
         """It was interrupted, and not run again since."""
+        self.is_handed_over = False
+        """It ended by a command to the graph around its own, which has no other end."""
         self.error: BaseException | None = None
         """Of its last attempt."""
         self.result: Any = NO_RESULT
@@ -60,28 +66,6 @@ class Task:
         return self.started_at is not None and self.ended is None
 
 
-class Level:
-    """The tasks of one graph's call: those of its step, and of the one before."""
-
-    def __init__(self) -> None:
-        self.step: int | None = None
-        self.before: list[Task] = []
-        self.now: list[Task] = []
-
-    def arrive(self, task: Task, step: int | None) -> None:
-        """Take in a new task; ``step`` is its number where that is known."""
-        has_number = step is not None and self.step is not None
-        if has_number:
-            is_next = step != self.step
-        else:
-            # Tasks of one step are all told before one of them ends.
-            is_next = any(other.ended for other in self.now)
-        if is_next:
-            self.before, self.now, self.step = self.now, [], None
-        self.step = self.step if step is None else step
-        self.now.append(task)
-
-
 class Visits:
     """All tasks of one run.
 
@@ -97,8 +81,6 @@ class Visits:
         self._levels: dict[tuple[str, ...], Level] = {}
         self._tasks: dict[str, Task] = {}
         self._numbers: Counter[str] = Counter()
-        self.tool_args: dict[str, Any] = {}
-        """What tools are called with, by the id of the call, until they answer."""
         self.tool_args: dict[str, Any] = {}
         """What tools are called with, by the id of the call, until they answer."""
         self.before_start: Callable[[], None] = lambda: None
@@ -136,27 +118,13 @@ class Visits:
         self._numbers[node] += 1
         visit = NodeVisit(node, f"{node}:{self._numbers[node]}", path)
         level = self._levels.setdefault(where, Level())
-        task = self._tasks[task_id] = Task(task_id, visit, level)
+        task = self._tasks[task_id] = Task(task_id, name, visit, level)
         level.arrive(task, step)
-        task.via = self._via(task)
+        ways = ways_to(task, self._picture)
+        task.via = ways[0] if ways else None
+        if self._picture.came(name, visit, ways):
+            self._observer.graph_changed()
         return task
-
-    def _via(self, task: Task) -> Via | None:
-        """The edge that led to a task.
-
-        No event names it. A declared edge from a task of the step before does; else
-        the task went there by itself, most likely one without declared edges.
-        """
-        before = [other.visit.node_id for other in task.level.before]
-        if not before:
-            return None
-        target = task.visit.node_id
-        for source in reversed(before):
-            action = self._picture.action(source, target)
-            if action is not None:
-                return Via(source, action)
-        free = [each for each in before if not self._picture.has_targets(each)]
-        return Via((free or before)[-1], "default")
 
     # Attempts, told by callbacks.
 
@@ -294,7 +262,8 @@ class Visits:
             if where and where[-1].partition(":")[2] == task.id:
                 for other in [*level.before, *level.now]:
                     if other.is_open:
-                        self.end(other, "cancelled")
+                        is_done = other.is_handed_over
+                        self.end(other, "completed" if is_done else "cancelled")
 
     def close(self, *, all_of_them: bool) -> None:
         """End what has no end: all, or all that is not waiting for an answer."""
