@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 LABEL_SIZE = 13
 SMALL_SIZE = 11
 BOX_HEIGHT = 48
+LINE_HEIGHT = 16
+"""Of a name's second line."""
 BOX_PADDING = 14
 BOX_MIN_WIDTH = 124
 """Holds the longest state word with a count of two digits beside it."""
@@ -33,7 +36,7 @@ class Box:
 
     id: str
     label: str
-    """The name, cut to its room."""
+    """The name, or its first line, cut to its room."""
     name: str
     kind: str
     width: int
@@ -42,6 +45,8 @@ class Box:
     y: int = 0
     is_listed: bool = True
     """False for an enclosing graph that the spec does not list as a node."""
+    second_line: str = ""
+    """The rest of a long name, cut to its room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,27 @@ class Layout:
 def node_box(node_id: str, node: Mapping[str, Any]) -> Box:
     """A node's box, not placed yet."""
     name = label(node.get("label") or node_id)
-    cut = fit(name, LABEL_SIZE, LABEL_ROOM)
-    width = max(BOX_MIN_WIDTH, text_width(cut, LABEL_SIZE) + 2 * BOX_PADDING)
-    return Box(node_id, cut, name, str(node.get("kind") or "node"), width, BOX_HEIGHT)
+    first, second = (fit(line, LABEL_SIZE, LABEL_ROOM) for line in _lines(name))
+    needed = max(text_width(line, LABEL_SIZE) for line in (first, second))
+    width = max(BOX_MIN_WIDTH, needed + 2 * BOX_PADDING)
+    height = BOX_HEIGHT + (LINE_HEIGHT if second else 0)
+    kind = str(node.get("kind") or "node")
+    return Box(node_id, first, name, kind, width, height, second_line=second)
+
+
+def _lines(name: str) -> tuple[str, str]:
+    """A name on one line; on two where it is too long and has a place to break."""
+    if text_width(name, LABEL_SIZE) > LABEL_ROOM:
+        for breaks in (_BREAK, _HUMP):
+            for match in reversed(list(breaks.finditer(name))):
+                first = name[: match.start()].rstrip()
+                if first and text_width(first, LABEL_SIZE) <= LABEL_ROOM:
+                    return first, name[match.start() :].strip()
+    return name, ""
+
+
+_BREAK = re.compile(r"(?=[.\s(\[])|(?<=[-_/:|])")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def cluster_name(node_id: str, node: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kgnb.drawing.geometry import (
     BOX_PADDING,
     LABEL_SIZE,
+    LINE_HEIGHT,
     SMALL_SIZE,
     START_SIZE,
     Box,
@@ -99,12 +100,15 @@ def _node(box: Box) -> Iterable[str]:
         f'<rect x="{x}" y="{y}" width="{box.width}" height="{box.height}" rx="9" '
         f'fill="{PAPER}" stroke="{FRAME}" stroke-width="1.5"/>'
     )
-    yield (
-        f'<text class="kgnb-label" x="{x + BOX_PADDING}" y="{y + 21}" '
-        f'font-weight="500" fill="{INK}">{escape(box.label)}</text>'
-    )
-    yield _small("kgnb-state", x + BOX_PADDING, y + 38, "idle")
-    yield _small("kgnb-count", right - BOX_PADDING, y + 38, "", anchor="end")
+    for line, text in enumerate(filter(None, (box.label, box.second_line))):
+        yield (
+            f'<text class="kgnb-label" x="{x + BOX_PADDING}" '
+            f'y="{y + 21 + line * LINE_HEIGHT}" '
+            f'font-weight="500" fill="{INK}">{escape(text)}</text>'
+        )
+    bottom = y + box.height - 10
+    yield _small("kgnb-state", x + BOX_PADDING, bottom, "idle")
+    yield _small("kgnb-count", right - BOX_PADDING, bottom, "", anchor="end")
     yield "</g>"
 
 

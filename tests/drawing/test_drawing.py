@@ -89,6 +89,12 @@ def parts(svg):
     return root, nodes, edges
 
 
+def labels(group):
+    return [
+        text for text in group.iter(f"{SVG}text") if text.get("class") == "kgnb-label"
+    ]
+
+
 def box(group):
     rect = group.find(f"{SVG}rect")
     x, y, width, height = (int(rect.get(k)) for k in ("x", "y", "width", "height"))
@@ -271,8 +277,31 @@ def test_draw_long_label_is_cut_and_told_in_full_by_its_title():
     name = "word " * 40
     _, nodes, _ = parts(draw({"nodes": [node(name)], "edges": []}))
     group = nodes[name]
-    assert group.find(f"{SVG}text").text.endswith("…")
+    assert [text.text[-1] for text in labels(group)] == ["d", "…"]
     assert group.find(f"{SVG}title").text == name.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "HumanInTheLoopMiddleware.after_model",
+            ["HumanInTheLoopMiddleware", ".after_model"],
+        ),
+        ("a name of so many words that they need two", None),
+        ("summarise_the_conversation_before_the_model", None),
+        ("SummariseTheConversationBeforeTheModel", None),
+        ("short.name", ["short.name"]),
+    ],
+)
+def test_draw_long_label_takes_two_lines_where_it_can_be_broken(name, lines):
+    _, nodes, _ = parts(draw({"nodes": [node(name)], "edges": []}))
+    group = nodes[name]
+    shown = [text.text for text in labels(group)]
+    assert "".join(shown).replace(" ", "") == name.replace(" ", "")
+    assert shown == lines if lines else len(shown) == 2
+    rect = group.find(f"{SVG}rect")
+    assert int(rect.get("height")) == (48 if len(shown) == 1 else 64)
 
 
 def test_draw_long_chain_stands_upright_rather_than_small():
