@@ -61,7 +61,7 @@ class Home:
     def __init__(self, *, may_dial: bool = True) -> None:
         self.loop = LoopThread("kgnb-loop")
         self.link = LoopThread("kgnb-link")
-        self._watchdog = Watchdog(self.loop, self.unfinished)
+        self._watchdog = Watchdog(self.unfinished)
         self._may_dial = may_dial
         self._lock = threading.Lock()
         self._runs: dict[str, Execution] = {}

@@ -1,24 +1,27 @@
-"""Finds async nodes that block the loop on which all runs live.
+"""Finds async nodes that block the loop on which their runs live.
 
-The link's thread asks the loop for a sign of life; where it takes long, the frames of
-the loop's thread tell which node's code is in the way.
+The link's thread asks each such loop for a sign of life; where it takes long, the
+context of the task that the loop is in tells whose code is in the way. That of any
+library's node is found so, and of what a node began with ``asyncio.gather``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import contextlib
+import contextvars
+import gc
 import time
 from typing import TYPE_CHECKING
 
-from kgnb.graph.context import NodeVisit
+from kgnb.graph.context import current_context
 from kgnb.protocol import events as e
+from kgnb.runtime.context import RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.runtime.execution import Execution
-    from kgnb.runtime.loops import LoopThread
 
 PERIOD = 0.25
 """Seconds between two looks."""
@@ -26,22 +29,25 @@ PATIENCE = 1.0
 """Seconds without a sign of life that are worth a word."""
 
 
+class _Sign:
+    """A sign of life that a loop was asked for."""
+
+    def __init__(self) -> None:
+        self.asked_at = time.monotonic()
+        self.is_reported = False
+
+
 class Watchdog:
-    """Watches one loop while runs live. Belongs to the link's thread.
+    """Watches the loops of live runs. Belongs to the link's thread.
 
     Args:
-        watched: The loop's thread.
         runs: Gives the unfinished runs.
     """
 
-    def __init__(
-        self, watched: LoopThread, runs: Callable[[], list[Execution]]
-    ) -> None:
-        self._watched = watched
+    def __init__(self, runs: Callable[[], list[Execution]]) -> None:
         self._runs = runs
         self._is_running = False
-        self._asked_at: float | None = None
-        self._is_reported = False
+        self._awaited: dict[asyncio.AbstractEventLoop, _Sign] = {}
 
     def wake(self) -> None:
         """A run has begun; safe to call again."""
@@ -50,50 +56,68 @@ class Watchdog:
             self._look()
 
     def _look(self) -> None:
-        here = asyncio.get_running_loop()
-        if not self._runs():
+        runs = self._runs()
+        if not runs:
             self._is_running = False
-            self._asked_at = None
+            self._awaited.clear()
             return
-        now = time.monotonic()
-        if self._asked_at is None:
-            self._asked_at = now
-            self._is_reported = False
-            self._watched.call_soon(_call_back, here, self._answered)
-        elif now - self._asked_at > PATIENCE and not self._is_reported:
-            self._is_reported = True
-            self._report(blocking_visit(self._watched.ident))
+        here = asyncio.get_running_loop()
+        for loop in {run.loop for run in runs if run.loop is not None}:
+            sign = self._awaited.get(loop)
+            if sign is None:
+                self._ask(loop, here)
+            elif time.monotonic() - sign.asked_at > PATIENCE and not sign.is_reported:
+                sign.is_reported = True
+                _report(loop)
         here.call_later(PERIOD, self._look)
 
-    def _answered(self) -> None:
-        self._asked_at = None
+    def _ask(
+        self, loop: asyncio.AbstractEventLoop, here: asyncio.AbstractEventLoop
+    ) -> None:
+        sign = self._awaited[loop] = _Sign()
 
-    def _report(self, culprit: NodeVisit | None) -> None:
-        if culprit is None:
-            return
-        for execution in self._runs():
-            if any(v.task_id == culprit.task_id for v in execution.observer.active):
-                text = (
-                    f"node {culprit.node_id!r} blocks the loop for more than "
-                    f"{PATIENCE:g} s, and with it every run: use await, or make it a "
-                    f"sync node\n"
-                )
-                data = e.LogData(stream="logging", level="WARNING", text=text)
-                execution.producer.log(e.Log(data=data, **execution.place(culprit)))
+        def heard() -> None:
+            if self._awaited.get(loop) is sign:
+                del self._awaited[loop]
+
+        with contextlib.suppress(RuntimeError):  # closed: its runs are ending
+            loop.call_soon_threadsafe(
+                _call_back, here, heard, context=contextvars.Context()
+            )
+
+
+def _report(loop: asyncio.AbstractEventLoop) -> None:
+    culprit = blocking_context(loop)
+    if culprit is None:
+        return
+    execution, visit = culprit.execution, culprit.visit
+    if not any(v.task_id == visit.task_id for v in execution.observer.active):
+        return  # what it began outlives it
+    text = (
+        f"node {visit.node_id!r} blocks the loop for more than {PATIENCE:g} s, and "
+        f"with it every run: use await, or make it a sync node\n"
+    )
+    data = e.LogData(stream="logging", level="WARNING", text=text)
+    execution.producer.log(e.Log(data=data, **execution.place(visit)))
 
 
 def _call_back(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
-    if not loop.is_closed():
+    with contextlib.suppress(RuntimeError):  # closed: the interpreter exits
         loop.call_soon_threadsafe(function)
 
 
-def blocking_visit(thread_id: int | None) -> NodeVisit | None:
-    """The visit whose code a thread is in, or None where it is in no node's."""
-    frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - documented in sys
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("kgnb.graph."):
-            visit = getattr(frame.f_locals.get("step"), "visit", None)
-            if isinstance(visit, NodeVisit):
-                return visit
-        frame = frame.f_back
-    return None
+def blocking_context(loop: asyncio.AbstractEventLoop) -> RunContext | None:
+    """Whose code a loop is in, or None where it is in no node's. From any thread."""
+    task = asyncio.current_task(loop)
+    context = None if task is None else _context_of(task)
+    found = None if context is None else context.get(current_context)
+    return found if isinstance(found, RunContext) else None
+
+
+def _context_of(task: asyncio.Task[object]) -> contextvars.Context | None:
+    """A task's context; Python 3.11 keeps it, but has no method that tells it."""
+    if hasattr(task, "get_context"):
+        context = task.get_context()
+        return context if isinstance(context, contextvars.Context) else None
+    held = gc.get_referents(task)
+    return next((each for each in held if isinstance(each, contextvars.Context)), None)
