@@ -16,7 +16,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, RetryPolicy, Send
 
 import kgnb
-from kgnb.errors import InvalidValue, NotAGraph, RunCancelled, Unavailable
+from kgnb.errors import InvalidValue, NotAGraph, RunCancelled
 
 
 class State(TypedDict, total=False):
@@ -461,5 +461,5 @@ def test_a_wrong_input_fails_with_langgraphs_own_words():
 
 def test_publishing_with_messages_that_the_graph_has_no_key_for_is_refused():
     graph = chain(a=says("a")).compile()
-    with pytest.raises(InvalidValue, match="no such key; it has 'log', 'n'"):
+    with pytest.raises(InvalidValue, match="no such key; it has 'log', 'topic'"):
         kgnb.publish("chat", graph, input="messages")
