@@ -250,8 +250,7 @@ class RunObserver:
             self.node_result(visit, result)
         tells = execution.tells_steps and execution.visits_are_steps
         if tells and outcome == "completed" and not visit.path:
-            is_last = result is not NO_RESULT
-            self._step(visit, action, is_last=is_last)
+            self._step(visit, action, result)
 
     def graph_changed(self) -> None:
         """See ``GuestObserver.graph_changed``."""
@@ -283,8 +282,12 @@ class RunObserver:
             step = execution.options.steps.of(execution.id, execution.shared)
             execution.put(followed(step, [visit.node_id]))
 
-    def _step(self, visit: NodeVisit, action: str | None, *, is_last: bool) -> None:
+    def _step(self, visit: NodeVisit, action: str | None, result: Any) -> None:
         execution = self._execution
+        names: list[str] = []
+        if result is NO_RESULT:
+            names = following(execution.graph, visit.node_id, action)
+        else:
+            execution.options.steps.reply(execution.shared, result)
         step = execution.options.steps.of(execution.id, execution.shared)
-        names = [] if is_last else following(execution.graph, visit.node_id, action)
         execution.put(followed(step, names))

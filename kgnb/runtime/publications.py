@@ -18,11 +18,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from kgnb.engines import engine_for
+from kgnb.engines import engine_for, is_function
 from kgnb.engines.base import SessionEngine
 from kgnb.engines.langgraph.chat import Chat
 from kgnb.errors import InvalidValue, KgnbError
 from kgnb.graph.context import current_context
+from kgnb.graph.functions import FunctionNode
 from kgnb.protocol import link
 from kgnb.runtime.execution import Execution, Options
 from kgnb.runtime.shapes import Misfit, told
@@ -108,7 +109,11 @@ class Entry(msgspec.Struct, kw_only=True):
             message=order.message,
             is_published=True,
             outcome=self.outcome,
-            steps=Steps(messages=key or "messages", state=self.state),
+            steps=Steps(
+                messages=key or "messages",
+                state=self.state,
+                replies=is_function(self.graph) or isinstance(self.graph, FunctionNode),
+            ),
             tells_steps=order.steps,
         )
 

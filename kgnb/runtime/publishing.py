@@ -87,7 +87,8 @@ def publish(
             By default a function's signature says it, where ``graph`` is one.
         input: The key of ``shared`` that holds the session's messages, a list of
             ``{role, content}``. Kept from one run of a session to the next. Without
-            it the message that starts a run is ``shared["message"]``.
+            it the message that starts a run is ``shared["message"]``. What a function
+            returns or yields is the reply, unless it adds one to the list itself.
         result: What ``workflow_completed`` carries: a key of ``shared``, or a function
             of it, async or not. By default the last node's result.
         state: The keys of ``shared`` that ``step`` frames show; no other one leaves.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kgnb.protocol.ids import RunId
 
 LARGEST = 1024 * 1024
-"""Bytes of JSON of one key of the state."""
+"""Bytes of JSON of one key of the state, and of one reply."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,19 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = "messages"
     """The key of the messages."""
     state: tuple[str, ...] = ()
+    replies: bool = False
+    """Whether what the run results in is its reply: a function's is."""
+
+    def reply(self, shared: Any, result: Any) -> None:
+        """Add what a function resulted in to the messages, if it has not itself."""
+        messages = shared.get(self.messages) if isinstance(shared, Mapping) else None
+        if not (self.replies and isinstance(messages, list)) or result is None:
+            return
+        said = messages_of(messages[-1:])
+        if said and said[0]["role"] == "user":
+            plain, _ = codec.json_safe(result, limit=LARGEST)
+            given = {"role": "assistant", "content": plain}
+            messages.extend(messages_of([result]) or [given])
 
     def of(self, run_id: RunId, shared: Any) -> e.Step:
         """The event of a step that left this, as far as its followers are unknown."""
