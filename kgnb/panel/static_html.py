@@ -19,6 +19,8 @@ from kgnb.panel.summary import (
     Question,
     edge_words,
     final_result,
+    message_title,
+    outcome_words,
     progress_words,
     question,
     stream_facts,
@@ -143,7 +145,10 @@ def _streams(record: Mapping[str, Any], names: Names) -> Iterator[str]:
         else:
             is_call = stream["kind"] == "tool_call"
             group = "kgnb-text kgnb-code" if is_call else "kgnb-text"
-            yield f"<details><summary>{title}</summary>{_text(text, group)}</details>"
+            yield f"<details><summary>{title}</summary>{_text(text, group)}"
+            for word, came in outcome_words(stream):
+                yield f'<p class="kgnb-title">{escape(word)}</p>{_text(came)}'
+            yield "</details>"
 
 
 def _questions(
@@ -210,7 +215,7 @@ def _messages(record: Mapping[str, Any]) -> Iterator[str]:
     if record["messages"]:
         yield _section("Messages")
     for message in record["messages"]:
-        yield f'<p class="kgnb-title">{escape(label(message["role"]))}</p>'
+        yield f'<p class="kgnb-title">{escape(message_title(message))}</p>'
         yield _value(message["content"])
 
 

@@ -11,6 +11,8 @@ from kgnb.panel.summary import (
     Names,
     edge_words,
     final_result,
+    message_title,
+    outcome_words,
     progress_words,
     question,
     stream_facts,
@@ -41,6 +43,8 @@ def record_text(record: Mapping[str, Any]) -> str:
     for stream in record["streams"]:
         title = stream_title(stream, names) + stream_facts(stream)
         lines += _block(title, stream["text"])
+        for word, text in outcome_words(stream):
+            lines += _block(word, text)
     for approval in record["approvals"]:
         lines += _question(approval, names)
     for node, value in record["results"].items():
@@ -48,7 +52,7 @@ def record_text(record: Mapping[str, Any]) -> str:
     if (result := final_result(record)) is not None:
         lines += _block("Result", shown(result))
     for message in record["messages"]:
-        lines += _block(one_line(message["role"]), shown(message["content"]))
+        lines += _block(message_title(message), shown(message["content"]))
     for update in record.get("custom", ()):
         title = f"{names.node(update['node_id'])}, {one_line(update['type'])}"
         lines += _block(title, shown(update["data"]))

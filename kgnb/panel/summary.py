@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kgnb.drawing.text import label, reveal
 from kgnb.panel.text import shown
 
@@ -212,6 +214,33 @@ def stream_facts(stream: Mapping[str, Any]) -> str:
     if stream.get("usage"):
         facts.append(usage_words(stream["usage"]))
     return "".join(f", {fact}" for fact in facts)
+
+
+def outcome_words(stream: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What came of a tool call: titles and texts."""
+    outcome = stream.get("outcome")
+    if not outcome:
+        return []
+    tool = label(stream.get("tool") or "the tool")
+    word = f"{tool}: not done" if outcome["failed"] else f"result of {tool}"
+    words = [(word, shown(outcome["content"]))]
+    if outcome["args"] is not None and not _says(stream["text"], outcome["args"]):
+        words.insert(0, (f"{tool} was called with", shown(outcome["args"])))
+    return words
+
+
+def _says(text: str, args: Any) -> bool:
+    """Whether the arguments are those that a model wrote, if that is JSON at all."""
+    try:
+        return bool(msgspec.json.decode(text or "{}") == args)
+    except msgspec.DecodeError:
+        return True
+
+
+def message_title(message: Mapping[str, Any]) -> str:
+    """``tool, search``: who says it."""
+    names = [message["role"], message.get("name")]
+    return ", ".join(label(name) for name in names if name)
 
 
 def edge_words(edge: Mapping[str, Any], names: Names) -> str:

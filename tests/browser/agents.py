@@ -48,7 +48,7 @@ def say(messages):
             *calls_tool("send_report", json.dumps(report), f"c{{len(messages)}}", pieces=12),
         ]
     return in_words(
-        f"{{last.text}} **Low water** in Saint-Malo is at 12:20 today:\\n\\n"
+        f"{{last.text.splitlines()[-1]}} **Low water** in Saint-Malo is at 12:20 today:\\n\\n"
         "- The path is dry until about 14:30.\\n- Turn back at the first post."
     )
 

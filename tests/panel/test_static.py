@@ -403,3 +403,15 @@ def test_bars_of_a_record_tell_their_label_and_no_pace():
     text = record_text(live_record())
     assert "100% 2 of 2 pages" in text or "100%, 2 of 2 pages" in text
     assert "/s" not in text
+
+
+def test_record_tells_what_came_of_a_tool_call():
+    record = json.loads((WIRE / "record-tools.json").read_text())["record"]
+    text = record_text(record)
+    assert re.search(r'send was called with .*\n  \{"to":"eve"\}', text)
+    assert re.search(r"result of send .*\n  sent to eve", text)
+    assert re.search(r"clock: not done .*\n  no clock here", text)
+    assert "tool, other" in text
+    page = record_html(record)
+    assert page.index("sent to eve") < page.index("no clock here")
+    assert page.count("sent to eve") == 1

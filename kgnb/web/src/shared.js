@@ -11,6 +11,7 @@ export { recordMetadata, recordView, staticRecord } from "./record.js";
 export { ENDED, emptyView, reduce } from "./reduce.js";
 export { Card, decision, keyOf } from "./views/approvals.js";
 export { Bar } from "./views/bar.js";
+export { Call, callState } from "./views/call.js";
 export { labelOf } from "./views/context.js";
 export { Chip, h, headingOf, icon, setAttribute, setText } from "./views/elements.js";
 export { duration, moment, plural, told, usageOf } from "./views/format.js";

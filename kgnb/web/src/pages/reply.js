@@ -5,16 +5,16 @@
  * @import * as wire from "../wire.d.ts"
  */
 
-import { GrowingText, h, icon, setText } from "../shared.js";
+import { Call, GrowingText, callState, h, icon, setText } from "../shared.js";
 
 export class Reply {
-  /** What is said so far, all kinds apart. @type {Map<string, GrowingText>} */
+  /** What is said and thought so far. @type {Map<string, GrowingText>} */
   #texts = new Map();
   #thought = h("details", { class: "kgnb-thought", hidden: true });
   #thoughtWord = h("span", null, "Thinking");
   #calls = h("ol", { class: "kgnb-tools", hidden: true });
-  /** @type {Map<string, HTMLElement>} */
-  #states = new Map();
+  /** @type {Map<number | null, {call: Call, state: HTMLElement}>} */
+  #called = new Map();
   #said = h("div", { class: "kgnb-said" });
   element = h("div", { class: "kgnb-reply" }, this.#thought, this.#calls, this.#said);
   /** All of its text. */
@@ -30,11 +30,11 @@ export class Reply {
   update(parts, isLive) {
     this.doing = "";
     for (const part of parts) {
-      this.#textOf(part).update(part.text);
       const isGrowing = isLive && !part.final;
+      if (part.kind === "tool_call") this.#updateCall(part, isGrowing);
+      else this.#textOf(part).update(part.text);
       if (part.kind === "text") this.text = part.text;
       if (part.kind === "reasoning") this.#updateThought(isGrowing);
-      if (part.kind === "tool_call") this.#updateCall(part, isGrowing);
       if (isGrowing) this.doing = doing(part);
     }
     this.element.dataset.growing = String(this.doing === "writing");
@@ -50,37 +50,36 @@ export class Reply {
 
   /** @param {wire.StreamView} part @param {boolean} isGrowing */
   #updateCall(part, isGrowing) {
-    const state = this.#states.get(keyOf(part));
-    if (!state) return;
-    state.dataset.growing = String(isGrowing);
-    setText(state, isGrowing ? "calling" : "called");
+    let known = this.#called.get(part.call);
+    if (!known) {
+      const name = part.tool ?? `tool ${part.call ?? 1}`;
+      const call = new Call(`Arguments of ${name}`);
+      const state = h("span", { class: "kgnb-tool-state" });
+      const head = h("summary", null, icon("tool"), h("code", null, name), state);
+      this.#calls.append(h("li", null, h("details", { class: "kgnb-tool" }, head, call.element)));
+      this.#calls.hidden = false;
+      known = { call, state };
+      this.#called.set(part.call, known);
+    }
+    known.call.update(part);
+    known.state.dataset.growing = String(isGrowing);
+    setText(known.state, callState(part, isGrowing));
   }
 
   /** @param {wire.StreamView} part @returns {GrowingText} */
   #textOf(part) {
-    const key = keyOf(part);
-    const known = this.#texts.get(key);
+    const known = this.#texts.get(part.kind);
     if (known) return known;
-    const text = this.#newText(part, key);
-    this.#texts.set(key, text);
+    const text = this.#newText(part);
+    this.#texts.set(part.kind, text);
     return text;
   }
 
-  /** @param {wire.StreamView} part @param {string} key */
-  #newText(part, key) {
+  /** @param {wire.StreamView} part */
+  #newText(part) {
     if (part.kind === "reasoning") {
       const text = new GrowingText("Reasoning", { "data-kind": "reasoning" });
       this.#thought.append(text.element);
-      return text;
-    }
-    if (part.kind === "tool_call") {
-      const name = part.tool ?? `tool ${part.call ?? 1}`;
-      const text = new GrowingText(`Arguments of ${name}`);
-      const state = h("span", { class: "kgnb-tool-state" });
-      this.#states.set(key, state);
-      const head = h("summary", null, icon("tool"), h("code", null, name), state);
-      this.#calls.append(h("li", null, h("details", { class: "kgnb-tool" }, head, text.element)));
-      this.#calls.hidden = false;
       return text;
     }
     const text = new GrowingText("Text", { "data-stream": part.stream }, { isBoxed: false });
@@ -88,11 +87,6 @@ export class Reply {
     this.#said.append(text.element);
     return text;
   }
-}
-
-/** @param {wire.StreamView} part */
-function keyOf({ kind, call }) {
-  return `${kind} ${call ?? ""}`;
 }
 
 /** @param {wire.StreamView} part */

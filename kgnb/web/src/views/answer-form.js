@@ -69,6 +69,7 @@ export class AnswerForm {
     this.element = h("fieldset", { class: "kgnb-answer" }, form);
     this.#restore();
     if (this.#reason.value) foldedReason.open = true;
+    this.#stress();
   }
 
   /**
@@ -120,7 +121,11 @@ export class AnswerForm {
     /** @type {Besides} */
     const besides = reason ? { reason } : {};
     if (option === undefined) return this.#send(value ?? null, besides);
-    const isEdited = field instanceof EditField && field.isEdited;
+    const isEdited = this.#isEdited();
+    if (option === "edit" && isEdited === false) {
+      const message = "Nothing is changed yet: change it here, then send it by “edit”.";
+      return this.#complain([{ field: undefined, message }], true);
+    }
     this.#send(option, isEdited ? { ...besides, edited_payload: value ?? null } : besides);
   }
 
@@ -134,10 +139,23 @@ export class AnswerForm {
     // What stands at the only field is read out, and not shown twice.
     const isSaid = problems.every(({ field }) => field && field === this.#field);
     this.#summary.classList.toggle("kgnb-unseen", isSaid);
-    if (moves) problems[0]?.field?.focus();
+    if (moves) (problems[0]?.field ?? this.#field)?.focus();
+  }
+
+  /** @returns {boolean | null} null where there is nothing that could be edited */
+  #isEdited() {
+    return this.#field instanceof EditField ? this.#field.isEdited : null;
+  }
+
+  /** What has been edited is sent by "edit", where there is such a button. */
+  #stress() {
+    const edit = this.#buttons.find(({ dataset }) => dataset.option === "edit");
+    const primary = (edit && this.#isEdited() && edit) || this.#buttons[0];
+    for (const button of this.#buttons) button.classList.toggle("kgnb-primary", button === primary);
   }
 
   #save() {
+    this.#stress();
     this.#draft.save({ field: this.#field?.keep() ?? null, reason: this.#reason.value });
   }
 

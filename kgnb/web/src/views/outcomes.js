@@ -7,6 +7,7 @@
 import { labelOf } from "./context.js";
 import { h, section, setText } from "./elements.js";
 import { told } from "./format.js";
+import { loneMessages } from "../record.js";
 
 /** Chat messages and results: whole values rather than streams. */
 export class Outcomes {
@@ -22,19 +23,21 @@ export class Outcomes {
 
   /** @param {wire.RunView} view @param {(value: wire.Json) => Node} shown */
   update(view, shown) {
-    if (view.messages.length < this.#drawnMessages) {
+    const messages = loneMessages(view);
+    if (messages.length < this.#drawnMessages) {
       this.#messages.replaceChildren();
       this.#drawnMessages = 0;
     }
-    for (const message of view.messages.slice(this.#drawnMessages)) {
-      const role = h("span", { class: "kgnb-message-role" }, message.role);
+    for (const message of messages.slice(this.#drawnMessages)) {
+      const who = [message.role, message.name].filter(Boolean).join(" · ");
+      const role = h("span", { class: "kgnb-message-role" }, who);
       const body = h("div", { class: "kgnb-message-text" }, shown(message.content));
       this.#messages.append(
         h("li", { class: "kgnb-message", "data-role": message.role }, role, body),
       );
     }
-    this.#drawnMessages = view.messages.length;
-    this.messages.hidden = view.messages.length === 0;
+    this.#drawnMessages = messages.length;
+    this.messages.hidden = messages.length === 0;
     this.#updateResults(view, shown);
   }
 

@@ -7,8 +7,9 @@
  * @import { Context } from "./context.js"
  */
 
+import { Call, callState } from "./call.js";
 import { labelOf } from "./context.js";
-import { h, scrollable, section, setText } from "./elements.js";
+import { h, icon, scrollable, section, setText } from "./elements.js";
 import { plural, usageOf } from "./format.js";
 import { GrowingText } from "./text.js";
 import { visitOf } from "../record.js";
@@ -136,6 +137,8 @@ class Visit {
 class Card {
   /** @type {Map<string, GrowingText>} */
   #texts = new Map();
+  /** @type {Map<string, {call: Call, state: HTMLElement}>} */
+  #called = new Map();
   #title;
   #visit;
   #isMarkdown = false;
@@ -164,7 +167,10 @@ class Card {
 
   /** @param {wire.StreamView[]} parts its texts so far */
   update(parts) {
-    for (const part of parts) this.#textOf(part).update(part.text);
+    for (const part of parts) {
+      if (part.kind === "tool_call") this.#updateCall(part);
+      else this.#textOf(part).update(part.text);
+    }
     const isFinal = parts.every((part) => part.final);
     this.element.dataset.final = String(isFinal);
     const isSuperseded = parts.some((part) => part.superseded);
@@ -179,48 +185,49 @@ class Card {
 
   /** @param {wire.StreamView} part @returns {GrowingText} */
   #textOf(part) {
-    const key = `${part.kind} ${part.call ?? ""}`;
-    const known = this.#texts.get(key);
+    const known = this.#texts.get(part.kind);
     if (known) return known;
     const text = this.#newText(part);
-    this.#texts.set(key, text);
+    this.#texts.set(part.kind, text);
     return text;
   }
 
   /** @param {wire.StreamView} part */
   #newText(part) {
-    const { kind, stream, tool, call } = part;
-    if (kind === "reasoning") {
+    if (part.kind === "reasoning") {
       const text = new GrowingText(`Reasoning of ${this.#title}`);
       this.#thought.append(text.element);
       this.#thought.hidden = false;
       return text;
     }
-    if (kind === "tool_call") {
-      const name = tool ?? `call ${call ?? 1}`;
-      const text = new GrowingText(`Arguments of ${name}, ${this.#title}`);
-      const head = h(
-        "div",
-        { class: "kgnb-call-head" },
-        h("span", { class: "kgnb-call-word" }, "tool call"),
-        h("span", { class: "kgnb-call-name" }, name),
-      );
-      this.#calls.append(
-        h("li", { class: "kgnb-stream-part", "data-kind": "tool_call" }, head, text.element),
-      );
-      this.#calls.hidden = false;
-      return text;
-    }
-    const text = new GrowingText(`Text of ${this.#title}`, { "data-stream": stream });
+    const text = new GrowingText(`Text of ${this.#title}`, { "data-stream": part.stream });
     text.redraw(this.#isMarkdown);
     this.#said.append(text.element);
     return text;
   }
 
+  /** @param {wire.StreamView} part */
+  #updateCall(part) {
+    const key = String(part.call);
+    let known = this.#called.get(key);
+    if (!known) {
+      const name = part.tool ?? `call ${part.call ?? 1}`;
+      const call = new Call(`Arguments of ${name}, ${this.#title}`);
+      const state = h("span", { class: "kgnb-call-word" });
+      const head = h("div", { class: "kgnb-call-head" }, icon("tool"), h("span", { class: "kgnb-call-name" }, name), state);
+      this.#calls.append(h("li", { class: "kgnb-stream-part", "data-kind": "tool_call" }, head, call.element));
+      this.#calls.hidden = false;
+      known = { call, state };
+      this.#called.set(key, known);
+    }
+    known.call.update(part);
+    setText(known.state, callState(part, !part.final));
+  }
+
   /** @param {boolean} isMarkdown of what is said; the rest is no Markdown */
   redraw(isMarkdown) {
     this.#isMarkdown = isMarkdown;
-    this.#texts.get("text ")?.redraw(isMarkdown);
+    this.#texts.get("text")?.redraw(isMarkdown);
   }
 }
 
