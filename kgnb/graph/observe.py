@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from kgnb.graph.context import Context, NodeVisit
@@ -168,6 +168,17 @@ class GuestObserver(Observer, Protocol):
 
         Returns at once in CI mode, where nobody could.
         """
+
+    def thread_entered(self, key: Hashable, visit: NodeVisit) -> None:
+        """The thread is about to run a visit's code, which nothing can stop then.
+
+        Args:
+            key: The call's own; for ``thread_left``.
+            visit: Whose code it is.
+        """
+
+    def thread_left(self, key: Hashable) -> None:
+        """That code has ended. Called for other keys, too."""
 
     def graph_changed(self) -> None:
         """The engine describes more of its graph than before. Never blocks."""

@@ -11,7 +11,6 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
-from kgnb.runtime import hooks, outcomes, process, prompting, voting
+from kgnb.runtime import hooks, outcomes, process, prompting, threads, voting
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
@@ -62,8 +61,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kgnb.runtime")
 
-THREADS_WAIT = 0.5
-"""Seconds that the threads of a cancelled run get to come to a checkpoint."""
 TASK_WAIT = 10.0
 """Seconds that the async nodes of a cancelled run get to end."""
 REPLY_WAIT = 10.0
@@ -127,6 +124,7 @@ class Execution:
         self._pausing = threading.Lock()
         """Pauses and their ends are told in the order in which they come."""
         self.questions = Questions(self)
+        self.threads = threads.Threads()
         self.observer = RunObserver(self, options.pause_before)
         self.port: LogPort
         self.producer: Producer
@@ -335,6 +333,18 @@ class Execution:
 
     # The work, on the run's loop.
 
+    def begin_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have ``main`` run there, in a copy of this context. From any thread."""
+        self.working_loop = loop
+
+        def begin() -> None:
+            self.own_task = loop.create_task(self.main())
+
+        try:
+            loop.call_soon_threadsafe(begin)
+        except RuntimeError:  # closed meanwhile: it fails on ours, and says why
+            self.begin_on(self.home.loop.loop)
+
     async def main(self) -> None:
         """Run the graph and bring the end into the log."""
         self.loop = asyncio.get_running_loop()
@@ -344,7 +354,7 @@ class Execution:
         try:
             with capturing():
                 action, error = await self._work(worker)
-                await self._settle_threads(worker)
+                await threads.settle(self, worker, ended=error is None)
                 await self.picture.finish()
             self._put_end(error)
             await self._await_end()
@@ -415,17 +425,6 @@ class Execution:
             # Cancelled before it began, or in its very last step.
             return action, asyncio.CancelledError() if task.cancelled() else None
         return action, error
-
-    async def _settle_threads(self, worker: ThreadWorker) -> None:
-        """Let threads that were told to stop report their end."""
-        until = time.monotonic() + THREADS_WAIT
-        while worker.busy and time.monotonic() < until:  # noqa: ASYNC110 - threads set no asyncio event
-            await asyncio.sleep(0.005)
-        if worker.busy:
-            for visit in self.observer.active:
-                text = "still running in its thread, which nothing can stop\n"
-                data = e.LogData(stream="logging", level="WARNING", text=text)
-                self.put(e.Log(data=data, **self.place(visit)))
 
     def _put_end(self, error: BaseException | None) -> None:
         by, reason = self.control.by, self.control.reason

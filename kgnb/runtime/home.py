@@ -31,6 +31,7 @@ from kgnb.runtime.link import LinkPort, find_address
 from kgnb.runtime.loops import LoopThread
 from kgnb.runtime.ports import LocalPort
 from kgnb.runtime.publications import Publications
+from kgnb.runtime.threads import LoopThreads
 from kgnb.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Home:
     """Threads, ports and runs. May be used from any thread."""
 
     def __init__(self, *, may_dial: bool = True) -> None:
-        self.loop = LoopThread("kgnb-loop")
+        self.loop = LoopThread("kgnb-loop", LoopThreads)
         self.link = LoopThread("kgnb-link")
         self._watchdog = Watchdog(self.unfinished)
         self._may_dial = may_dial

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -26,10 +27,18 @@ class LoopThread:
 
     Started by ``start``; after that you must ``stop`` it. All methods may be called
     from any thread, ``stop`` from any but its own.
+
+    Args:
+        name: The thread's.
+        executor: Makes the loop's default executor, which ends with the loop; without
+            it the loop has asyncio's own.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, executor: Callable[[], ThreadPoolExecutor] | None = None
+    ) -> None:
         self.name = name
+        self._executor = executor
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
@@ -45,11 +54,6 @@ class LoopThread:
         return self._loop is not None
 
     @property
-    def ident(self) -> int | None:
-        """The thread's, as ``sys._current_frames`` knows it."""
-        return None if self._thread is None else self._thread.ident
-
-    @property
     def is_current(self) -> bool:
         """Whether the caller is on this thread."""
         return threading.current_thread() is self._thread
@@ -59,6 +63,8 @@ class LoopThread:
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
+                if self._executor is not None:
+                    loop.set_default_executor(self._executor())
                 is_up = threading.Event()
                 loop.call_soon(is_up.set)
                 self._thread = threading.Thread(

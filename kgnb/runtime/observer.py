@@ -15,7 +15,7 @@ from kgnb.runtime.result import answered_values
 from kgnb.runtime.stepping import followed, following
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
@@ -255,6 +255,14 @@ class RunObserver:
     def graph_changed(self) -> None:
         """See ``GuestObserver.graph_changed``."""
         self._execution.picture.changed()
+
+    def thread_entered(self, key: Hashable, visit: NodeVisit) -> None:
+        """See ``GuestObserver.thread_entered``."""
+        self._execution.threads.enter(key, visit)
+
+    def thread_left(self, key: Hashable) -> None:
+        """See ``GuestObserver.thread_left``."""
+        self._execution.threads.leave(key)
 
     def node_result(self, visit: NodeVisit, result: Any) -> None:
         """See ``Observer.node_result``."""

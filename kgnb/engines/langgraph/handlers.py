@@ -192,14 +192,17 @@ class Attempts(BaseCallbackHandler):
         del serialized, inputs
         task = self._attempts.find(others.get("name"), metadata, parent_run_id)
         if task is not None:
-            self._attempts.observer.checkpoint(task.visit)
+            observer = self._attempts.observer
+            observer.checkpoint(task.visit)
             self._attempts.began(task, run_id, parent_run_id)
+            observer.thread_entered(run_id, task.visit)
         else:
             self._attempts.called(run_id, parent_run_id, others.get("tags"))
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **others: Any) -> None:
         """See ``AsyncAttempts``."""
         del others
+        self._attempts.observer.thread_left(run_id)
         self._attempts.succeeded(run_id, outputs)
 
     def on_chain_error(
@@ -207,6 +210,7 @@ class Attempts(BaseCallbackHandler):
     ) -> None:
         """See ``AsyncAttempts``."""
         del others
+        self._attempts.observer.thread_left(run_id)
         self._attempts.failed(run_id, error)
 
     def on_chat_model_start(
