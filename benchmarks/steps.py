@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import operator
-import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
@@ -21,6 +20,7 @@ from langgraph.graph import END, START, StateGraph
 from pydantic_graph import GraphBuilder, StepContext, TypeExpression
 
 import kgnb
+from benchmarks.rounds import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -183,27 +183,15 @@ def _langgraph() -> Callable[[], int]:
     return lambda: asyncio.run(iterate())
 
 
-def measure(runs: Mapping[str, Callable[[], int]], steps: int) -> dict[str, float]:
-    """Seconds a step, the fastest of several rounds."""
-    best = dict.fromkeys(runs, float("inf"))
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            done = run()
-            seconds = time.perf_counter() - began
-            if done != steps:
-                msg = f"{name} made {done} steps of {steps}"
-                raise RuntimeError(msg)
-            best[name] = min(best[name], seconds / steps)
-    return best
-
-
-def report(title: str, seconds: Mapping[str, float]) -> None:
+def report(title: str, runs: Mapping[str, Callable[[], int]], steps: int) -> None:
     """Print the line's figures, each beside the first's."""
-    first = next(iter(seconds.values()))
+    costs = measure(runs, steps, rounds=ROUNDS, pick=min)
+    first = next(iter(costs.values())).wall
     print(title)
-    for name, each in seconds.items():
-        print(f"  {name:15} {each * 1e6:8.1f} µs a step   {each / first:6.2f} x")
+    for name, each in costs.items():
+        print(
+            f"  {name:15} {each.wall * 1e6:8.1f} µs a step {each.wall / first:6.2f} x"
+        )
 
 
 def main() -> None:
@@ -211,9 +199,9 @@ def main() -> None:
     logging.disable(logging.INFO)
     peers = ("pocketflow", "pydantic-graph", "langgraph")
     print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
-    report("unwatched, sync", measure(unwatched(), UNWATCHED_STEPS))
-    report("unwatched, async", measure(unwatched_async(), UNWATCHED_STEPS))
-    report("watched", measure(watched(), WATCHED_STEPS))
+    report("unwatched, sync", unwatched(), UNWATCHED_STEPS)
+    report("unwatched, async", unwatched_async(), UNWATCHED_STEPS)
+    report("watched", watched(), WATCHED_STEPS)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 Text comes as fast as a model or a loop makes it, and a browser draws sixty times a
 second at best: tokens, progress and log lines are joined to at most thirty frames a
-second. Everything else is sent at once, and takes along what waited before it, so
-that the order of a node's events is the order in which they happened.
+second. A graph of trivial nodes changes their states a thousand times a second: these
+are joined too, more shortly. Everything else is sent at once. All of it takes along
+what waited before it, so that the order of a node's events is the order in which they
+happened.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 INTERVAL = 1 / 30
 """Seconds between two frames of joined text."""
+STRIDE = 0.005
+"""Seconds between two frames of nodes' states. Each frame wakes the link's thread and
+is a transaction of the log: sent one by one, a step's cost as much as the step."""
 MOST_PENDING = 20_000
 """Events that wait for the log; past it text and logs are dropped, and counted."""
 MOST_TEXT = 16 * 1024 * 1024
@@ -33,6 +38,7 @@ MOST_LINE = 32 * 1024
 _BLOCKED = float("-inf")
 """In place of a due time: nothing is asked for until there is room."""
 
+_STATES = (e.NodeUpdate, e.Step)
 _Key = tuple[str | int, ...]
 
 
@@ -93,13 +99,13 @@ class Producer:
     # What may be called from any thread.
 
     def put(self, event: e.AnyEvent) -> None:
-        """Send an event at once, and all that waits before it."""
+        """Send an event, after all that waits: a node's state soon, else at once."""
         with self._lock:
             if self._is_closed:
                 return
             self._seal(getattr(event, "node_id", ""))
             self._add(event)
-            self._want_flush(0.0)
+            self._want_flush(STRIDE if isinstance(event, _STATES) else 0.0)
 
     def token(self, event: e.Token) -> None:
         """Send a piece of a stream; its ``index`` is filled in here."""

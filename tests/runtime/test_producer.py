@@ -54,6 +54,23 @@ def test_first_token_asks_for_a_flush_at_once_and_later_ones_wait(producer, aske
     assert 0.0 < asked[1] <= producers.INTERVAL
 
 
+def test_nodes_states_that_follow_fast_wait_a_little_and_all_else_goes_at_once(
+    producer, asked, outlet
+):
+    def state(status):
+        producer.put(e.NodeUpdate(**AT, task_id="N:1", status=status))
+
+    state("running")
+    producer.flush()
+    state("completed")
+    state("running")
+    producer.put(e.WorkflowCancelled(run_id=RunId("r")))
+    assert asked[0] == asked[2] == 0.0
+    assert 0.0 < asked[1] <= producers.STRIDE
+    producer.flush()
+    assert [len(batch) for batch in outlet.sent] == [1, 3]
+
+
 def test_tokens_are_joined_with_the_index_of_their_first_character(producer, outlet):
     for text in "abc":
         producer.token(token(text))
