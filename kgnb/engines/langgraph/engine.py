@@ -202,7 +202,8 @@ class _GraphRun:
                 given = await self._wait()
                 self._visits.segment += 1
             for task in self._visits.last:
-                if task.ended == "completed":
+                # What wrote nothing gave nothing: a middleware that had nothing to do.
+                if task.ended == "completed" and task.result != {}:
                     self._observer.node_result(task.visit, plain(task.result))
         finally:
             self._steps.end()
