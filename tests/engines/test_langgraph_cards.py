@@ -25,18 +25,21 @@ def test_plain_text_is_the_message():
 
 
 @pytest.mark.parametrize(
-    ("payload", "message"),
+    ("payload", "message", "shown"),
     [
-        ({"question": "Sure?", "draft": "x"}, "Sure?"),
-        ({"draft": "x"}, "review asks"),
-        ([1, 2], "review asks"),
-        (None, "review asks"),
-        ({"question": 3, "description": "a b"}, "a b"),
+        ({"question": "Sure?", "draft": "x"}, "Sure?", {"draft": "x"}),
+        ({"message": "Go?", "options": ["yes"]}, "Go?", None),
+        ({"message": "Go?", "options": []}, "Go?", {"options": []}),
+        ({"draft": "x"}, "review asks", {"draft": "x"}),
+        ([1, 2], "review asks", [1, 2]),
+        (None, "review asks", None),
+        ({"question": 3, "description": "a b"}, "a b", {"question": 3}),
+        ({"question": "a?", "message": "b"}, "b", {"question": "a?"}),
     ],
 )
-def test_plain_payloads_are_shown_whole(payload, message):
+def test_plain_payload_is_shown_but_for_its_words_and_options(payload, message, shown):
     (question,) = card_of(payload, None, "review").questions
-    assert (question["message"], question["payload"]) == (message, payload)
+    assert (question["message"], question["payload"]) == (message, shown)
 
 
 def test_plain_options_are_buttons_and_a_schema_is_a_form():

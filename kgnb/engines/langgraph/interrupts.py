@@ -56,8 +56,15 @@ def _is_list_of(value: Any, key: str) -> bool:
     return is_list and all(isinstance(v, Mapping) and key in v for v in value)
 
 
+def _is_words(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 class Plain:
-    """Any payload. Its ``options``, or its schema, say what may be answered."""
+    """Any payload. Its ``options``, or its schema, say what may be answered.
+
+    Words and options of a dict are shown as such, and the rest of it below them.
+    """
 
     def __init__(self, payload: Any, schema: Any, node: str) -> None:
         self.questions = [self._question(payload, schema, node)]
@@ -73,10 +80,14 @@ class Plain:
         if isinstance(payload, str):
             message, payload = payload, None
         elif isinstance(payload, Mapping):
-            words = (payload.get(title) for title in _TITLES)
-            message = next((w for w in words if isinstance(w, str) and w), message)
+            rest = dict(payload)
+            title = next((t for t in _TITLES if _is_words(payload.get(t))), None)
+            if title is not None:
+                message = rest.pop(title)
             listed = payload.get("options")
-            options = listed if isinstance(listed, list) and listed else None
+            if schema is None and isinstance(listed, list) and listed:
+                options = rest.pop("options")
+            payload = rest or None
         shown = {"message": message, "payload": plain(payload)}
         if schema is not None:
             return {**shown, "schema": schema}
