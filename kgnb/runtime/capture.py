@@ -119,4 +119,6 @@ def _note(record: logging.LogRecord) -> None:
         text = str(record.msg)  # logging itself will report the wrong arguments
     if record.exc_info:
         text = f"{text}\n{_formatter.formatException(record.exc_info)}"
-    context.output("logging", f"{record.name}: {text}\n", record.levelname)
+    if not text.startswith(f"{record.name}: "):  # as nodes' own loggers say it
+        text = f"{record.name}: {text}"
+    context.output("logging", f"{text}\n", record.levelname)

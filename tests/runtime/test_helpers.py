@@ -235,6 +235,15 @@ def test_a_handler_that_writes_to_stderr_is_not_captured_twice(capsys):
     assert [e.text for e in result.view.logs] == ["kgnb-test-twice: once\n"]
 
 
+def test_line_of_a_nodes_own_logger_names_it_once():
+    class Careful(kgnb.Node):
+        def exec(self, _):
+            self.logger.warning("the tide comes in")
+
+    result = run(kgnb.Graph(Careful())).result(10)
+    assert [e.text for e in result.view.logs] == ["Careful: the tide comes in\n"]
+
+
 def test_streams_of_the_process_are_as_before_after_a_run():
     before = sys.stdout, sys.stderr, logging.getLogRecordFactory()
     run(lambda: print("x")).result(10)
