@@ -15,6 +15,7 @@
     ├── NotCopyable               invalid        shared data of a sub-graph
     ├── MissingKey                invalid        a function's parameter not in shared
     ├── StateError                invalid        shared does not fit its graph's state
+    ├── SwallowedInterrupt        invalid        a LangGraph node caught its own pause
     ├── VisitLimit                invalid        a cycle went round too often
     ├── NodeTimeout               expired        an attempt took longer than timeout=
     ├── ExecutorFault             unavailable    an executor= that cannot work
@@ -152,6 +153,15 @@ class StateError(KgnbError, ValueError):
     """``shared[key]`` does not fit the type of its graph's state.
 
     ``node`` left it so (None: the graph began with it); ``expected`` and ``got``.
+    """
+
+    code = "invalid"
+
+
+class SwallowedInterrupt(KgnbError, RuntimeError):
+    """A LangGraph node's code caught what ``interrupt()`` raises to pause it.
+
+    What the node did then, without an answer, is done; its update is not taken.
     """
 
     code = "invalid"

@@ -182,7 +182,8 @@ class _GraphRun:
         self._brake = brake
         self._options = options
         self._visits = Visits(observer, picture)
-        self._inquiry = Inquiry(self._visits)
+        self._watch = Watch()
+        self._inquiry = Inquiry(self._visits, self._watch)
         self._steps = Steps(self._visits, observer)
 
     async def run(self, shared: MutableMapping[Any, Any]) -> None:
@@ -219,12 +220,11 @@ class _GraphRun:
     async def _call(self, given: Any, shared: MutableMapping[Any, Any]) -> bool:
         """Call the graph, once; whether it waits, and has not ended."""
         parts = Parts(self._visits, self._observer, shared, self._inquiry, self._steps)
-        watch = Watch()
-        handler = self._lane.handler(self._visits, self._observer, watch)
+        handler = self._lane.handler(self._visits, self._observer, self._watch)
         # The user's callbacks stay, in whichever form they are.
         config = merge_configs(
             cast("RunnableConfig", self._thread.config),
-            {"callbacks": [handler], "configurable": {_SCRATCHPAD: watch}},
+            {"callbacks": [handler], "configurable": {_SCRATCHPAD: self._watch}},
         )
         try:
             with self._brake.call():

@@ -6,6 +6,7 @@ they set as the current context holds in its body, and that a pause holds it the
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
@@ -17,16 +18,16 @@ from kgnb.engines.langgraph.routes import (
     led_by,
     routed_by,
 )
+from kgnb.engines.langgraph.swallowed import Swallowed
 from kgnb.engines.langgraph.values import plain
 from kgnb.graph.context import current_context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
     from kgnb.engines.langgraph.swallowed import Watch
     from kgnb.engines.langgraph.visits import Task, Visits
-    from kgnb.graph.context import Context
     from kgnb.graph.observe import GuestObserver
 
 _BODY = "seq:step:1"
@@ -40,8 +41,7 @@ class _Attempts:
         self._visits = visits
         self.observer = observer
         self._watch = watch
-        self._running: dict[UUID, tuple[Task, Context | None]] = {}
-        """By the id of the call: its task, and the context in which it began."""
+        self._running: dict[UUID, Task] = {}
         self._routers: dict[UUID, Task] = {}
 
     def find(
@@ -58,39 +58,42 @@ class _Attempts:
         return task if is_attempt else None
 
     def began(self, task: Task, run_id: UUID, caller: UUID | None) -> None:
-        self._running[run_id] = task, current_context.get()
+        self._running[run_id] = task
         self._watch.began(task)
         current_context.set(self._visits.attempt(task, caller))
 
     def called(self, run_id: UUID, caller: UUID | None, tags: Any) -> None:
         """Something is called in an attempt: a router, unless its body calls it."""
         if caller in self._running and _BODY not in (tags or ()):
-            self._routers[run_id] = self._running[caller][0]
+            self._routers[run_id] = self._running[caller]
 
     def failed(self, run_id: UUID, error: BaseException) -> None:
         self._routers.pop(run_id, None)
-        task = self._left(run_id)
+        task = self._running.pop(run_id, None)
         if task is not None:
             task.leads_to.update(handed_over_by(error))
             task.is_handed_over = is_to_parent(error)
             task.error = error
-            self._watch.failed(task, error)
+            with self._refusing(task):
+                self._watch.failed(task, error)
 
     def succeeded(self, run_id: UUID, returned: Any) -> None:
         router = self._routers.pop(run_id, None)
         if router is not None:
             router.leads_to.update(routed_by(returned))
-        task = self._left(run_id)
+        task = self._running.pop(run_id, None)
         if task is not None:
             task.leads_to.update(led_by(returned))
-            self._watch.completed(task)
+            with self._refusing(task):
+                self._watch.completed(task)
 
-    def _left(self, run_id: UUID) -> Task | None:
-        task, around = self._running.pop(run_id, (None, None))
-        if task is not None:
-            # A node that called this graph itself goes on in its own name.
-            current_context.set(around)
-        return task
+    @contextmanager
+    def _refusing(self, task: Task) -> Iterator[None]:
+        try:
+            yield
+        except Swallowed as error:  # the stream tells no end of the task
+            self._visits.end(task, "failed", error)
+            raise
 
     def model_called(self, run_id: UUID, metadata: Mapping[str, Any] | None) -> None:
         where = (metadata or {}).get("langgraph_checkpoint_ns")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kgnb.engines.langgraph.interrupts import card_of
-from kgnb.errors import Conflict
+from kgnb.errors import Conflict, Unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kgnb.engines.langgraph.interrupts import Card
+    from kgnb.engines.langgraph.swallowed import Watch
     from kgnb.engines.langgraph.visits import Task, Visits
     from kgnb.graph.context import Pending
 
@@ -42,8 +43,9 @@ class Inquiry:
     answer, and ids are checked against those pending before they are sent.
     """
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: Visits, watch: Watch) -> None:
         self._visits = visits
+        self._watch = watch
         self._open: dict[str, _Open] = {}
         self._sent: dict[str, _Open] = {}
         self._was_refused = False
@@ -93,9 +95,24 @@ class Inquiry:
         return True
 
     async def wait(self) -> None:
-        """Wait until all that is open is answered."""
-        for one in list(self._open.values()):
+        """Wait until all that is open is answered.
+
+        Raises:
+            Unanswerable: An answer could be taken for that to another question.
+        """
+        asked = list(self._open.values())
+        self._check_order(asked)
+        for one in asked:
             await one.wait()
+        self._check_order(asked)  # threads may have asked on, past their node's pause
+
+    def _check_order(self, asked: list[_Open]) -> None:
+        for one in asked:
+            try:
+                self._watch.check_order(one.task)
+            except Unanswerable as error:
+                self._visits.end(one.task, "failed", error)
+                raise
 
     def send(self, pending: Iterable[Any]) -> dict[str, Any]:
         """What each interrupt is to return, by its id. To be sent to the graph.
