@@ -81,15 +81,19 @@ class SessionEngine(Engine, Protocol):
         """The only loop on which it can run; None: any."""
         ...
 
-    def begin(
-        self, given: Any, chat: Chat | None = None
-    ) -> MutableMapping[Any, Any]:
-        """What the run's nodes share, of what it was given, and of a session's chat."""
-        ...
-
-    def check_messages(self, key: str) -> None:
-        """Refuse a key of a session's messages that the graph does not take.
+    def begin(self, given: Any, chat: Chat | None = None) -> MutableMapping[Any, Any]:
+        """What the run's nodes share, of what it was given, and of a session's chat.
 
         Raises:
-            InvalidValue: It would be dropped without a word.
+            InvalidValue: The graph does not take what begins the run for messages.
         """
+        ...
+
+    @property
+    def input_keys(self) -> frozenset[str] | None:
+        """What the graph's input may be made of; None: anything."""
+        ...
+
+    def input_schema(self) -> dict[str, Any] | None:
+        """A JSON Schema of the input; None where there is none."""
+        ...

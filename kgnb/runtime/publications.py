@@ -14,7 +14,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -26,6 +25,7 @@ from kgnb.graph.context import current_context
 from kgnb.graph.functions import FunctionNode
 from kgnb.protocol import link
 from kgnb.runtime.execution import Execution, Options
+from kgnb.runtime.guests import check_given, loop_of, thread_of
 from kgnb.runtime.shapes import Misfit, told
 from kgnb.runtime.stepping import Steps
 
@@ -71,6 +71,7 @@ class Entry(msgspec.Struct, kw_only=True):
         shared = dict(order.params)
         shared.update(_fields_of(loaded))
         if isinstance(engine, SessionEngine):
+            check_given(self.workflow, engine, order)
             return engine, engine.begin(shared, self._chat(order, shared))
         return engine, self._with_messages(order, shared)
 
@@ -248,6 +249,7 @@ class Publications:
         current_context.set(None)
         home = self._home
         engine, shared = entry.run_for(order)
+        loop = loop_of(entry.workflow.name, engine)
         execution = Execution(
             engine,
             shared,
@@ -258,14 +260,7 @@ class Publications:
             run_id=order.run_id,
         )
         home.open(execution, home.port_of(conversation))
-        execution.working_loop = home.loop.loop
-        home.loop.submit(execution.main())
-
-
-def thread_of(order: link.Start) -> str:
-    """The thread of a session's graph: no two identities or workflows share one."""
-    parts = order.workflow, order.owner, order.session_id or ""
-    return "/".join(quote(part, safe="@") for part in parts)
+        execution.begin_on(loop or home.loop.loop)
 
 
 def _fields_of(value: Any) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from urllib.parse import quote
 from kgnb.broker.doorway import door
 from kgnb.engines import engine_for, is_function
 from kgnb.engines.base import SessionEngine
-from kgnb.errors import InvalidValue, MissingKey, Unavailable
+from kgnb.errors import InvalidValue, MissingKey
 from kgnb.protocol import link
 from kgnb.protocol.workflows import check_workflow_name
 from kgnb.runtime import home as homes
+from kgnb.runtime.guests import check_guest, params_of
 from kgnb.runtime.publications import Entry
 from kgnb.runtime.shapes import shape_of
 from kgnb.runtime.signatures import shape_of_signature
@@ -84,7 +85,8 @@ def publish(
         params: What a start may give it: a JSON Schema or a type (pydantic model,
             dataclass, TypedDict, msgspec Struct). A start that does not fit is
             refused, with the field's name. A type's defaults and conversions hold.
-            By default a function's signature says it, where ``graph`` is one.
+            By default a function's signature says it, or a LangGraph graph's input,
+            where ``graph`` is one.
         input: The key of ``shared`` that holds the session's messages, a list of
             ``{role, content}``. Kept from one run of a session to the next. Without
             it the message that starts a run is ``shared["message"]``. What a function
@@ -98,17 +100,18 @@ def publish(
         NotAGraph: ``graph`` is none.
         InvalidValue: The name is reserved or cannot stand in a URL, or an argument is
             not what it should be.
-        Unavailable: ``input`` for a LangGraph graph, or one whose checkpointer is bound
-            to a loop.
+        Unavailable: The loop of a LangGraph graph's checkpointer is closed.
     """
     check_workflow_name(name)
     engine = engine_for(graph)  # refused here, not when somebody starts it
     if input is not None and not isinstance(input, str):
         raise InvalidValue(f"publish(input={input!r:.80}): expected a key of shared")
     if isinstance(engine, SessionEngine):
-        _check_guest(name, engine, input)
+        check_guest(name, engine, input)
     if params is None and is_function(graph):
         shape = shape_of_signature(graph, filled=input)
+    elif params is None and isinstance(engine, SessionEngine):
+        shape = shape_of(params_of(engine, filled=input))
     else:
         shape = shape_of(params)
     if (shape.json_schema or {}).get("type", "object") != "object":
@@ -134,17 +137,6 @@ def publish(
     )
     home.publications.put(entry)
     return Publication(home, entry, _make_known(home, name))
-
-
-def _check_guest(name: str, engine: SessionEngine, key: str | None) -> None:
-    """Refuse what a graph that keeps its own state cannot be published with."""
-    if key is not None:
-        engine.check_messages(key)
-    if engine.loop is not None:
-        raise Unavailable(
-            f"publish({name!r}): the graph's checkpointer is bound to a loop on which "
-            f"published runs do not live; compile it with another checkpointer"
-        )
 
 
 def _make_known(home: Home, name: str | None = None) -> str | None:

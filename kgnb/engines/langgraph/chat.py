@@ -28,6 +28,23 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     fresh: int
     """How many at the end of them begin this run."""
 
+    def check(self, graph: Any) -> None:
+        """Refuse what the graph's state takes for no messages: it would stay said.
+
+        Raises:
+            InvalidValue: It does not.
+        """
+        channel = graph.channels[self.key].copy()
+        try:
+            channel.update([self._fresh])
+        except (TypeError, ValueError, NotImplementedError) as error:
+            why = str(error).partition("\n")[0]
+            raise InvalidValue(f"{self.key}: {why}") from error
+
+    @property
+    def _fresh(self) -> list[Any]:
+        return self.messages[len(self.messages) - self.fresh :]
+
     def input_for(self, graph: Any, state: Mapping[str, Any]) -> list[Any]:
         """The messages that a graph is to be given: none doubled, none lost.
 
@@ -58,7 +75,7 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
         for end in range(len(before), length, -1):
             if before[end - length : end] == stored:
                 return self.messages[end:]
-        return self.messages[len(before) :]
+        return self._fresh
 
 
 def _is_reduced(channel: Any) -> bool:
@@ -74,23 +91,3 @@ def _keeps(channel: Any, stored: list[Any], given: Sequence[Any]) -> bool:
     tried.update([list(stored)])
     tried.update([list(given)])
     return messages_of(tried.get()) != messages_of(given)
-
-
-def check_key(graph: Any, key: str) -> None:
-    """Refuse a key that a graph's input does not have.
-
-    Raises:
-        InvalidValue: It would be dropped without a word.
-    """
-    builder = getattr(graph, "builder", None)
-    if builder is None:
-        raise InvalidValue(
-            f"input={key!r}: an @entrypoint keeps no state with keys, so that there is "
-            f"nowhere to put a session's messages; leave input= away"
-        )
-    known = list(builder.schemas[builder.input_schema])
-    if key not in known:
-        raise InvalidValue(
-            f"input={key!r}: the graph's input has no such key; it has "
-            f"{', '.join(map(repr, sorted(known)))}"
-        )

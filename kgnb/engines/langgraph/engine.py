@@ -9,8 +9,8 @@ import msgspec
 from langchain_core.runnables.config import merge_configs
 from langgraph.types import Command
 
-from kgnb.engines.langgraph.chat import check_key
 from kgnb.engines.langgraph.history import begin_fork, history_of, state_of
+from kgnb.engines.langgraph.inputs import input_keys, input_schema
 from kgnb.engines.langgraph.lanes import AsyncLane, SyncLane
 from kgnb.engines.langgraph.parts import MODES, NOBODY, Parts, is_refusal
 from kgnb.engines.langgraph.picture import Picture
@@ -100,11 +100,18 @@ class LangGraphEngine:
 
         A copy of the input, which becomes the state: the user's stays as it is.
         """
+        if chat is not None:
+            chat.check(self._graph)
         return State(given, chat)
 
-    def check_messages(self, key: str) -> None:
-        """See ``SessionEngine.check_messages``."""
-        check_key(self._graph, key)
+    @property
+    def input_keys(self) -> frozenset[str] | None:
+        """See ``SessionEngine.input_keys``."""
+        return input_keys(self._graph)
+
+    def input_schema(self) -> dict[str, Any] | None:
+        """See ``SessionEngine.input_schema``."""
+        return input_schema(self._graph)
 
     async def run(
         self,

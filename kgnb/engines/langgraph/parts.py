@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph import errors
 
-from kgnb.engines.langgraph.values import message_of, plain
+from kgnb.engines.langgraph.values import fields_of, message_of, plain
 from kgnb.engines.langgraph.visits import segments
 from kgnb.errors import InvalidValue
 from kgnb.graph.context import NodeVisit
@@ -105,7 +105,7 @@ class Parts:
 
     def _state(self, state: Any) -> None:
         if not isinstance(state, Mapping):
-            state = {} if state is None else {_ROOT: state}
+            state = _entries_of(state)
         gone = [key for key in self._shared if key not in state]
         self._shared.update(state)
         for key in gone:
@@ -169,6 +169,14 @@ class Parts:
             else:
                 return
         context.emit("custom", shown)
+
+
+def _entries_of(state: Any) -> dict[str, Any]:
+    """A state that is no dict: a pydantic model, a dataclass, or one value."""
+    fields = fields_of(state)
+    if fields is not None:
+        return fields
+    return {} if state is None else {_ROOT: state}
 
 
 def _error_of(error: Any) -> BaseException:

@@ -43,11 +43,12 @@ def plain(value: Any, *, levels: int = _DEEPEST) -> Any:
         return {str(k): plain(v, levels=levels - 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, levels=levels - 1) for item in value]
-    fields = _fields_of(value)
+    fields = fields_of(value)
     return value if fields is None else plain(fields, levels=levels - 1)
 
 
-def _fields_of(value: Any) -> dict[str, Any] | None:
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Those of a pydantic model or a dataclass; None of anything else."""
     if isinstance(value, type):
         return None
     if dataclasses.is_dataclass(value):
