@@ -63,6 +63,9 @@ def read(chunk: Any) -> Piece:
 
 def _by_shape(chunk: Any) -> Piece | None:
     kind = get(chunk, "type")
+    if kind == "AIMessageChunk":
+        # Known by its name: to ask a pydantic model for what it has not is slow.
+        return _langchain(chunk)
     if has(chunk, "choices"):
         return _chat(chunk)
     if isinstance(kind, str) and "." in kind:
