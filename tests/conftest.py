@@ -19,7 +19,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent / "browser"))  # for harness
+sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness
 
+import postgres_harness
 from harness import CHROMIUM_ARGS
 
 REPO = Path(__file__).parent.parent
@@ -127,6 +129,13 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL; see ``postgres_harness.Postgres``."""
+    with postgres_harness.serving() as server:
+        yield server
 
 
 def pytest_generate_tests(metafunc):

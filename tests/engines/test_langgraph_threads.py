@@ -1,17 +1,18 @@
-"""A graph's threads: sessions, checkpointers of each kind, going on, forking."""
+"""A graph's threads: sessions, one run at a time, going on, stopping."""
 
 import asyncio
 import operator
-import sqlite3
 import threading
 from typing import Annotated, TypedDict
 
 import pytest
+from awaiting import stored, until
+from langchain_core.callbacks import BaseCallbackHandler
+from langgraph import runtime
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.errors import GraphRecursionError
 from langgraph.graph import START, StateGraph
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Send, interrupt
 
 import kgnb
 from kgnb.errors import Conflict, InvalidValue, RunCancelled, Unavailable
@@ -30,6 +31,10 @@ def build(**nodes):
 
 def says(word):
     return lambda state: {"log": [word]}
+
+
+def ask_and_say(state):
+    return {"log": [interrupt("?")]}
 
 
 def thread(name):
@@ -190,87 +195,6 @@ def test_an_interrupt_after_a_fork_goes_on_from_the_fork(way):
     assert len(forked.approvals) == 1
 
 
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / "threads.db"
-
-
-def ask_and_say(state):
-    return {"log": [interrupt("?")]}
-
-
-def test_a_sync_only_checkpointer_runs_the_graph_in_one_thread(file):
-    connection = sqlite3.connect(file, check_same_thread=False)
-    try:
-        graph = build(a=says("a"), ask=ask_and_say).compile(
-            checkpointer=SqliteSaver(connection)
-        )
-        result = kgnb.run(graph, {}, session_id="s", answers=["yes"]).result(20)
-        assert result.shared["log"] == ["a", "yes"]
-        assert (result.view.nodes["ask"].visits, result.view.nodes["ask"].attempt) == (
-            1,
-            2,
-        )
-        again = kgnb.run(graph, {"log": ["more"]}, session_id="s", answers=["no"])
-        assert again.result(20).shared["log"] == ["a", "yes", "more", "a", "no"]
-    finally:
-        connection.close()
-
-
-def test_a_sync_only_checkpointer_with_an_async_node_says_what_to_use(file):
-    async def later(state):
-        return {}
-
-    connection = sqlite3.connect(file, check_same_thread=False)
-    try:
-        graph = build(later=later).compile(checkpointer=SqliteSaver(connection))
-        with pytest.raises(TypeError) as caught:
-            kgnb.run(graph, {}).result(20)
-        assert any("SqliteSaver is sync only" in n for n in caught.value.__notes__)
-    finally:
-        connection.close()
-
-
-def test_an_async_checkpointer_runs_on_the_loop_where_it_was_made(file):
-    async def main():
-        async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
-            here = asyncio.get_running_loop()
-            seen = []
-
-            async def where(state):
-                seen.append(asyncio.get_running_loop() is here)
-                return {"log": ["w"]}
-
-            graph = build(where=where, ask=ask_and_say).compile(checkpointer=saver)
-            result = await kgnb.run(graph, {}, session_id="s", answers=["yes"])
-            state = await graph.aget_state(thread("s"))
-            return seen, result.shared["log"], state.values["log"]
-
-    assert asyncio.run(main()) == ([True], ["w", "yes"], ["w", "yes"])
-
-
-def test_an_async_checkpointer_of_another_loop_is_refused_with_the_way_out(file):
-    async def main():
-        async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
-            graph = build(a=says("a")).compile(checkpointer=saver)
-
-            def elsewhere():
-                with pytest.raises(Unavailable, match="bound to the loop"):
-                    kgnb.run(graph, {})
-
-                async def other():
-                    with pytest.raises(
-                        Unavailable, match="AsyncSqliteSaver is bound to the loop"
-                    ):
-                        await kgnb.run(graph, {})
-
-                asyncio.run(other())
-
-            await asyncio.to_thread(elsewhere)
-
-    asyncio.run(main())
-
-
 def test_a_state_that_cannot_be_stored_says_where_to_keep_it():
     graph = build(a=lambda s: {"log": [threading.Lock()]}, b=says("b")).compile(
         checkpointer=InMemorySaver()
@@ -280,3 +204,347 @@ def test_a_state_that_cannot_be_stored_says_where_to_keep_it():
     assert any(
         "keep functions, locks and clients out" in n for n in caught.value.__notes__
     )
+
+
+# Several runs on one thread.
+
+
+def test_runs_that_wait_for_their_thread_run_in_order_of_arrival():
+    began, go = threading.Event(), threading.Event()
+
+    def waits(state):
+        began.set()
+        assert go.wait(10)
+
+    graph = build(waits=waits).compile(checkpointer=InMemorySaver())
+    call = {"session_id": "s", "multitask_strategy": "enqueue"}
+    runs = [kgnb.run(graph, {"log": [str(n)]}, **call) for n in range(4)]
+    assert began.wait(10)
+    until(runs[3], lambda: runs[3].view.logs)
+    assert [run.status for run in runs] == ["running"] * 4
+    assert [run.view.nodes["waits"].status for run in runs[1:]] == ["idle"] * 3
+    log = runs[3].view.logs[0]
+    assert log.text == "waits for thread 's', which has another run\n"
+    assert not runs[0].view.logs
+    go.set()
+    assert [run.result(20).shared["log"] for run in runs] == [
+        ["0"],
+        ["0", "1"],
+        ["0", "1", "2"],
+        ["0", "1", "2", "3"],
+    ]
+
+
+def test_a_run_that_waits_for_its_thread_can_be_cancelled_and_leaves_the_line():
+    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    first, second, third = (
+        kgnb.run(graph, {}, session_id="s", multitask_strategy="enqueue")
+        for _ in range(3)
+    )
+    until(first, lambda: first.status == "waiting")
+    until(third, lambda: third.view.logs)
+    second.cancel()
+    with pytest.raises(RunCancelled):
+        second.result(20)
+    assert second.view.nodes["ask"].visits == 0
+    first.cancel()
+    until(third, lambda: third.status == "waiting")
+    third.answer(third.approvals[0].approval_id, "yes")
+    assert third.result(20).shared["log"] == ["yes"]
+
+
+def test_a_run_waits_for_one_on_another_loop():
+    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    call = {"session_id": "s", "multitask_strategy": "enqueue"}
+    first = kgnb.run(graph, {}, **call)
+    until(first, lambda: first.status == "waiting")
+
+    async def main():
+        here = kgnb.run(graph, {}, loop="kernel", answers=["2"], **call)
+        await asyncio.to_thread(until, here, lambda: here.view.logs)
+        first.answer(first.approvals[0].approval_id, "1")
+        return (await here).shared["log"]
+
+    assert asyncio.run(main()) == ["1", "2"]
+    first.result(20)
+
+
+def test_a_run_that_would_wait_for_the_one_that_began_it_is_refused():
+    saver = InMemorySaver()
+    inner = build(a=says("a")).compile(checkpointer=saver)
+    call = {"session_id": "s", "multitask_strategy": "enqueue"}
+
+    def begins(state):
+        with pytest.raises(Conflict, match="would wait for itself"):
+            kgnb.run(inner, {}, **call).result(20)
+        return {"log": kgnb.run(inner, {}, session_id="t").result(20).shared["log"]}
+
+    graph = build(begins=begins).compile(checkpointer=saver)
+    assert kgnb.run(graph, {}, **call).result(20).shared["log"] == ["a"]
+
+
+def test_a_strategy_that_there_is_not_says_what_to_do_instead():
+    graph = build(a=says("a")).compile(checkpointer=InMemorySaver())
+    with pytest.raises(
+        InvalidValue, match=r"expected 'reject' or 'enqueue'.*fork from"
+    ):
+        kgnb.run(graph, {}, multitask_strategy="rollback")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"config": {}},
+        {"context": 1},
+        {"durability": "sync"},
+        {"interrupt_before": ["a"]},
+        {"interrupt_after": "*"},
+        {"multitask_strategy": "enqueue"},
+    ],
+)
+def test_what_is_langgraph_s_alone_is_refused_for_other_graphs(given):
+    with pytest.raises(
+        InvalidValue, match=rf"run\({next(iter(given))}=.*leave it away"
+    ):
+        kgnb.run(lambda: 1, **given)
+
+
+# A renamed node, however its thread came to wait for it.
+
+
+def renamed(saver, **nodes):
+    return build(**nodes).compile(checkpointer=saver)
+
+
+def fails(state):
+    raise KeyError("lost")
+
+
+@pytest.mark.parametrize("way", ["fail", "cancel", "interrupt", "breakpoint"])
+def test_a_node_renamed_while_its_thread_waits_for_it_is_named(way):
+    saver = InMemorySaver()
+    old = {"fail": fails, "interrupt": ask_and_say}.get(way, says("b"))
+    graph = renamed(saver, a=says("a"), old=old)
+    pause = {"interrupt_before": ["old"]} if way in ("breakpoint", "cancel") else {}
+    run = kgnb.run(graph, {}, session_id="s", **pause)
+    if way == "fail":
+        with pytest.raises(KeyError):
+            run.result(20)
+    else:
+        waits = {"interrupt": "waiting"}.get(way, "paused")
+        until(run, lambda: run.status == waits)
+        run.cancel()
+        with pytest.raises(RunCancelled):
+            run.result(20)
+    again = renamed(saver, a=says("a"), new=says("b"))
+    with pytest.raises(InvalidValue, match=r"goes on with 'old'.*it has a, new"):
+        kgnb.run(again, session_id="s").result(20)
+
+
+def test_one_of_two_parallel_nodes_that_was_renamed_is_named_too():
+    def branches(*names):
+        builder = StateGraph(State)
+        for name in names:
+            builder.add_node(name, says(name))
+            builder.add_edge(START, name)
+        return builder.compile(checkpointer=saver)
+
+    saver = InMemorySaver()
+    branches("a", "old").invoke({}, thread("s"), interrupt_before="*")
+    with pytest.raises(InvalidValue, match=r"goes on with 'old'.*it has a, new"):
+        kgnb.run(branches("a", "new"), session_id="s").result(20)
+
+
+def test_a_renamed_node_to_which_something_was_sent_is_named():
+    def fans_out(name):
+        builder = StateGraph(State)
+        builder.add_node("a", says("a"))
+        builder.add_node(name, says("b"))
+        builder.add_edge(START, "a")
+        builder.add_conditional_edges("a", lambda state: [Send(name, {})], [name])
+        return builder.compile(checkpointer=saver)
+
+    saver = InMemorySaver()
+    fans_out("old").invoke({}, thread("s"), interrupt_before=["old"])
+    with pytest.raises(InvalidValue, match=r"goes on with 'old'.*it has a, new"):
+        kgnb.run(fans_out("new"), session_id="s").result(20)
+
+
+# What ``ainvoke`` takes besides.
+
+
+def test_config_is_passed_on_unchanged():
+    heard = []
+
+    class Heard(BaseCallbackHandler):
+        def on_chain_start(self, serialized, inputs, **others):
+            heard.append((others.get("name"), others["tags"], others["metadata"]))
+
+    def node(state, config):
+        return {"log": [config["configurable"]["flavour"], config["metadata"]["for"]]}
+
+    config = {
+        "configurable": {"thread_id": "s", "flavour": "mint"},
+        "callbacks": [Heard()],
+        "tags": ["mine"],
+        "metadata": {"for": "bob"},
+        "run_name": "named",
+        "recursion_limit": 7,
+    }
+    kept = {**config, "configurable": dict(config["configurable"])}
+    graph = build(node=node).compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, config=config)
+    assert run.result(20).shared["log"] == ["mint", "bob"]
+    assert config == kept
+    name, tags, metadata = heard[0]
+    assert (name, tags, metadata["for"]) == ("named", ["mine"], "bob")
+    assert run.state().result(20).snapshot.metadata["for"] == "bob"
+
+
+def test_the_recursion_limit_of_config_holds():
+    builder = StateGraph(State)
+    builder.add_node("a", says("a"))
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "a")
+    with pytest.raises(GraphRecursionError):
+        kgnb.run(builder.compile(), {}, config={"recursion_limit": 3}).result(20)
+
+
+def test_context_reaches_the_nodes_of_every_segment():
+    class Context(TypedDict):
+        user: str
+
+    def greets(state, runtime):
+        return {"log": [runtime.context["user"], interrupt("?")]}
+
+    builder = StateGraph(State, context_schema=Context)
+    builder.add_node("greets", greets)
+    builder.add_edge(START, "greets")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, context={"user": "bob"}, answers=["yes"])
+    assert run.result(20).shared["log"] == ["bob", "yes"]
+
+
+def test_breakpoints_of_a_call_hold_at_each_of_its_nodes():
+    graph = build(a=says("a"), b=says("b"), c=says("c")).compile(
+        checkpointer=InMemorySaver()
+    )
+    run = kgnb.run(graph, {}, interrupt_before=["b"], interrupt_after=["b"])
+    for before in ("b", "c"):
+        until(run, lambda: run.status == "paused")
+        assert run.view.paused.before == before
+        run.resume()
+        until(run, lambda: run.status != "paused")
+    assert run.result(20).shared["log"] == ["a", "b", "c"]
+
+
+# Stopping.
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_paused_run_begins_no_further_node_until_it_is_resumed(kind):
+    began, go = threading.Event(), threading.Event()
+
+    def waits(state):
+        began.set()
+        assert go.wait(10)
+        return {"log": ["a"]}
+
+    async def waits_async(state):
+        return await asyncio.to_thread(waits, state)
+
+    graph = build(
+        a=waits if kind == "sync" else waits_async, b=says("b"), c=says("c")
+    ).compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, session_id="s")
+    assert began.wait(10)
+    run.pause()
+    go.set()  # what has begun goes on to its end
+    until(run, lambda: run.view.nodes["a"].status == "completed")
+    assert run.status == "paused"
+    stored(run, lambda state: state.next == ("b",))
+    assert run.view.nodes["b"].status == "idle"
+    run.resume()
+    assert run.result(20).shared["log"] == ["a", "b", "c"]
+
+
+def test_a_paused_run_that_is_cancelled_can_go_on():
+    began, go = threading.Event(), threading.Event()
+
+    def waits(state):
+        began.set()
+        assert go.wait(10)
+        return {"log": ["a"]}
+
+    graph = build(a=waits, b=says("b")).compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, session_id="s")
+    assert began.wait(10)
+    run.pause()
+    go.set()
+    until(run, lambda: run.view.nodes["a"].status == "completed")
+    run.cancel()
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    assert kgnb.run(graph, session_id="s").result(20).shared["log"] == ["a", "b"]
+
+
+def can_stop_after_a_step():
+    return hasattr(runtime, "RunControl")
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_cancelling_after_the_step_lets_it_end_and_be_stored(kind):
+    if not can_stop_after_a_step():
+        pytest.skip("this LangGraph has no RunControl")
+    began, go = threading.Event(), threading.Event()
+
+    def waits(state):
+        began.set()
+        assert go.wait(10)
+        return {"log": ["a"]}
+
+    async def waits_async(state):
+        return await asyncio.to_thread(waits, state)
+
+    graph = build(a=waits if kind == "sync" else waits_async, b=says("b")).compile(
+        checkpointer=InMemorySaver()
+    )
+    run = kgnb.run(graph, {}, session_id="s")
+    assert began.wait(10)
+    run.cancel(after="step")
+    assert run.status == "running"
+    go.set()
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    assert run.view.status == "cancelled"
+    assert run.view.nodes["a"].status == "completed"
+    assert run.view.nodes["b"].status == "idle"
+    assert run.state().result(20).next == ("b",)
+    assert kgnb.run(graph, session_id="s").result(20).shared["log"] == ["a", "b"]
+
+
+def test_cancelling_after_the_step_ends_a_run_that_waits_at_once():
+    if not can_stop_after_a_step():
+        pytest.skip("this LangGraph has no RunControl")
+    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    run = kgnb.run(graph, {}, session_id="s")
+    until(run, lambda: run.status == "waiting")
+    run.cancel(after="step")
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    result = kgnb.run(graph, session_id="s", answers=["yes"]).result(20)
+    assert result.shared["log"] == ["yes"]
+
+
+def test_cancelling_after_the_step_where_it_cannot_be_says_what_can():
+    run = kgnb.run(lambda: 1)
+    with pytest.raises(Unavailable, match="takes the checkpoints of a compiled"):
+        run.cancel(after="step")
+    with pytest.raises(InvalidValue, match="expected 'step' or None"):
+        run.cancel(after="node")
+    run.result(20)
+    if not can_stop_after_a_step():
+        run = kgnb.run(build(a=says("a")).compile(), {})
+        with pytest.raises(Unavailable, match=r"or pause\(\) the run, and cancel\(\)"):
+            run.cancel(after="step")
+        run.result(20)

@@ -54,9 +54,8 @@ async def _place_of(thread: Thread, lane: Lane, at: Any) -> Mapping[str, Any]:
         found = await lane.history(thread.latest, filter={"step": at}, limit=1)
         if not found:
             raise _missing(thread, f"of step {at}")
-        place: Mapping[str, Any] = found[0].config
-        return place
-    key = at if isinstance(at, str) else _id_of(getattr(at, "config", None) or {})
+        return thread.place(str(_id_of(found[0].config)))
+    key = at if isinstance(at, str) else _id_of(getattr(at, "config", None))
     if key is None:
         raise InvalidValue(
             f"fork(at={at!r:.80}): expected a checkpoint of run.history(), its id, "

@@ -108,8 +108,9 @@ class Thread:
     def place(self, checkpoint_id: str) -> dict[str, Any]:
         """The config of one of its checkpoints."""
         latest = self.latest
-        named = {**latest["configurable"], "checkpoint_id": checkpoint_id}
-        return {**latest, "configurable": named}
+        # Where it is named, some checkpointers expect the namespace too: the root's.
+        named = {"checkpoint_ns": "", "checkpoint_id": checkpoint_id}
+        return {**latest, "configurable": {**latest["configurable"], **named}}
 
     def goes_on(self) -> None:
         """Follow the thread itself: a checkpoint is where a run begins, once."""
