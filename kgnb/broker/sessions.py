@@ -131,7 +131,7 @@ class Sessions:
             id=command.id,
             fingerprint=command_fingerprint(conn, command),
         )
-        if self._starts.repeat(conn, request.fingerprint, command.id):
+        if self._starts.repeat(conn, request.fingerprint, command.id, now):
             return
         try:
             run = self._starts.begin(conn, request, now)
@@ -185,7 +185,7 @@ class Sessions:
         sent = said.fingerprint
         if sent is None:
             return False
-        if self._starts.repeat(said.conn, sent, said.command.id):
+        if self._starts.repeat(said.conn, sent, said.command.id, now):
             return True
         return self._was_handed(key, said, now) or (
             talk is not None and talk.has_in_hand(said, sent, now)

@@ -93,7 +93,11 @@ class Starts:
     # What clients want. A KgnbError out of ``begin`` means that nothing was begun.
 
     def repeat(
-        self, conn: Connection, fingerprint: str | None, command_id: CommandId | None
+        self,
+        conn: Connection,
+        fingerprint: str | None,
+        command_id: CommandId | None,
+        now: float,
     ) -> bool:
         """Answer a command that has had its effect before; False where it has not."""
         run = self._runs.by_id.get(self._by_command.get(fingerprint or "", ""))
@@ -101,6 +105,10 @@ class Starts:
             return False
         conn.started.add(run.id)
         pending = self._pending.get(run.id)
+        if pending is None and run.row.start is not None and not run.row.has_ended:
+            # From before a restart: its kernel is told again, or is found to be dead.
+            pending = _Pending([], now + self._limits.order_timeout)
+            self._pending[run.id] = pending
         if pending is not None:
             pending.waiting.append((conn, command_id))
         else:

@@ -46,7 +46,7 @@ class Chatting:
     def die(self):
         """Its process is dead; another one publishes the same."""
         self.host.broker.kernels.gone("k1", "it died", self.host.now)
-        self.host.settle()
+        self.host.perform()
 
 
 def user(text):
@@ -169,3 +169,34 @@ def test_message_of_a_run_that_never_began_can_be_said_again(host, kernel):
     (order,) = kernel.take("start")
     assert order["run_id"] != chat.order["run_id"]
     assert order["messages"] == [user("one")]
+
+
+def test_message_said_again_to_a_run_that_never_began_waits_for_its_kernel(
+    host, make_host, kernel
+):
+    token = kernel.take("welcome")[0]["owner_token"]
+    host.client(ALICE).send(**SAY, content="one", id=1)
+    again = make_host(tables=host.tables, now=host.now)
+    client = again.client(ALICE)
+    client.send(**SAY, content="one", id=1)
+    assert client.take("ack") == []
+    chat = Chatting(again, again.kernel(token=token))
+    chat.begin()
+    assert client.take("ack")[0]["run_id"] == chat.order["run_id"]
+
+
+def test_message_said_again_to_a_run_whose_kernel_died_is_refused_and_not_kept(
+    host, make_host, kernel
+):
+    host.client(ALICE).send(**SAY, content="one", id=1)
+    again = make_host(tables=host.tables, now=host.now)
+    client = again.client(ALICE)
+    client.send(**SAY, content="one", id=1)
+    again.broker.kernels.gone("k1", "it died", again.now)
+    again.perform()
+    again.tick(1)
+    assert client.take("error")[0]["code"] == "unavailable"
+    kernel = again.kernel("k2", "p2")
+    published = {"name": "w", "published_at": 2.0, "input": "messages"}
+    kernel.send(type="publish", n=1, workflows=[published])
+    assert go_on(again, kernel) == [user("more")]
