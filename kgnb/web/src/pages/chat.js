@@ -6,6 +6,7 @@
  * @import { Said } from "./talk.js"
  */
 
+import { nameSession, sessionHere } from "./address.js";
 import { Composer } from "./composer.js";
 import { linking } from "./credential.js";
 import { explain, notice } from "./explain.js";
@@ -14,6 +15,7 @@ import { bubble } from "./reply.js";
 import { shareButton } from "./share.js";
 import { Talk } from "./talk.js";
 import { Turn } from "./turn.js";
+import { pastTalk } from "./words.js";
 import { bearing, h, serverConnection, setText, visible } from "../shared.js";
 
 const MOST_RUNS = 100;
@@ -77,6 +79,8 @@ class Chat {
   #talk;
   /** @type {Map<string, Turn>} in order */
   #turns = new Map();
+  /** What was said before the runs below, as its session keeps it. */
+  #past = h("ol", { class: "kgnb-past", "aria-label": "Earlier", hidden: true });
   #list = h("ol", { class: "kgnb-talk", "aria-label": "Conversation" });
   #outbox = h("ol", { class: "kgnb-talk kgnb-outbox", "aria-label": "Not yet taken" });
   #empty = h("div", { class: "kgnb-chat-empty" });
@@ -111,6 +115,7 @@ class Chat {
       (frame) => this.#connection.command(frame),
       { onChange: () => this.#mark(), onAccepted: (said, runId) => this.#accepted(said, runId) },
       shelf(),
+      sessionHere(),
     );
     this.#composer = new Composer({ onSay: (text) => this.#say(text), onStop: () => this.#stop() }, signal);
     this.#lay();
@@ -128,7 +133,7 @@ class Chat {
       h("p", null, "Its steps, its thoughts and its questions appear here as they come."),
     );
     main.replaceChildren(
-      h("div", { class: "kgnb-chat-scroll" }, this.#empty, this.#list, this.#outbox, this.#obstacle),
+      h("div", { class: "kgnb-chat-scroll" }, this.#empty, this.#past, this.#list, this.#outbox, this.#obstacle),
       h("div", { class: "kgnb-chat-below" }, this.#jump, this.#composer.element),
       this.#live,
     );
@@ -180,12 +185,30 @@ class Chat {
       if (!reply.ok) return;
       const { runs } = await reply.json();
       for (const { run_id } of runs.reverse()) this.#turn(run_id);
+      if (!runs.length) await this.#loadKept();
     } catch {
       // The connection's own state tells that the server is away.
     } finally {
       this.#isListed = true;
       this.#mark();
     }
+  }
+
+  /** What is kept of a session whose runs are not: those of its owner, who gave it to us. */
+  async #loadKept() {
+    const { baseUrl, token, signal } = this.#site;
+    const id = this.#talk.sessionId;
+    if (id !== sessionHere()) return; // made just now: nothing was said in it
+    const url = `${baseUrl}kgnb/api/sessions/${encodeURIComponent(id)}`;
+    const reply = await fetch(url, { signal, headers: bearing(token) });
+    if (reply.ok) this.#showPast((await reply.json()).messages);
+  }
+
+  /** @param {import("./words.js").Message[]} messages said before the oldest run here */
+  #showPast(messages) {
+    if (!this.#past.hidden) return;
+    this.#past.replaceChildren(...pastTalk(messages).map((said) => h("li", { class: "kgnb-turn" }, said)));
+    this.#past.hidden = messages.length === 0;
   }
 
   /** @param {string} runId @returns {Turn} which is read from here on */
@@ -204,6 +227,7 @@ class Chat {
       turn.take(view, event);
       const isNews = turn.isOver && !wasOver && event && isFresh(event.timestamp);
       if (isNews) queueMicrotask(() => this.#announce(turn));
+      if (turn === this.#oldest) this.#showPast(turn.before ?? []);
       this.#mark();
     };
     this.#connection.watch(runId, { onView }, signal, ["all", "steps"]);
@@ -243,6 +267,8 @@ class Chat {
     this.#life = new AbortController();
     this.#turns.clear();
     this.#list.replaceChildren();
+    this.#past.replaceChildren();
+    this.#past.hidden = true;
     this.#talk.restart();
     this.#composer.focus();
   }
@@ -259,6 +285,11 @@ class Chat {
   #stop() {
     const turn = this.#going();
     if (turn) this.#command({ type: "cancel", run_id: turn.runId });
+  }
+
+  /** @returns {Turn | undefined} */
+  get #oldest() {
+    return this.#turns.values().next().value;
   }
 
   /** @returns {Turn | undefined} the run that goes on */
@@ -290,7 +321,9 @@ class Chat {
       if (!turn.isDrawn) turn.draw(now, state.kind === "live");
     }
     this.#drawOutbox();
-    this.#empty.hidden = !this.#isListed || this.#turns.size > 0 || this.#talk.outbox.length > 0;
+    const isBegun = this.#turns.size > 0 || this.#talk.outbox.length > 0 || !this.#past.hidden;
+    this.#empty.hidden = !this.#isListed || isBegun;
+    if (this.#isListed) nameSession(isBegun ? this.#talk.sessionId : null);
     const going = this.#going();
     const waitsFor = going?.waitsFor ?? null;
     this.#end.hidden = !waitsFor;

@@ -10,13 +10,14 @@ import { Call, GrowingText, callState, h, icon, setText } from "../shared.js";
 export class Reply {
   /** What is said and thought so far. @type {Map<string, GrowingText>} */
   #texts = new Map();
-  #thought = h("details", { class: "kgnb-thought", hidden: true });
+  #thought = h("details", { class: "kgnb-thought" });
   #thoughtWord = h("span", null, "Thinking");
-  #calls = h("ol", { class: "kgnb-tools", hidden: true });
-  /** @type {Map<number | null, {call: Call, state: HTMLElement}>} */
+  #calls = h("ol", { class: "kgnb-tools" });
+  /** @type {Map<number | null, Tool>} */
   #called = new Map();
   #said = h("div", { class: "kgnb-said" });
-  element = h("div", { class: "kgnb-reply" }, this.#thought, this.#calls, this.#said);
+  /** What is thought, said and called stands in the order in which each began. */
+  element = h("div", { class: "kgnb-reply" });
   /** All of its text. */
   text = "";
   /** What it is doing just now, or "". */
@@ -43,7 +44,6 @@ export class Reply {
 
   /** @param {boolean} isGrowing */
   #updateThought(isGrowing) {
-    this.#thought.hidden = false;
     this.#thought.dataset.growing = String(isGrowing);
     setText(this.#thoughtWord, isGrowing ? "Thinking" : "Reasoning");
   }
@@ -52,13 +52,9 @@ export class Reply {
   #updateCall(part, isGrowing) {
     let known = this.#called.get(part.call);
     if (!known) {
-      const name = part.tool ?? `tool ${part.call ?? 1}`;
-      const call = new Call(`Arguments of ${name}`);
-      const state = h("span", { class: "kgnb-tool-state" });
-      const head = h("summary", null, icon("tool"), h("code", null, name), state);
-      this.#calls.append(h("li", null, h("details", { class: "kgnb-tool" }, head, call.element)));
-      this.#calls.hidden = false;
-      known = { call, state };
+      known = newTool(part.tool ?? `tool ${part.call ?? 1}`);
+      this.#calls.append(h("li", null, known.element));
+      if (!this.#calls.parentElement) this.element.append(this.#calls);
       this.#called.set(part.call, known);
     }
     known.call.update(part);
@@ -80,13 +76,38 @@ export class Reply {
     if (part.kind === "reasoning") {
       const text = new GrowingText("Reasoning", { "data-kind": "reasoning" });
       this.#thought.append(text.element);
+      this.element.append(this.#thought);
       return text;
     }
     const text = new GrowingText("Text", { "data-stream": part.stream }, { isBoxed: false });
     text.redraw(true);
     this.#said.append(text.element);
+    this.element.append(this.#said);
     return text;
   }
+}
+
+/** @typedef {{element: HTMLElement, call: Call, state: HTMLElement}} Tool */
+
+/** @param {string} name @returns {Tool} its call, folded */
+function newTool(name) {
+  const call = new Call(`Arguments of ${name}`);
+  const state = h("span", { class: "kgnb-tool-state" });
+  const head = h("summary", null, icon("tool"), h("code", null, name), state);
+  return { element: h("details", { class: "kgnb-tool" }, head, call.element), call, state };
+}
+
+/**
+ * A call of a tool that is over.
+ * @param {string} name
+ * @param {{text?: string, content?: wire.Json}} what its arguments, and what came of it
+ */
+export function toolBox(name, { text = "", content }) {
+  const { element, call, state } = newTool(name);
+  const outcome = content === undefined ? null : { content, args: null, failed: false };
+  call.update({ text, outcome });
+  setText(state, callState({ text, outcome }, false));
+  return element;
 }
 
 /** @param {wire.StreamView} part */

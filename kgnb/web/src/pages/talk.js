@@ -35,13 +35,14 @@ export class Talk {
    * @param {(frame: Record<string, unknown>) => Promise<import("../wire.d.ts").Frame>} command
    * @param {{onChange: () => void, onAccepted: (said: Said, runId: string) => void}} events
    * @param {Shelf | null} shelf null where the browser keeps nothing
+   * @param {string | null} [named] the session to go on with, whatever the tab has kept
    */
-  constructor(key, command, events, shelf) {
+  constructor(key, command, events, shelf, named = null) {
     this.#key = key;
     this.#command = command;
     this.#events = events;
     this.#shelf = shelf;
-    this.#load();
+    this.#load(named);
   }
 
   /** @param {string} text */
@@ -98,8 +99,10 @@ export class Talk {
     this.#events.onChange();
   }
 
-  #load() {
-    const kept = this.#kept();
+  /** @param {string | null} named */
+  #load(named) {
+    let kept = this.#kept();
+    if (named !== null && kept.session_id !== named) kept = { session_id: named };
     this.sessionId = typeof kept.session_id === "string" ? kept.session_id : randomId();
     for (const { id, text } of Array.isArray(kept.outbox) ? kept.outbox : []) {
       this.outbox.push({ id: String(id), text: String(text), state: "sending" });

@@ -9,7 +9,8 @@
  */
 
 import { Foot } from "./foot.js";
-import { Reply, bubble, wholeReply } from "./reply.js";
+import { Reply, bubble } from "./reply.js";
+import { textOf, wholeMessage } from "./words.js";
 import { Card, ENDED, decision, emptyView, h, keyOf, labelOf, told, valueBox, visible } from "../shared.js";
 
 /** Updates of chat nodes that a page shows by other means, or not at all. */
@@ -34,6 +35,8 @@ export class Turn {
   #customs = 0;
   /** @type {wire.Step | null} */
   #step = null;
+  /** @type {wire.Step | null} */
+  #firstStep = null;
   #isOver = false;
   #isSaid = false;
   /** Texts that stand here already: what is told twice is shown once. @type {Set<string>} */
@@ -86,6 +89,7 @@ export class Turn {
     this.view = view;
     this.#isDrawn = false;
     if (event?.type === "step") this.#step = /** @type {wire.Step} */ (/** @type {unknown} */ (event));
+    this.#firstStep ??= this.#step;
     if (view.seq === 0) return; // another log: it is told anew
     this.say(view.message);
     for (const { stream } of view.streams) this.#replyOf(stream);
@@ -162,20 +166,39 @@ export class Turn {
   }
 
   #takeMessages() {
-    const { messages } = this.view;
-    for (const { role, content } of messages.slice(this.#messages)) this.#show(role, content);
+    const { messages, streams } = this.view;
+    const calls = new Set(streams.map(({ call_id }) => call_id));
+    for (const message of messages.slice(this.#messages)) {
+      // What answers a call stands with it.
+      const isWithCall = message.tool_call_id !== null && calls.has(message.tool_call_id);
+      if (!isWithCall) this.#show(message);
+    }
     this.#messages = messages.length;
   }
 
-  /** @param {string} role @param {wire.Json} content */
-  #show(role, content) {
+  /** @param {import("./words.js").Message} message */
+  #show(message) {
+    const { role, content = null } = message;
     if (role === "user" || content === null || content === "") return;
-    const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
+    const text = textOf(content) || JSON.stringify(content);
     const isStreamed = this.view.streams.some((part) => part.kind === "text" && same(part.text, text));
     if (isStreamed || this.#shown.has(text)) return;
+    const whole = wholeMessage(message);
+    if (!whole) return;
     this.#shown.add(text);
-    if (role === "system") this.#body.append(remark(text));
-    else this.#body.append(typeof content === "string" ? wholeReply(text) : valueBox(content));
+    this.#body.append(whole);
+  }
+
+  /**
+   * What the session held before this run, as far as its first step tells.
+   * @returns {import("./words.js").Message[] | null} null where it has told nothing yet
+   */
+  get before() {
+    if (!this.#firstStep) return null;
+    const messages = /** @type {import("./words.js").Message[]} */ (this.#firstStep.messages);
+    let own = (this.view.message == null ? 0 : 1) + this.#inputs;
+    const first = messages.findLastIndex(({ role }) => role === "user" && --own === 0);
+    return messages.slice(0, Math.max(0, first));
   }
 
   #takeCustoms() {
@@ -195,11 +218,11 @@ export class Turn {
     const messages = this.#step?.messages ?? [];
     const lastSaid = messages.findLastIndex((message) => message.role === "user");
     for (const { role, content } of messages.slice(lastSaid + 1)) {
-      if (role === "assistant") this.#show("assistant", content);
+      if (role === "assistant") this.#show({ role, content });
     }
     const isSilent = !this.#shown.size && ![...this.#replies.values()].some((reply) => reply.text);
     if (isSilent && !error && result !== null && !this.#inputs) {
-      if (typeof result === "string") this.#show("assistant", result);
+      if (typeof result === "string") this.#show({ role: "assistant", content: result });
       else this.#body.append(valueBox(result));
     }
     if (error) {

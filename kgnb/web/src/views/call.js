@@ -23,9 +23,10 @@ export class Call {
     this.element = h("div", { class: "kgnb-call" }, this.#asked);
   }
 
-  /** @param {wire.StreamView} view */
+  /** @param {Pick<wire.StreamView, "text" | "outcome">} view */
   update({ text, outcome }) {
     this.#args.update(text);
+    this.#asked.hidden = text === "";
     if (!outcome || this.#isDone) return;
     this.#isDone = true;
     const { args, content, failed } = outcome;
@@ -40,7 +41,7 @@ export class Call {
   }
 }
 
-/** @param {wire.StreamView} view @param {boolean} isGrowing @returns {string} how far it is, in a word */
+/** @param {Pick<wire.StreamView, "text" | "outcome">} view @param {boolean} isGrowing @returns {string} how far it is, in a word */
 export function callState({ outcome, text }, isGrowing) {
   if (!outcome) return isGrowing ? "calling" : "called";
   if (outcome.failed) return "not done";
