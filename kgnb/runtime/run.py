@@ -284,7 +284,7 @@ class Run:
         Args:
             approval_id: Which; ``run.approvals`` lists them.
             value: The option, the text, an instance of the type of a form (or its
-                JSON), a ``File`` or a path.
+                JSON), a ``File`` or a path; or an ``Answer``, with all that follows.
             reason: Why.
             payload: Of ``kind="edit"`` with options: what is to become of the payload;
                 None leaves it as it was.
@@ -296,9 +296,9 @@ class Run:
             Expired: Its deadline has passed.
             Unavailable: The log cannot be reached.
         """
-        self._execution.answer(
-            approval_id, Answer(value, reason=reason, payload=payload)
-        )
+        if not isinstance(value, Answer):
+            value = Answer(value, reason=reason, payload=payload)
+        self._execution.answer(approval_id, value)
 
     def send_input(self, node_id: str, data: Any) -> None:
         """Give a node the input that it waits for; returns when the log has it.

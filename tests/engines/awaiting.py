@@ -27,3 +27,13 @@ def stored(run, look, seconds=10):
         assert time.monotonic() < by, state.snapshot
         time.sleep(0.005)
     return state
+
+
+def open_approvals(run, count):
+    """Wait until so many questions are open; in the order of their messages."""
+
+    def those():
+        return [a for a in run.approvals if a.state == "open"]
+
+    until(run, lambda: len(those()) == count)
+    return sorted(those(), key=lambda a: a.message)

@@ -2,11 +2,11 @@
 
 import inspect
 import operator
-import threading
 from collections import Counter
 from typing import Annotated, TypedDict
 
 import pytest
+from awaiting import open_approvals, until
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send, interrupt
@@ -33,29 +33,6 @@ def asks(payload):
         return {"log": [interrupt(payload)]}
 
     return one_node(review)
-
-
-def until(run, look, seconds=10):
-    """Wait for what the run's view is to come to."""
-    found = threading.Event()
-
-    def check():
-        if look():
-            found.set()
-
-    run.on_change(check)
-    check()
-    assert found.wait(seconds), (run.status, run.view.error, run.approvals)
-
-
-def open_approvals(run, count):
-    """Wait until so many questions are open; in the order of their messages."""
-
-    def those():
-        return [a for a in run.approvals if a.state == "open"]
-
-    until(run, lambda: len(those()) == count)
-    return sorted(those(), key=lambda a: a.message)
 
 
 @pytest.mark.parametrize("value", ["yes", None, False, 0, "", {}, {"a": [1]}])

@@ -189,16 +189,13 @@ class ToolApproval(Review):
     """The same of one call, answered by one decision, as its schema allows."""
 
     def __init__(self, request: Mapping[str, Any], schema: Any) -> None:
-        allowed = [kind for kind in _KINDS if kind in set(_constants(schema))]
+        allowed = list(_types_in(schema)) or None
         action = {"action_name": request["name"], "allowed_decisions": allowed}
         super().__init__({"action_requests": [request], "review_configs": [action]})
 
     def value(self, answers: Sequence[Any]) -> Any:
         """One decision."""
         return super().value(answers)["decisions"][0]
-
-
-_KINDS = ("approve", "edit", "reject", "respond")
 
 
 def _decision(button: str, name: str, args: Any, reason: str) -> dict[str, Any]:
@@ -209,15 +206,14 @@ def _decision(button: str, name: str, args: Any, reason: str) -> dict[str, Any]:
     return {"type": button}
 
 
-def _constants(schema: Any) -> Iterator[str]:
-    """The words that a JSON Schema allows somewhere."""
-    if isinstance(schema, Mapping):
-        if isinstance(schema.get("const"), str):
-            yield schema["const"]
-        listed = schema.get("enum")
-        yield from (v for v in listed or () if isinstance(v, str))
-        for value in schema.values():
-            yield from _constants(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _constants(value)
+def _types_in(schema: Any) -> Iterator[str]:
+    """The ``type`` of each decision that a ``response_schema`` takes.
+
+    The schema of the tool's own arguments is in there too, and may know such words.
+    """
+    schema = schema if isinstance(schema, Mapping) else {}
+    for branch in schema.get("oneOf") or schema.get("anyOf") or [schema]:
+        name = branch.get("$ref", "").rpartition("/")[2]
+        decision = schema.get("$defs", {}).get(name, branch)
+        kind = decision.get("properties", {}).get("type", {})
+        yield from [kind["const"]] if "const" in kind else kind.get("enum", ())
