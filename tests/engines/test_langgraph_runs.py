@@ -360,6 +360,29 @@ def test_a_stream_writer_among_several_tasks_names_no_node():
     assert [(c.type, c.node_id) for c in result.view.custom] == [("note", "")] * 2
 
 
+def test_emit_among_several_tasks_names_its_own():
+    barrier = threading.Barrier(3)
+
+    def emits(state):
+        barrier.wait(10)
+        kgnb.emit("note", state["topic"])
+        barrier.wait(10)
+
+    builder = StateGraph(State)
+    builder.add_node("sync", emits)
+    builder.add_edge(START, "sync")
+
+    async def emits_too(state):
+        await asyncio.to_thread(emits, state)
+
+    for name in ("a", "b"):
+        builder.add_node(name, emits_too)
+        builder.add_edge(START, name)
+    result = run(builder.compile(), {"topic": "tides"})
+    told = sorted((c.type, c.node_id, c.data) for c in result.view.custom)
+    assert told == [("note", name, "tides") for name in ("a", "b", "sync")]
+
+
 def test_messages_returned_whole_are_told_with_their_roles():
     def talk(state):
         return {
