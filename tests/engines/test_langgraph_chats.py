@@ -204,6 +204,42 @@ def test_what_a_cancelled_run_had_said_stays(client, saver):
     assert client.messages == SAID
 
 
+def test_a_thread_that_outlives_its_cancelled_run_writes_no_more(client, tmp_path):
+    at_it, go_on, is_over = (threading.Event() for _ in range(3))
+
+    def hangs_at_first(state):
+        if texts(state)[-1] == "one":
+            at_it.set()
+            assert go_on.wait(20)
+        return echo(state)
+
+    with SqliteSaver.from_conn_string(str(tmp_path / "threads.db")) as saver:
+        put_writes = saver.put_writes
+
+        def put(config, writes, *rest):
+            put_writes(config, writes, *rest)
+            if go_on.is_set() and any("re one" in str(write) for write in writes):
+                is_over.set()
+
+        saver.put_writes = put
+        graph = chat_graph(MessagesState, hangs_at_first, saver)
+        kgnb.publish("chat", graph, input="messages")
+        client.send(session_id="s", message="one")
+        run_id = client.wait("workflow_started")["run_id"]
+        assert at_it.wait(20)
+        client.send(type="cancel", run_id=run_id)
+        client.wait("workflow_cancelled")
+        client.say("two")
+        go_on.set()
+        assert is_over.wait(20)
+        while any(t.name.startswith("kgnb-node") for t in threading.enumerate()):
+            client.send(type="ping")
+            client.wait("pong")
+        client.say("three")
+        told = ["user: one", *SAID[2:], "user: three", "assistant: re three"]
+        assert client.messages == told
+
+
 def test_what_is_said_while_a_run_waits_for_an_answer_has_its_turn_after_it(client):
     def asks(state):
         return {"messages": [("ai", interrupt({"question": "?", "options": ["y"]}))]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,8 +90,22 @@ class SyncLane:
         self._worker = worker
 
     async def stream(self, given: Any, take: Take, **options: Any) -> None:
-        """See ``Lane.stream``."""
-        await self._worker.call(lambda: self._read(given, take, options))
+        """See ``Lane.stream``.
+
+        A node that outlives a cancel goes on in its thread, and then the graph does
+        not: what it would store comes after what the thread's next run has stored.
+        """
+        left = threading.Event()
+
+        def take_or_stop(part: dict[str, Any]) -> None:
+            if left.is_set():
+                raise asyncio.CancelledError
+            take(part)
+
+        try:
+            await self._worker.call(lambda: self._read(given, take_or_stop, options))
+        finally:
+            left.set()
 
     def _read(self, given: Any, take: Take, options: dict[str, Any]) -> None:
         try:
