@@ -20,13 +20,21 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
+LEAN = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_PLUGINS": "nbval.plugin,kgnb.testing.plugin",
+}
+"""The environment in which pytest does not load what this project's tests need."""
+
+
 def start_nbval(path, folder, **env):
     """Begin to compare a notebook's outputs with those of another execution."""
     answers = json.dumps(read(path).metadata["kgnb"]["answers"])
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     told = (folder / f"{path.stem}.txt").open("w+")
-    options = ["--nbval", "-q", "-p", "no:cacheprovider", "--nbval-cell-timeout=60"]
-    options += ["-c", os.devnull, "--rootdir", str(path.parent)]
+    options = ["--nbval", "-q", "-x", "-p", "no:cacheprovider"]
+    options += ["--nbval-cell-timeout=60", "-c", os.devnull]
+    options += ["--rootdir", str(path.parent)]
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, str(path)],
         env=clean | {"KGNB_ANSWERS": answers} | env,
@@ -52,7 +60,7 @@ def elsewhere(folder):
     """The environment of a machine with other fonts and another order of hashes."""
     fonts = folder / "fonts.conf"
     fonts.write_text('<?xml version="1.0"?><fontconfig></fontconfig>')
-    return {"FONTCONFIG_FILE": str(fonts), "PYTHONHASHSEED": "7"}
+    return LEAN | {"FONTCONFIG_FILE": str(fonts), "PYTHONHASHSEED": "7"}
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +96,13 @@ def test_changed_output_fails_nbval(tmp_path):
     text = QUICKSTART.read_text()
     assert "gravitational pull of the Earth" in text
     changed.write_text(text.replace("gravitational pull of the Earth", "will of Zeus"))
-    code, told = nbval(changed, tmp_path)
+    code, told = nbval(changed, tmp_path, **LEAN)
     assert code == 1
     assert "will of Zeus" in told
 
 
 def test_tutorial_without_answers_fails_at_once_and_says_what_to_do(tmp_path):
-    code, told = nbval(QUICKSTART, tmp_path, KGNB_ANSWERS="")
+    code, told = nbval(QUICKSTART, tmp_path, KGNB_ANSWERS="", **LEAN)
     assert code == 1
     assert "answers=" in told
     assert "Is this draft fit to publish?" in told
