@@ -48,6 +48,16 @@ class Control:
         """Whether nothing may start for now."""
         return self._state == "paused"
 
+    def is_behind(self, error: BaseException | None) -> bool:
+        """Whether an error is but the cancelling, as another library tells it.
+
+        LangGraph's ``NodeCancelledError`` is, where code of ours raised in a node
+        what its task was about to get.
+        """
+        told = (error, None if error is None else error.__cause__)
+        is_one = any(isinstance(each, asyncio.CancelledError) for each in told)
+        return is_one and self.is_cancelled
+
     def pause(self) -> bool:
         """Hold what comes to a checkpoint; whether that changed anything."""
         return self._move("free", "paused")

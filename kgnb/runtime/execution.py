@@ -421,6 +421,8 @@ class Execution:
         action, error = (None, None) if task.cancelled() else task.result()
         if fatal is not None:
             return None, fatal
+        if self.control.is_behind(error):
+            return None, asyncio.CancelledError()
         if error is None and (task.cancelled() or self.control.is_cancelled):
             # Cancelled before it began, or in its very last step.
             return action, asyncio.CancelledError() if task.cancelled() else None

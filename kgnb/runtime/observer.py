@@ -229,6 +229,8 @@ class RunObserver:
         execution = self._execution
         execution.questions.end_task(visit.task_id)
         where = execution.place(visit)
+        if self._control.is_behind(error):
+            outcome = "cancelled"
         if outcome == "failed" and error is not None and self.failed_node is None:
             # Nested graphs fail with their nodes; the innermost comes first.
             self.failed_node = visit.node_id

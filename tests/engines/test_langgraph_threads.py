@@ -548,3 +548,16 @@ def test_cancelling_after_the_step_where_it_cannot_be_says_what_can():
         with pytest.raises(Unavailable, match=r"or pause\(\) the run, and cancel\(\)"):
             run.cancel(after="step")
         run.result(20)
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_cancelled_run_that_asks_is_never_a_failed_one(turn):
+    async def asking(state):
+        await kgnb.ask("Go on?")  # told by kgnb, before or after its task is
+
+    run = kgnb.run(build(asking=asking).compile(), {})
+    until(run, lambda: run.status == "waiting")
+    run.cancel()
+    with pytest.raises(RunCancelled):
+        run.result(20)
+    assert run.view.nodes["asking"].status == "cancelled"

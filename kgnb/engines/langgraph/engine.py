@@ -209,6 +209,9 @@ class _GraphRun:
                 self._visits.close(all_of_them=False)
                 given = await self._wait()
                 self._visits.segment += 1
+            if any(task.ended != "completed" for task in self._visits.last):
+                # Cancelled from within, which LangGraph 1.1 takes for its end.
+                await self._observer.checkpoint_async(NOBODY)
             for task in self._visits.last:
                 # What wrote nothing gave nothing: a middleware that had nothing to do.
                 if task.ended == "completed" and task.result != {}:

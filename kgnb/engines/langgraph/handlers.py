@@ -6,6 +6,7 @@ they set as the current context holds in its body, and that a pause holds it the
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ class AsyncAttempts(AsyncCallbackHandler):
         del serialized, inputs
         task = self._attempts.find(others.get("name"), metadata, parent_run_id)
         if task is not None:
-            await self._attempts.observer.checkpoint_async(task.visit)
+            await _pass(self._attempts.observer, task)
             self._attempts.began(task, run_id, parent_run_id)
         else:
             self._attempts.called(run_id, parent_run_id, others.get("tags"))
@@ -170,6 +171,19 @@ class AsyncAttempts(AsyncCallbackHandler):
         """Keep what a tool is called with, in the end."""
         del serialized, input_str, others
         self._attempts.tool_called(tool_call_id, inputs)
+
+
+async def _pass(observer: GuestObserver, task: Task) -> None:
+    """Wait while the run is paused; see ``Observer.checkpoint_async``."""
+    try:
+        await observer.checkpoint_async(task.visit)
+    except asyncio.CancelledError:
+        mine = asyncio.current_task()
+        if mine is None or not mine.cancelling():
+            # The run is cancelled, and its call of the graph will be in a moment.
+            # From here it would be the node's failure, or pass for its success.
+            await asyncio.Event().wait()
+        raise
 
 
 class Attempts(BaseCallbackHandler):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from kgnb.engines.langgraph.threads import Thread
 
 _COPY = "__copy__"
-"""LangGraph's name for who writes a checkpoint anew as it is."""
+_INPUT = "__start__"
+"""LangGraph's names for who writes a checkpoint anew as it is, and for the input."""
 
 
 async def state_of(thread: Thread, lane: Lane) -> Checkpoint:
@@ -39,32 +40,34 @@ async def begin_fork(thread: Thread, lane: Lane, fork: Fork) -> None:
     Raises:
         InvalidValue: There is no such checkpoint.
     """
-    config: Mapping[str, Any] = thread.latest
+    config, as_node = thread.latest, fork.as_node
     if fork.at is not None:
-        config = await _place_of(thread, lane, fork.at)
+        config = thread.place(await _id_at(thread, lane, fork.at))
+        stored = await lane.stored(config)
+        if stored is None:
+            raise _missing(thread, f"{fork.at!r:.80}")
+        if as_node is None and stored.metadata.get("source") == "input":
+            as_node = _INPUT  # which LangGraph 1.1 does not see by itself
     if fork.values is not None:
-        await lane.update(config, fork.values, fork.as_node)
+        await lane.update(config, fork.values, as_node)
     elif fork.at is not None:
         await lane.update(config, None, _COPY)
 
 
-async def _place_of(thread: Thread, lane: Lane, at: Any) -> Mapping[str, Any]:
-    """The config of the checkpoint that ``at`` names."""
+async def _id_at(thread: Thread, lane: Lane, at: Any) -> str:
+    """The id of the checkpoint that ``at`` names."""
     if isinstance(at, int) and not isinstance(at, bool):
         found = await lane.history(thread.latest, filter={"step": at}, limit=1)
         if not found:
             raise _missing(thread, f"of step {at}")
-        return thread.place(str(_id_of(found[0].config)))
+        at = found[0]
     key = at if isinstance(at, str) else _id_of(getattr(at, "config", None))
     if key is None:
         raise InvalidValue(
             f"fork(at={at!r:.80}): expected a checkpoint of run.history(), its id, "
             f"the number of its step, or LangGraph's StateSnapshot of it"
         )
-    config = thread.place(key)
-    if await lane.stored(config) is None:
-        raise _missing(thread, repr(key))
-    return config
+    return key
 
 
 def _missing(thread: Thread, which: str) -> InvalidValue:
