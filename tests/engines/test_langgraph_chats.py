@@ -6,13 +6,14 @@ import operator
 import threading
 from typing import Annotated, TypedDict
 
+import pydantic
 import pytest
 from chatting import Client
 from langchain.agents import create_agent
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.graph.message import RemoveMessage
+from langgraph.graph.message import AnyMessage, RemoveMessage, add_messages
 from langgraph.types import interrupt
 from scripted_model import ScriptedModel, calls_tool
 
@@ -56,6 +57,14 @@ class Shortened(TypedDict):
     messages: Annotated[list, lambda before, new: [*before, *new][-3:]]
 
 
+class Modelled(pydantic.BaseModel):
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+def echo_model(state):
+    return echo({"messages": state.messages})
+
+
 def adds_itself(state):
     return {"messages": [*state["messages"], *echo(state)["messages"]]}
 
@@ -77,6 +86,7 @@ KINDS = {
     "added": lambda saver: chat_graph(Added, echo, saver),
     "replaced": lambda saver: chat_graph(Replaced, adds_itself, saver),
     "reducer replaces": lambda saver: chat_graph(ReplacedByReducer, adds_itself, saver),
+    "model": lambda saver: chat_graph(Modelled, echo_model, saver),
     "agent": agent,
 }
 SAID = ["user: one", "assistant: re one", "user: two", "assistant: re two"]

@@ -1,5 +1,6 @@
 """What is told after each step of a graph: its messages, its state, what is next."""
 
+import inspect
 import operator
 from typing import Annotated
 
@@ -96,6 +97,38 @@ def test_steps_of_subgraphs_are_parts_of_one(client):
     kgnb.publish("chat", graph, input="messages")
     client.say("hi")
     assert [step[1:] for step in steps_of(client)] == [("b", ["b"]), (None, [])]
+
+
+def test_a_step_that_writes_nothing_is_one(client):
+    def silent(state):
+        return None
+
+    edges = ("a", "b"), ("b", "c"), ("c", "d")
+    nodes = {"a": says("a"), "b": silent, "c": says("c"), "d": silent}
+    kgnb.publish("chat", graph_of(*edges, **nodes).compile(), input="messages")
+    client.say("hi")
+    assert steps_of(client) == [
+        (2, "b", ["b"]),
+        (2, "c", ["c"]),
+        (3, "d", ["d"]),
+        (3, None, []),
+    ]
+
+
+@pytest.mark.skipif(
+    "error_handler" not in inspect.signature(StateGraph.add_node).parameters,
+    reason="this LangGraph has no error handlers",
+)
+def test_a_failure_that_is_handled_is_no_step_of_its_own(client):
+    def fails(state):
+        raise ValueError("no")
+
+    builder = graph_of(a=says("a"))
+    builder.add_node("b", fails, error_handler=says("handled"))
+    builder.add_edge("a", "b")
+    kgnb.publish("chat", builder.compile(), input="messages")
+    client.say("hi")
+    assert steps_of(client) == [(2, "b", ["b"]), (3, None, [])]
 
 
 def test_a_fan_out_names_its_node_once(client):

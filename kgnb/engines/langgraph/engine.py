@@ -191,7 +191,7 @@ class _GraphRun:
         self._visits = Visits(observer, picture)
         self._watch = Watch()
         self._inquiry = Inquiry(self._visits, self._watch)
-        self._steps = Steps(self._visits, observer)
+        self._steps = Steps(self._visits, picture, observer)
 
     async def run(self, shared: MutableMapping[Any, Any]) -> None:
         """Run to the end."""
@@ -216,8 +216,9 @@ class _GraphRun:
                 # What wrote nothing gave nothing: a middleware that had nothing to do.
                 if task.ended == "completed" and task.result != {}:
                     self._observer.node_result(task.visit, plain(task.result))
-        finally:
             self._steps.end()
+        finally:
+            self._steps.tell()  # of a run that fails, what follows is unknown
             self._visits.close(all_of_them=True)
 
     async def _said(self, chat: Chat) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from kgnb.engines.langgraph.picture import Picture
     from kgnb.engines.langgraph.visits import Visits
     from kgnb.graph.observe import GuestObserver
 
@@ -24,8 +25,11 @@ class Steps:
     nodes are about to run; the rest by the reader alone.
     """
 
-    def __init__(self, visits: Visits, observer: GuestObserver) -> None:
+    def __init__(
+        self, visits: Visits, picture: Picture, observer: GuestObserver
+    ) -> None:
         self._visits = visits
+        self._picture = picture
         self._observer = observer
         self._lock = threading.Lock()
         self._under_way: set[str] = set()
@@ -33,29 +37,42 @@ class Steps:
         self._told: Callable[[list[str]], None] | None = None
         """Tells the step before it, whose followers are awaited."""
         self._next: list[str] = []
+        self._state: Mapping[str, Any] = {}
+        """The last that came."""
         visits.before_start = self.tell
 
     def began(self, task_id: str, name: str) -> None:
-        """A task of the next step is about to run."""
-        if self._visits.find(task_id) is None:
-            return  # what a node calls, and no node
+        """A task of the outermost graph is about to run."""
+        if not self._picture.has(name):
+            return  # what a node calls, or what handles its failure
+        if self._has_ended:
+            self._take_down()
         self._under_way.add(task_id)
         if name not in self._next:
             self._next.append(name)
 
-    def left(self, state: Any) -> None:
+    def left(self, state: Mapping[str, Any]) -> None:
         """The state has come, which is a step's where its tasks have ended.
 
-        It comes besides after the input, when a graph goes on, and with interrupts.
+        It comes besides after the input, when a graph goes on, and with interrupts; and
+        it does not come after a step that wrote nothing.
         """
+        self._state = state
+        if self._has_ended:
+            self._take_down()
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether there is a step, and its tasks have ended."""
         tasks = [self._visits.find(task_id) for task_id in self._under_way]
-        if not tasks or any(task is None or task.ended is None for task in tasks):
-            return
+        return bool(tasks) and all(t is not None and t.ended is not None for t in tasks)
+
+    def _take_down(self) -> None:
         self.tell()
         self._under_way.clear()
         with self._lock:
             self._next = []
-            self._told = self._observer.step(state)
+            self._told = self._observer.step(self._state)
 
     def tell(self) -> None:
         """All that follows the last step is known."""
@@ -65,6 +82,8 @@ class Steps:
                 told(self._next)
 
     def end(self, names: Iterable[str] = ()) -> None:
-        """The graph stands still; it would go on with ``names``."""
+        """The graph has come to an end, or a pause; it would go on with ``names``."""
+        if self._has_ended:
+            self._take_down()
         self._next = [*names] or self._next
         self.tell()
