@@ -275,7 +275,8 @@ class RunContext:
                 text = get_field(plain, "text", get_field(plain, "token", plain))
                 self._tell(str(text))
             case _:
-                self.execution.put(e.Custom(type=kind, data=plain, **where))
+                event = e.Custom(type=kind, data=plain, **where)
+                self.execution.producer.custom(event)
 
     def _tell(self, text: str) -> None:
         with self._lock:

@@ -29,6 +29,9 @@ PROCESS_ID = uuid.uuid4().hex
 """Of this process; a forked child never dials, so it needs no other."""
 WINDOW = 4_000
 """Events of one run under way; more wait with the producer, where text is joined."""
+WINDOW_SIZE = 512 * 1024
+"""Bytes of them, likewise. What is stored comes back to the run's own reader by the
+same link: more at a time, and a kernel that is busy would be a reader too slow."""
 FRAME_SIZE = 512 * 1024
 """Bytes of events in one frame, more only where a single event is larger."""
 FRAME_EVENTS = 256
@@ -118,6 +121,8 @@ class Outgoing:
         self.epoch = epoch
         self.unstored: deque[bytes] = deque()
         self.stored_n = 0
+        self._size = 0
+        """Bytes that are not stored."""
         self.is_refused = False
         self._conversation = conversation
         self._on_room = on_room
@@ -126,7 +131,8 @@ class Outgoing:
     @property
     def has_room(self) -> bool:
         """See ``producer.Outlet``."""
-        return self._conversation.is_up and len(self.unstored) < WINDOW
+        is_full = len(self.unstored) >= WINDOW or self._size >= WINDOW_SIZE
+        return self._conversation.is_up and not is_full
 
     def append(self, payloads: list[bytes]) -> None:
         """See ``producer.Outlet``."""
@@ -134,12 +140,13 @@ class Outgoing:
             return
         n = self.stored_n + len(self.unstored) + 1
         self.unstored.extend(payloads)
+        self._size += sum(map(len, payloads))
         self._send(n, payloads)
 
     def stored(self, n: int) -> None:
         """Everything up to ``n`` is stored."""
         for _ in range(min(n - self.stored_n, len(self.unstored))):
-            self.unstored.popleft()
+            self._size -= len(self.unstored.popleft())
             self.stored_n += 1
         self._on_room()
 
@@ -153,6 +160,7 @@ class Outgoing:
             return
         self.is_refused = True
         self.unstored.clear()
+        self._size = 0
         self._on_refused(KgnbError(frame.message, code=frame.code))
 
     def resend(self, stored_n: int | None) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +22,7 @@ from kgnb.protocol import codec, ids
 from kgnb.protocol import events as e
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 INTERVAL = 1 / 30
 """Seconds between two frames of joined text."""
@@ -29,9 +30,15 @@ STRIDE = 0.005
 """Seconds between two frames of nodes' states. Each frame wakes the link's thread and
 is a transaction of the log: sent one by one, a step's cost as much as the step."""
 MOST_PENDING = 20_000
-"""Events that wait for the log; past it text and logs are dropped, and counted."""
-MOST_TEXT = 16 * 1024 * 1024
-"""Characters of text that wait for the log, likewise."""
+"""Events that wait for the log; past it output is dropped, and counted: text, logs and
+what nodes send under names of their own. What a run has done is never dropped."""
+MOST_TEXT = 64 * 1024 * 1024
+"""Characters of output that wait for the log, likewise: what a node says in a tight
+loop comes some times faster than it is stored."""
+MOST_AT_ONCE = 256 * 1024
+"""Bytes after which the link's thread sees to others before it hands on more."""
+_GROUP = 16
+"""Events that are taken under the lock together."""
 MOST_LINE = 32 * 1024
 """Characters that are joined to one event."""
 
@@ -87,8 +94,10 @@ class Producer:
         self._clock = clock
         # Reentrant: a bar's finalizer reports, and may run anywhere, here as well.
         self._lock = threading.RLock()
-        self._pending: list[e.AnyEvent | Report] = []
+        self._pending: deque[e.AnyEvent | Report] = deque()
         self._joinable: dict[_Key, Any] = {}
+        self._sizes: dict[int, int] = {}
+        """Of waiting custom events, by ``id``: they live as long as they wait."""
         self._text = 0
         self._dropped = 0
         self._lengths: dict[tuple[str, str, int], int] = {}
@@ -131,6 +140,14 @@ class Producer:
                 self._joinable[key] = event
                 self._add(event)
             self._want_flush(INTERVAL)
+
+    def custom(self, event: e.Custom) -> None:
+        """Send what a node says under a name of its own, which may be anything."""
+        size = len(_encode(event))
+        with self._lock:
+            if not self._is_closed and self._has_space(size):
+                self._sizes[id(event)] = size
+                self.put(event)
 
     def progress(self, event: e.Progress | e.NodeUpdate) -> None:
         """Send a report; a later one of the same thing replaces it while it waits."""
@@ -193,8 +210,8 @@ class Producer:
         event.run_id = self._run_id
         event.workflow = self._workflow
 
-    def _made(self) -> Iterator[e.AnyEvent]:
-        for entry in self._pending:
+    def _made(self, entries: Iterable[e.AnyEvent | Report]) -> Iterator[e.AnyEvent]:
+        for entry in entries:
             if not callable(entry):
                 yield entry
                 continue
@@ -231,32 +248,62 @@ class Producer:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what waits, unless the outlet has no room."""
+        """Hand on what waits, or the first of it, unless the outlet has no room."""
         if not self._outlet.has_room:
             with self._lock:
                 self._due = _BLOCKED
             return
+        payloads: list[bytes] = []
+        size = 0
         with self._lock:
-            batch = list(self._made())
-            self._pending.clear()
-            self._joinable.clear()
-            self._text = 0
             self._due = None
-            if batch:
-                self._last_flush = time.monotonic()
+            left = len(self._pending)
+        while left and size < MOST_AT_ONCE:
+            taken = min(left, _GROUP)
+            # Outside the lock: encoding must hold up no node.
+            encoded = [_encode(event) for event in self._take(taken)]
+            payloads += encoded
+            size += sum(map(len, encoded))
+            left -= taken
+        if payloads:
+            self._last_flush = time.monotonic()
+        if left:
+            with self._lock:
+                self._want_flush(0.0)
+        if payloads:
+            self._outlet.append(payloads)
+
+    def _take(self, count: int) -> list[e.AnyEvent]:
+        with self._lock:
+            taken = [self._pending.popleft() for _ in range(count)]
+            gone = {id(event) for event in taken}
+            for key in [k for k, event in self._joinable.items() if id(event) in gone]:
+                del self._joinable[key]
+            batch = list(self._made(taken))
+            self._text -= sum(map(self._weight, batch))
             if self._dropped and batch:
                 batch.insert(0, self._excuse(batch))
-        if batch:
-            self._outlet.append([_encode(event) for event in batch])
+            return batch
+
+    def _weight(self, event: e.AnyEvent) -> int:
+        """How much of the room for output an event took."""
+        if isinstance(event, e.Token):
+            return len(event.data)
+        if isinstance(event, e.Log):
+            return len(event.data.text)
+        return self._sizes.pop(id(event), 0)
 
     @property
     def waiting(self) -> list[bytes]:
         """What was not handed on yet, as it stands."""
         with self._lock:
-            return [_encode(event) for event in self._made()]
+            return [_encode(event) for event in self._made(self._pending)]
 
     def _excuse(self, batch: list[e.AnyEvent]) -> e.Log:
-        text = f"{self._dropped} pieces of output were dropped: the log was away\n"
+        text = (
+            f"{self._dropped} pieces of output were dropped: the log was away, or took "
+            f"them more slowly than they came\n"
+        )
         self._dropped = 0
         node_id = next((n for ev in batch if (n := getattr(ev, "node_id", ""))), "")
         return e.Log(

@@ -6,7 +6,7 @@ import pytest
 from kgnb.errors import BadFrame
 from kgnb.protocol import codec, link
 from kgnb.protocol.ids import RunId
-from kgnb.runtime.conversation import FRAME_EVENTS, Conversation
+from kgnb.runtime.conversation import FRAME_EVENTS, WINDOW_SIZE, Conversation
 
 RUN = RunId("r" * 32)
 
@@ -92,6 +92,15 @@ def test_after_a_break_what_is_not_stored_is_sent_again(far):
     far.frames.clear()
     far.connect(runs=[link.KnownRun(run_id=RUN, epoch=1, n=2)])
     assert far.appends() == [(3, payloads(3, 4))]
+
+
+def test_a_run_has_so_many_bytes_under_way_and_room_again_when_they_are_stored(far):
+    far.connect()
+    outgoing = far.produce()
+    outgoing.append([b'"%s"' % (b"x" * WINDOW_SIZE)])
+    assert not outgoing.has_room
+    far.say(link.Appended(run_id=RUN, n=1, seq=1))
+    assert outgoing.has_room
 
 
 def test_many_events_are_sent_in_several_frames(far):

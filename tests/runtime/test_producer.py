@@ -162,6 +162,59 @@ def test_without_room_output_is_bounded_and_the_loss_is_said(
     assert isinstance(sent[-1], e.NodeUpdate)
 
 
+def test_what_nodes_say_under_their_own_names_is_bounded_with_all_output(
+    producer, outlet, monkeypatch
+):
+    monkeypatch.setattr(producers, "MOST_TEXT", 500)
+
+    def say(n):
+        producer.custom(e.Custom(**AT, type="reading", data={"n": n, "x": "x" * 100}))
+
+    outlet.has_room = False
+    for n in range(10):
+        say(n)
+    outlet.has_room = True
+    producer.flush()
+    excuse, *kept = shown(outlet)
+    assert excuse.data.text.startswith("7 pieces of output were dropped")
+    assert [event.data["n"] for event in kept] == [0, 1, 2]
+    say(10)
+    producer.flush()
+    assert shown(outlet)[-1].data["n"] == 10
+
+
+def test_what_waits_is_handed_on_in_portions_and_in_order(
+    producer, outlet, asked, monkeypatch
+):
+    monkeypatch.setattr(producers, "MOST_AT_ONCE", 4_000)
+    outlet.has_room = False
+    for n in range(100):
+        producer.token(token(f"{n} " * 10, stream=f"s{n}"))
+    outlet.has_room = True
+    producer.flush()
+    first = shown(outlet)
+    assert 0 < len(first) < 100
+    assert asked[-1] == 0.0
+    producer.token(token("more", stream="s99"))  # joined to what still waits
+    while len(shown(outlet)) < 100:
+        producer.flush()
+    assert [event.stream for event in shown(outlet)] == [f"s{n}" for n in range(100)]
+    assert shown(outlet)[-1].data.endswith("99 more")
+
+
+def test_text_that_was_handed_on_is_joined_to_no_more(producer, outlet, monkeypatch):
+    monkeypatch.setattr(producers, "MOST_AT_ONCE", 1)
+    for n in range(32):
+        producer.token(token("a", stream=f"s{n}"))
+    producer.flush()
+    assert len(shown(outlet)) == 16
+    producer.token(token("b", stream="s0"))
+    producer.flush()
+    producer.flush()
+    last = shown(outlet)[-1]
+    assert (last.stream, last.index, last.data) == ("s0", 1, "b")
+
+
 def test_receipts_of_the_log_send_no_frames_before_their_time(producer, outlet):
     producer.token(token("a"))
     producer.flush()
