@@ -47,6 +47,10 @@ def runs_of(saved):
 def test_tutorial_is_clicked_through_to_its_end(tutorial, lab):
     answer(tutorial, "Draft 1: is it fit to publish?", "revise")
     answer(tutorial, "Draft 2: is it fit to publish?", "publish")
+    chat = tutorial.page.locator(".jp-Notebook .kgnb-compact").first
+    expect(chat).to_contain_text("completed")
+    expect(chat.locator(".kgnb-column").first).to_be_hidden()  # no step runs any more
+
     answer(tutorial, "Keep the text on trees?", "drop")
     answer(tutorial, "Keep the text on light?", "keep")
     place = card(tutorial, "Where shall it appear?")
