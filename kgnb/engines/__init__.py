@@ -56,8 +56,8 @@ def engine_for(
     langgraph.refuse_lookalike(thing)
     for name, value in call.given.items():
         raise InvalidValue(
-            f"run({name}={value!r:.60}): it is passed on to a compiled LangGraph "
-            f"graph, and {type(thing).__name__} is none; leave it away"
+            f"{name}={value!r:.60}: it is passed on to a compiled LangGraph graph, "
+            f"and {type(thing).__name__} is none; leave it away"
         )
     if isinstance(thing, Graph):
         return NativeEngine(framed(thing) if isinstance(thing, BatchGraph) else thing)

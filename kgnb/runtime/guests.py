@@ -41,6 +41,19 @@ def check_guest(name: str, engine: SessionEngine, key: str | None) -> None:
         raise Unavailable(f"publish({name!r}): {_GONE}")
 
 
+def check_config(name: str, config: Any) -> None:
+    """Refuse a config that is one run's.
+
+    Raises:
+        InvalidValue: It names a thread.
+    """
+    if "thread_id" in ((config or {}).get("configurable") or {}):
+        raise InvalidValue(
+            f"publish({name!r}, config=...): it names a thread, which all runs would "
+            f"share; leave thread_id away: each session has a thread of its own"
+        )
+
+
 def params_of(engine: SessionEngine, *, filled: str | None) -> dict[str, Any] | None:
     """The JSON Schema of the params: the input's; the session's messages need none."""
     schema = engine.input_schema()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.engines import engine_for, is_function
+from kgnb.engines import GraphCall, engine_for, is_function
 from kgnb.engines.base import SessionEngine
 from kgnb.engines.langgraph.chat import Chat
 from kgnb.errors import InvalidValue, KgnbError
@@ -55,6 +55,7 @@ class Entry(msgspec.Struct, kw_only=True):
     shape: Shape
     outcome: Callable[[Any], Any] | None
     state: tuple[str, ...]
+    call: GraphCall
     context: contextvars.Context
     """Of the cell that published it: what runs of it print appears there."""
 
@@ -66,7 +67,7 @@ class Entry(msgspec.Struct, kw_only=True):
             InvalidValue: A message for a graph that takes none.
         """
         thread = None if order.session_id is None else thread_of(order)
-        engine = engine_for(self.graph, session_id=thread)
+        engine = engine_for(self.graph, call=self.call, session_id=thread)
         loaded = self.shape.load(order.params)
         shared = dict(order.params)
         shared.update(_fields_of(loaded))
@@ -131,6 +132,8 @@ class Publications:
         """By the number of the announcement; of the link's thread."""
         self._begun: OrderedDict[str, link.Started | None] = OrderedDict()
         """What became of each start, None while it is prepared; likewise."""
+        self._last: dict[tuple[str, str | None], threading.Thread] = {}
+        """By session: what prepares the last run of it, while it does; likewise."""
 
     # From any thread.
 
@@ -210,12 +213,17 @@ class Publications:
             )
             self._reply(gone, conversation)
             return
-        threading.Thread(
+        session = order.owner, order.session_id
+        preparing = threading.Thread(
             target=entry.context.copy().run,
-            args=(self._prepare, entry, order, conversation),
+            args=(self._prepare, entry, order, conversation, self._last.get(session)),
             name="kgnb-start",
             daemon=True,
-        ).start()
+        )
+        self._last = {key: one for key, one in self._last.items() if one.is_alive()}
+        preparing.start()
+        if order.session_id is not None:
+            self._last[session] = preparing
 
     def _reply(self, reply: link.Started, conversation: Conversation) -> None:
         self._begun[reply.run_id] = reply
@@ -224,8 +232,14 @@ class Publications:
     # In a thread of its own.
 
     def _prepare(
-        self, entry: Entry, order: link.Start, conversation: Conversation
+        self,
+        entry: Entry,
+        order: link.Start,
+        conversation: Conversation,
+        before: threading.Thread | None,
     ) -> None:
+        if before is not None:
+            before.join()  # runs of one session begin in the order of their starts
         reply = link.Started(run_id=order.run_id)
         try:
             self._begin(entry, order, conversation)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kgnb.broker.doorway import door
-from kgnb.engines import engine_for, is_function
+from kgnb.engines import GraphCall, engine_for, is_function
 from kgnb.engines.base import SessionEngine
 from kgnb.errors import InvalidValue, MissingKey
 from kgnb.protocol import link
 from kgnb.protocol.workflows import check_workflow_name
 from kgnb.runtime import home as homes
-from kgnb.runtime.guests import check_guest, params_of
+from kgnb.runtime.guests import check_config, check_guest, params_of
 from kgnb.runtime.publications import Entry
 from kgnb.runtime.shapes import shape_of
 from kgnb.runtime.signatures import shape_of_signature
@@ -25,6 +25,7 @@ from kgnb.runtime.waiting import wait_blocking
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from kgnb.engines.langgraph.call import Durability, Strategy
     from kgnb.runtime.home import Home
 
 KNOWN_WAIT = 2.0
@@ -71,6 +72,10 @@ def publish(
     result: str | Callable[[Any], Any] | None = None,
     state: Collection[str] = (),
     default: bool = False,
+    config: Any = None,
+    context: Any = None,
+    durability: Durability | None = None,
+    multitask_strategy: Strategy = "reject",
 ) -> Publication:
     """Make a graph startable from outside: by name, over WebSocket and HTTP.
 
@@ -95,6 +100,11 @@ def publish(
             of it, async or not. By default the last node's result.
         state: The keys of ``shared`` that ``step`` frames show; no other one leaves.
         default: Messages that name no workflow are for it.
+        config: Passed on to a LangGraph graph, in each run; it names no thread.
+        context: Likewise; see ``kgnb.run``.
+        durability: Likewise.
+        multitask_strategy: What to do where a session is to have two runs of a
+            LangGraph graph at a time; see ``kgnb.run``. Messages of a chat always wait.
 
     Raises:
         NotAGraph: ``graph`` is none.
@@ -103,11 +113,18 @@ def publish(
         Unavailable: The loop of a LangGraph graph's checkpointer is closed.
     """
     check_workflow_name(name)
-    engine = engine_for(graph)  # refused here, not when somebody starts it
+    call = GraphCall(
+        config=config,
+        context=context,
+        durability=durability,
+        multitask_strategy=multitask_strategy,
+    )
+    engine = engine_for(graph, call=call)  # refused here, not when somebody starts it
     if input is not None and not isinstance(input, str):
         raise InvalidValue(f"publish(input={input!r:.80}): expected a key of shared")
     if isinstance(engine, SessionEngine):
         check_guest(name, engine, input)
+        check_config(name, config)
     if params is None and is_function(graph):
         shape = shape_of_signature(graph, filled=input)
     elif params is None and isinstance(engine, SessionEngine):
@@ -133,6 +150,7 @@ def publish(
         shape=shape,
         outcome=_outcome_of(name, result),
         state=keys,
+        call=call,
         context=contextvars.copy_context(),
     )
     home.publications.put(entry)

@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 
 import pytest
 from awaiting import stored, until
+from chatting import ENDS, Client
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph import runtime
 from langgraph.checkpoint.memory import InMemorySaver
@@ -303,9 +304,7 @@ def test_a_strategy_that_there_is_not_says_what_to_do_instead():
     ],
 )
 def test_what_is_langgraph_s_alone_is_refused_for_other_graphs(given):
-    with pytest.raises(
-        InvalidValue, match=rf"run\({next(iter(given))}=.*leave it away"
-    ):
+    with pytest.raises(InvalidValue, match=rf"{next(iter(given))}=.*leave it away"):
         kgnb.run(lambda: 1, **given)
 
 
@@ -561,3 +560,43 @@ def test_a_cancelled_run_that_asks_is_never_a_failed_one(turn):
     with pytest.raises(RunCancelled):
         run.result(20)
     assert run.view.nodes["asking"].status == "cancelled"
+
+
+# Published.
+
+
+def test_published_runs_of_one_session_wait_their_turn_and_share_what_they_were_given():
+    began, go = threading.Event(), threading.Event()
+
+    def node(state, config, runtime):
+        began.set()
+        assert go.wait(10)
+        return {"log": [config["tags"][0], runtime.context]}
+
+    graph = build(node=node).compile(checkpointer=InMemorySaver())
+    client = Client()
+    kgnb.publish(
+        "turns",
+        graph,
+        result="log",
+        config={"tags": ["mine"]},
+        context="here",
+        multitask_strategy="enqueue",
+    )
+    for word in ("1", "2"):
+        params = {"log": [word]}
+        client.send(
+            type="start_workflow", workflow="turns", params=params, session_id="s"
+        )
+    assert began.wait(10)
+    assert client.wait("log")["data"]["text"].startswith("waits for thread")
+    go.set()
+    one = ["1", "mine", "here"]
+    assert client.wait(*ENDS)["data"] == one
+    assert client.wait(*ENDS)["data"] == [*one, "2", "mine", "here"]
+
+
+def test_publishing_with_a_config_that_names_a_thread_is_refused():
+    graph = build(a=says("a")).compile(checkpointer=InMemorySaver())
+    with pytest.raises(InvalidValue, match=r"names a thread.*leave thread_id away"):
+        kgnb.publish("one", graph, config=thread("s"))

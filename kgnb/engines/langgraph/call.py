@@ -57,7 +57,7 @@ class GraphCall(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.multitask_strategy not in _STRATEGIES:
             raise InvalidValue(
-                f"run(multitask_strategy={self.multitask_strategy!r}): expected "
+                f"multitask_strategy={self.multitask_strategy!r}: expected "
                 f"'reject' or 'enqueue'; to put another run in place of one, cancel "
                 f"that first, and to undo what it did, fork from a checkpoint before it"
             )
