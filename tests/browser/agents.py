@@ -69,3 +69,55 @@ run = kgnb.run(agent(), asked, session_id="walk")
 print("said:", run.result().shared["messages"][-1].content)
 print("sent to:", sent[-1][0])
 """
+
+MANY = f"""
+import operator, sys, time
+sys.path.insert(0, {str(ENGINES)!r})
+from typing import Annotated, TypedDict
+from langchain.agents import create_agent
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command, RetryPolicy, Send
+from scripted_model import ScriptedModel, in_words
+import kgnb
+
+def writer(name, *texts):
+    model = ScriptedModel(script=[[*in_words(text)] for text in texts], pace=0.01)
+    return create_agent(model, [], name=name)
+
+class State(MessagesState):
+    found: Annotated[list, operator.add]
+
+def supervise(state):
+    said = len(state["messages"])
+    return Command(goto=["sailor", "cook", "draft", END][said - 1])
+
+flaky = ScriptedModel(script=[
+    ["The tide ", "is ", ConnectionError("the model hung up")], in_words("The tide is high.")])
+
+def draft(state):
+    return {{"messages": [flaky.invoke("go")]}}
+
+def fan_out(state):
+    return [Send("look", {{"place": place}}) for place in ("Brest", "Dinard", "Cancale")]
+
+def look(state):
+    model = ScriptedModel(script=[in_words(f"{{state['place']}} is sunny.")], pace=0.02)
+    return {{"found": [model.invoke("go").text]}}
+
+builder = StateGraph(State)
+builder.add_node("supervisor", supervise, destinations=("sailor", "cook", "draft"))
+builder.add_node("sailor", writer("sailor", "Wind from the west."))
+builder.add_node("cook", writer("cook", "Soup at noon."))
+builder.add_node("draft", draft, retry_policy=RetryPolicy(
+    initial_interval=0.01, jitter=False, retry_on=ConnectionError))
+builder.add_node("look", look)
+builder.add_edge(START, "supervisor")
+builder.add_edge("sailor", "supervisor")
+builder.add_edge("cook", "supervisor")
+builder.add_conditional_edges("draft", fan_out, ["look"])
+team = builder.compile(name="team")
+"""
+
+RUN_MANY = """
+kgnb.run(team, {"messages": [("user", "Shall we sail?")]}).result().shared["found"]
+"""

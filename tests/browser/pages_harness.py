@@ -11,7 +11,9 @@ import sys
 import urllib.error
 import urllib.request
 
+from axe_playwright_python.sync_playwright import Axe
 from harness import free_port, make_home, until
+from playwright.sync_api import expect
 from websockets.sync.client import connect
 
 BASE = "/a%40b/"
@@ -221,3 +223,76 @@ class PagesServer:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
             self.log.close()
+
+
+class Visitor:
+    """One browser, signed in to the server unless told otherwise."""
+
+    def __init__(self, context, server):
+        self.page = context.new_page()
+        self.server = server
+        self.errors, self.requests = [], []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _console(self, message):
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def open(self, path):
+        self.page.goto(f"{self.server.url}kgnb/{path}")
+        return self.page
+
+    def say(self, text):
+        box = self.page.get_by_role("textbox", name="Message", exact=True)
+        box.fill(text)
+        box.press("Enter")
+
+    def ended(self, count=1):
+        foot = self.page.locator(".kgnb-foot[data-status=completed]")
+        expect(foot).to_have_count(count, timeout=20_000)
+
+
+@contextlib.contextmanager
+def visiting(chromium, server):
+    """Give a function that makes visitors; none of them may ask another origin."""
+    contexts, visitors = [], []
+
+    def visit(*, width=1200, theme="light", signed_in=True, **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=theme, **options
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        visitor = Visitor(context, server)
+        visitors.append(visitor)
+        if signed_in:
+            visitor.open(f"?token={TOKEN}")
+            expect(visitor.page.locator(".kgnb-connection")).to_have_text("live")
+            assert "token" not in visitor.page.url
+        return visitor
+
+    yield visit
+    for visitor in visitors:
+        foreign = [
+            u for u in visitor.requests if not u.startswith((server.url, "data:"))
+        ]
+        assert foreign == []
+    for context in contexts:
+        context.close()
+
+
+def serious(page):
+    """What axe-core finds serious or critical on a page."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+def fits(page, width):
+    """Assert that nothing is wider than the window."""
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width

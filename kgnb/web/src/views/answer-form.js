@@ -124,7 +124,8 @@ export class AnswerForm {
     const isEdited = this.#isEdited();
     if (option === "edit" && isEdited === false) {
       const message = "Nothing is changed yet: change it here, then send it by “edit”.";
-      return this.#complain([{ field: undefined, message }], true);
+      this.#complain([{ field: undefined, message }]);
+      return /** @type {HTMLElement | undefined | null} */ (field?.element.querySelector("input, select, textarea"))?.focus();
     }
     this.#send(option, isEdited ? { ...besides, edited_payload: value ?? null } : besides);
   }
@@ -139,7 +140,7 @@ export class AnswerForm {
     // What stands at the only field is read out, and not shown twice.
     const isSaid = problems.every(({ field }) => field && field === this.#field);
     this.#summary.classList.toggle("kgnb-unseen", isSaid);
-    if (moves) (problems[0]?.field ?? this.#field)?.focus();
+    if (moves) problems[0]?.field?.focus();
   }
 
   /** @returns {boolean | null} null where there is nothing that could be edited */
