@@ -6,13 +6,14 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph.types import Command
 
 from kgnb.engines.langgraph.history import begin_fork, history_of, state_of
 from kgnb.engines.langgraph.inputs import input_keys, input_schema
 from kgnb.engines.langgraph.lanes import AsyncLane, SyncLane
 from kgnb.engines.langgraph.parts import MODES, NOBODY, Parts, is_refusal
+from kgnb.engines.langgraph.pending import check_answer, is_asking, left_unanswered
 from kgnb.engines.langgraph.picture import Picture
 from kgnb.engines.langgraph.questions import Inquiry
 from kgnb.engines.langgraph.steps import Steps
@@ -121,6 +122,8 @@ class LangGraphEngine:
         worker: Worker,
     ) -> Any:
         """See ``Engine.run``."""
+        # A run that a LangGraph node begins is no part of that node's own graph.
+        var_child_runnable_config.set(None)
         thread = self._thread
         thread.check_loop()
 
@@ -195,31 +198,48 @@ class _GraphRun:
 
     async def run(self, shared: MutableMapping[Any, Any]) -> None:
         """Run to the end."""
-        thread, given = self._thread, shared
+        given: Any = shared
         if isinstance(shared, State):
             given = shared.input
             if shared.chat is not None:
                 given = {**given, **await self._said(shared.chat)}
-        if given is None:
-            thread.need_saver("run(graph) without input goes on with a thread")
-            stored = await self._lane.stored(thread.config)
-            thread.check_can_go_on(await self._lane.state(thread.config), stored)
+        await self._check_place(given)
         try:
             while await self._call(given, shared):
-                self._visits.close(all_of_them=False)
+                self._visits.hold()
                 given = await self._wait()
-                self._visits.segment += 1
+                self._visits.go_on(is_answered=given is not None)
             if any(task.ended != "completed" for task in self._visits.last):
                 # Cancelled from within, which LangGraph 1.1 takes for its end.
                 await self._observer.checkpoint_async(NOBODY)
             for task in self._visits.last:
                 # What wrote nothing gave nothing: a middleware that had nothing to do.
                 if task.ended == "completed" and task.result != {}:
-                    self._observer.node_result(task.visit, plain(task.result))
+                    self._observer.node_result(task.visit, plain(_said_in(task.result)))
             self._steps.end()
         finally:
             self._steps.tell()  # of a run that fails, what follows is unknown
-            self._visits.close(all_of_them=True)
+            self._visits.close()
+
+    async def _check_place(self, given: Any) -> None:
+        """Refuse, or tell, what LangGraph would do to the thread without a word."""
+        thread, lane = self._thread, self._lane
+        is_answer = isinstance(given, Command) and given.resume is not None
+        if given is None:
+            thread.need_saver("run(graph) without input goes on with a thread")
+        elif is_answer:
+            thread.need_saver("run(graph, Command(resume=…)) answers a thread")
+        elif thread.saver is None:
+            return
+        stored = await lane.stored(thread.config)
+        if given is None:
+            thread.check_can_go_on(await lane.state(thread.config), stored)
+        elif is_answer:
+            check_answer(thread.id, given.resume, await lane.state(thread.config))
+        elif is_asking(stored):
+            state = await lane.state(thread.config)
+            text = left_unanswered(thread.id, state)
+            self._observer.context(NOBODY).log(f"{text}\n", level="WARNING")
 
     async def _said(self, chat: Chat) -> dict[str, Any]:
         """What a session's messages add to the input."""
@@ -265,7 +285,13 @@ class _GraphRun:
         thread.goes_on()
         state = await self._lane.state(thread.config)
         if inquiry.is_open:
-            return Command(resume=inquiry.send(state.interrupts))
+            return Command(resume=inquiry.send(state))
         self._steps.end(state.next)
         await self._observer.breakpoint(state.next)
         return None
+
+
+def _said_in(result: Any) -> Any:
+    """What a task said: an ``@entrypoint`` writes what it returns to its end."""
+    is_entrypoint = isinstance(result, Mapping) and set(result) == {"__end__"}
+    return result["__end__"] if is_entrypoint else result

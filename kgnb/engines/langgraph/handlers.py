@@ -19,7 +19,7 @@ from kgnb.engines.langgraph.routes import (
     led_by,
     routed_by,
 )
-from kgnb.engines.langgraph.swallowed import Swallowed
+from kgnb.engines.langgraph.swallowed import SwallowedInterrupt
 from kgnb.engines.langgraph.values import plain
 from kgnb.graph.context import current_context
 
@@ -92,7 +92,7 @@ class _Attempts:
     def _refusing(self, task: Task) -> Iterator[None]:
         try:
             yield
-        except Swallowed as error:  # the stream tells no end of the task
+        except SwallowedInterrupt as error:  # the stream tells no end of the task
             self._visits.end(task, "failed", error)
             raise
 

@@ -62,7 +62,7 @@ class Parts:
         where, data = part["ns"], part["data"]
         match part["type"]:
             case "tasks" if "result" in data:
-                self._ended(data)
+                self._ended(where, data)
             case "tasks":
                 self._visits.tell(where, data["id"], data["name"])
                 if not where:
@@ -78,14 +78,16 @@ class Parts:
             case _:
                 pass
 
-    def _ended(self, data: Mapping[str, Any]) -> None:
+    def _ended(self, where: Sequence[str], data: Mapping[str, Any]) -> None:
         task = self._visits.find(data["id"])
         if task is None or task.ended is not None:
             return
         if data["interrupts"]:
             self._visits.wait(task)
+            around = segments(where)
+            root = around[0].partition(":")[2] if around else task.id
             for interrupt in data["interrupts"]:
-                self._inquiry.take(task, interrupt)
+                self._inquiry.take(task, interrupt, root)
         elif data["error"] is not None:
             error = _error_of(data["error"])
             if is_refusal(error) and self._inquiry.ask_again(task, error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -10,7 +10,7 @@ from kgnb.engines.langgraph.interrupts import card_of
 from kgnb.errors import Conflict, Unanswerable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from kgnb.engines.langgraph.interrupts import Card
     from kgnb.engines.langgraph.swallowed import Watch
@@ -18,11 +18,22 @@ if TYPE_CHECKING:
     from kgnb.graph.context import Pending
 
 
+class _Told(NamedTuple):
+    """An interrupt, as the stream told it."""
+
+    task: Task
+    root: str
+    """The id of the task of the outermost graph in which it is."""
+    shown: str
+    """What it was given."""
+
+
 class _Open:
     """One interrupt, and what was answered to it."""
 
-    def __init__(self, task: Task, card: Card, asked: list[Pending[Any]]) -> None:
-        self.task = task
+    def __init__(self, told: _Told, card: Card, asked: list[Pending[Any]]) -> None:
+        self.told = told
+        self.task = told.task
         self.card = card
         self.asked = asked
         self.value: Any = None
@@ -48,6 +59,8 @@ class Inquiry:
         self._watch = watch
         self._open: dict[str, _Open] = {}
         self._sent: dict[str, _Open] = {}
+        self._kept: dict[str, _Open] = {}
+        """Answered, and not sent: LangGraph waits for another one of the node first."""
         self._was_refused = False
 
     @property
@@ -61,22 +74,27 @@ class Inquiry:
         names = {each.task.visit.node_id for each in self._open.values()}
         return f"{', '.join(sorted(names))} asks by interrupt()"
 
-    def take(self, task: Task, interrupt: Mapping[str, Any]) -> None:
-        """Ask, unless the graph within has told the same before."""
+    def take(self, task: Task, interrupt: Mapping[str, Any], root: str) -> None:
+        """Ask, unless it was asked before; the graphs around it tell it too."""
         key = interrupt["id"]
         if key in self._open:
             return
+        told = _Told(task, root, repr(interrupt["value"]))
+        kept = self._kept.pop(key, None)
+        if kept is not None and kept.told == told:
+            self._open[key] = kept
+            return
         node = task.visit.node_id
         card = card_of(interrupt["value"], interrupt.get("response_schema"), node)
-        self._ask(key, task, card, "")
+        self._ask(key, told, card, "")
 
-    def _ask(self, key: str, task: Task, card: Card, besides: str) -> None:
-        context = self._visits.asking(task)
+    def _ask(self, key: str, told: _Told, card: Card, besides: str) -> None:
+        context = self._visits.asking(told.task)
         asked = []
         for question in card.questions:
             message = question["message"] + besides
             asked.append(context.ask(**{**_ASK, **question, "message": message}))
-        self._open[key] = _Open(task, card, asked)
+        self._open[key] = _Open(told, card, asked)
 
     def ask_again(self, task: Task, error: BaseException) -> bool:
         """Ask anew what was answered by what its ``response_schema`` refuses.
@@ -91,7 +109,7 @@ class Inquiry:
             return False
         self._was_refused = True
         for key, one in refused.items():
-            self._ask(key, task, one.card, f"\n(not accepted: {error})")
+            self._ask(key, one.told, one.card, f"\n(not accepted: {error})")
         return True
 
     async def wait(self) -> None:
@@ -114,27 +132,34 @@ class Inquiry:
                 self._visits.end(one.task, "failed", error)
                 raise
 
-    def send(self, pending: Iterable[Any]) -> dict[str, Any]:
+    def send(self, state: Any) -> dict[str, Any]:
         """What each interrupt is to return, by its id. To be sent to the graph.
+
+        Args:
+            state: Of the thread, as LangGraph has it now.
 
         Raises:
             Conflict: One was answered elsewhere meanwhile.
         """
-        known = {interrupt.id for interrupt in pending}
-        stale = [
-            one.task.visit.node_id for k, one in self._open.items() if k not in known
-        ]
-        if stale:
+        pending = {interrupt.id for interrupt in state.interrupts}
+        waiting = {task.id for task in state.tasks if task.interrupts}
+        # A node that called two graphs at once is asked by one after the other.
+        later = {k: one for k, one in self._open.items() if k not in pending}
+        stale = [o for o in later.values() if o.told.root not in waiting]
+        if stale or len(later) == len(self._open):
+            names = ", ".join(one.task.visit.node_id for one in stale or later.values())
             raise Conflict(
-                f"{', '.join(stale)} no longer waits for this answer: the thread was "
-                f"resumed by somebody else; nothing was sent"
+                f"{names} no longer waits for this answer: the thread was resumed by "
+                f"somebody else; nothing was sent"
             )
+        now = {k: one for k, one in self._open.items() if k in pending}
         if self._was_refused:
             # The other answers of that call were not taken either, where they wait.
-            kept = {k: one for k, one in self._sent.items() if k in known}
-            self._open = {**kept, **self._open}
-        self._sent, self._open, self._was_refused = self._open, {}, False
-        return {key: one.value for key, one in self._sent.items()}
+            refused = {k: one for k, one in self._sent.items() if k in pending}
+            now = {**refused, **now}
+        self._sent, self._kept, self._open = now, later, {}
+        self._was_refused = False
+        return {key: one.value for key, one in now.items()}
 
 
 _ASK: dict[str, Any] = {

@@ -16,9 +16,10 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import interrupt
 
+from kgnb import errors
 from kgnb.engines.langgraph.interrupts import card_of
 from kgnb.engines.langgraph.visits import segments
-from kgnb.errors import SwallowedInterrupt, Unanswerable
+from kgnb.errors import Unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ _LONGEST = 80
 """Characters of a question in an error's text."""
 
 
-class Swallowed(SwallowedInterrupt, GraphBubbleUp):
+class SwallowedInterrupt(errors.SwallowedInterrupt, GraphBubbleUp):
     """Leaves a node as LangGraph's own ways out of one do.
 
     It stores nothing of the node then, and tries it no second time.
@@ -76,7 +77,7 @@ class Watch:
         """A task's code came to its end.
 
         Raises:
-            Swallowed: Though it was to pause.
+            SwallowedInterrupt: Though it was to pause.
         """
         raised = self._raised.pop(task.id, None)
         if raised:
@@ -86,10 +87,10 @@ class Watch:
         """A task's code raised, as it also does to pause.
 
         Raises:
-            Swallowed: It went on after a pause, to another one for one; here, or
-                in a graph that it called.
+            SwallowedInterrupt: It went on after a pause, to another one for one; it,
+                or a graph that it called.
         """
-        if isinstance(error, Swallowed):
+        if isinstance(error, SwallowedInterrupt):
             raise error
         raised = self._raised.get(task.id, [])
         if raised and isinstance(error, ParentCommand):  # an end in its way
@@ -146,8 +147,8 @@ def _message_of(task: Task, value: Any) -> str:
     return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
 
 
-def _error(task: Task, raised: _Raised) -> Swallowed:
-    return Swallowed(_explain(task, raised, "went on with no answer"))
+def _error(task: Task, raised: _Raised) -> SwallowedInterrupt:
+    return SwallowedInterrupt(_explain(task, raised, "went on with no answer"))
 
 
 def _explain(task: Task, raised: _Raised, then: str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kgnb.graph.observe import GuestObserver, Outcome, Via
 
 _CACHED = "nothing was executed: its result was known\n"
-_RESTARTED = "answered: the node's code runs again from its first line\n"
+_RESTARTED = "{}: the node's code runs again from its first line\n"
 
 
 class Task:
@@ -75,6 +75,7 @@ class Visits:
     def __init__(self, observer: GuestObserver, picture: Picture) -> None:
         self.segment = 0
         """How often the graph was resumed."""
+        self._why = ""
         self._observer = observer
         self._picture = picture
         self._lock = threading.RLock()
@@ -165,7 +166,7 @@ class Visits:
             task.is_waiting = False
             context = self.context(task)
             if not is_retry:
-                context.log(_RESTARTED, level="INFO")
+                context.log(_RESTARTED.format(self._why), level="INFO")
             return context
 
     def _start(self, task: Task) -> None:
@@ -213,7 +214,7 @@ class Visits:
     # Ends, told by the stream.
 
     def wait(self, task: Task) -> None:
-        """A task was interrupted: it goes on when it was answered."""
+        """A task was interrupted: it goes on when the graph does."""
         with self._lock:
             self._start(task)
             task.is_waiting = True
@@ -265,11 +266,23 @@ class Visits:
                         is_done = other.is_handed_over
                         self.end(other, "completed" if is_done else "cancelled")
 
-    def close(self, *, all_of_them: bool) -> None:
-        """End what has no end: all, or all that is not waiting for an answer."""
+    def hold(self) -> None:
+        """The graph has paused: what has no end yet may be run again, as it was."""
+        with self._lock:
+            for task in self._tasks.values():
+                if task.is_open and not task.is_waiting:
+                    self.wait(task)
+
+    def go_on(self, *, is_answered: bool) -> None:
+        """The graph is called once more."""
+        self.segment += 1
+        self._why = "answered" if is_answered else "resumed"
+
+    def close(self) -> None:
+        """End what has no end."""
         with self._lock:
             for task in reversed(list(self._tasks.values())):
-                if task.is_open and (all_of_them or not task.is_waiting):
+                if task.is_open:
                     self.end(task, "cancelled")
 
     @staticmethod
