@@ -16,6 +16,7 @@ from server_harness import TOKEN, ServerProcess, Site
 WORKFLOWS = """
 import asyncio
 import kgnb
+import pocketflow
 
 async def words(message):
     for word in message.split():
@@ -65,6 +66,14 @@ class Think(kgnb.AsyncNode):
         shared["turns"] = len(shared["messages"]) // 2
         shared["secret"] = "stays here"
 
+class Hear(pocketflow.Node):
+    def prep(self, shared):
+        return shared["messages"][-1]["content"]
+    def exec(self, text):
+        return f"I hear {text}"
+    def post(self, shared, _, text):
+        shared["messages"].append({"role": "assistant", "content": text})
+
 class Last(kgnb.AsyncNode):
     async def exec_async(self, _):
         return "done"
@@ -92,6 +101,7 @@ kgnb.publish("steps", kgnb.AsyncGraph(think), input="messages", state=["turns"],
              result="turns", default=True)
 kgnb.publish("fail", kgnb.Graph(Fail()))
 kgnb.publish("add", add, params=NUMBERS)
+kgnb.publish("pocket", pocketflow.Flow(Hear()), input="messages", result="messages")
 print(kgnb.publish("keyed", keyed).url)
 """
 
@@ -234,6 +244,19 @@ async def test_session_goes_on_on_another_socket(site):
             heard = await until_end(ws)
             assert len(heard[-2]["messages"]) == 2 * turn
             assert heard[-1]["data"] == turn
+
+
+async def test_flow_of_another_library_keeps_its_session(site):
+    for text in ("one", "two"):
+        async with documents(site, "kgnb/ws/pocket") as ws:
+            await say(ws, session_id="of pocketflow", message=text)
+            messages = (await until_end(ws))[-1]["data"]
+    assert [(each["role"], each["content"]) for each in messages] == [
+        ("user", "one"),
+        ("assistant", "I hear one"),
+        ("user", "two"),
+        ("assistant", "I hear two"),
+    ]
 
 
 async def test_socket_without_a_session_has_one_of_its_own(site):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import types
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -79,8 +80,9 @@ class Phases:
             own = getattr(self._node, name, None)
             if own is not None:
                 self.put(name, functools.partial(wrapper, own))
-        if _reads_terminal(getattr(self._node, "get_user_input", None)):
-            self.put("get_user_input", input_of_person)
+        asking = _asking(getattr(self._node, "get_user_input", None))
+        if asking is not None:
+            self.put("get_user_input", asking)
 
     @property
     def total(self) -> int | None:
@@ -233,12 +235,26 @@ class Phases:
         return await own(*arguments)
 
 
-def _reads_terminal(get_user_input: Any) -> bool:
-    """Whether it asks in the terminal, which a run has none of.
+def _asking(get_user_input: Any) -> Callable[..., Any] | None:
+    """The same method, a person asked in place of the terminal, which a run has not.
 
-    A user's own, which reads from somewhere else, stays.
+    What a user's own makes of the input stays, unless it leaves the reading to the
+    library's, which only the class could tell. None where it reads from elsewhere.
     """
-    code = getattr(get_user_input, "__code__", None)
-    return code is not None and not {"input", "get_user_input"}.isdisjoint(
-        code.co_names
-    )
+    function = getattr(get_user_input, "__func__", get_user_input)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    if "input" in names:
+        asking = types.FunctionType(
+            function.__code__,
+            {**function.__globals__, "input": input_of_person},
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        asking.__kwdefaults__ = function.__kwdefaults__
+        return functools.partial(asking, *_bound_to(get_user_input))
+    return input_of_person if "get_user_input" in names else None
+
+
+def _bound_to(method: Any) -> tuple[Any, ...]:
+    return (method.__self__,) if hasattr(method, "__self__") else ()

@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from kgnb.engines.kaygraph.phases import Phases
-from kgnb.graph.spec import inner_graphs, is_native, members
+from kgnb.errors import NotAGraph
+from kgnb.graph.spec import inner_graphs, is_native, is_node, label_of, members
 
 if TYPE_CHECKING:
     import asyncio
@@ -175,6 +176,12 @@ class Walk:
 
     def _go_on(self, node: Any, step: Step, action: Any) -> None:
         following = self._graph.get_next_node(node, action)
+        if following is not None and not is_node(following):
+            raise NotAGraph(
+                f"{label_of(node)} leads by {action or 'default'!r} to "
+                f"{following!r:.80}, which is no node; to name an action write: "
+                f'a - "action" >> b'
+            )
         self._via = step.leave(action, ended=following is None)
         self._action = action
         self._current = following
