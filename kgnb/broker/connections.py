@@ -59,6 +59,8 @@ class Connection:
         self.started: set[str] = set()
         """Unfinished runs that it started or spoke to: until it subscribes to some
         of their topics it reads all of them."""
+        self.is_bare = False
+        """Whether it said a message without a type: then it gets the steps too."""
         self._session_id: str | None = None
         self.member: Client | None = None
         """Whom messages of applications are for, once it is greeted."""

@@ -144,6 +144,9 @@ class Sessions:
 
     def say(self, conn: Connection, command: Saying, now: float) -> None:
         """Hand a message to the session's run, keep it for it, or start one with it."""
+        conn.is_bare = conn.is_bare or (
+            isinstance(command, commands.SendMessage) and command.bare
+        )
         workflow = conn.peer.workflow or self._workflows.default_name(conn.peer)
         if self._is_for_a_run(conn, command) or workflow is None:
             self._say_to_run(conn, command, now)

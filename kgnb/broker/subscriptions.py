@@ -83,9 +83,15 @@ class Reader:
             self.conn.run_ended(self.run.id, event.type)
 
     def _wants(self, event_type: str) -> bool:
-        if event_type == STEP and not self.run.row.is_bare and STEPS not in self.topics:
+        if event_type == STEP and not self.reads_steps:
             return False  # told for the session's sake, or for somebody else's
         return wants(self.topics, event_type)
+
+    @property
+    def reads_steps(self) -> bool:
+        """Whether it is told the run's steps."""
+        is_bare = self.run.row.is_bare or self.conn.is_bare
+        return is_bare or STEPS in self.topics
 
 
 class _Parked(NamedTuple):
@@ -254,7 +260,7 @@ class Subscriptions:
 
     def _attach(self, conn: Connection, run: Run, since: Since | None) -> None:
         self._attach_reader(conn, run, since)
-        if STEPS in conn.readers[run.id].topics and not run.tells_steps:
+        if conn.readers[run.id].reads_steps and not run.tells_steps:
             run.tells_steps = self.tell_steps(run)
 
     def _attach_reader(self, conn: Connection, run: Run, since: Since | None) -> None:

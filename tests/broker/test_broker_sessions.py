@@ -94,6 +94,22 @@ def test_message_that_was_answered_stands_once(host, kernel):
     assert go_on(host, kernel) == [*said, user("four"), user("more")]
 
 
+def test_bare_message_brings_steps_of_a_run_that_another_kind_of_message_began(
+    host, kernel
+):
+    first = host.client(ALICE)
+    first.send(**SAY, content="one")
+    chat = Chatting(host, kernel)
+    chat.begin()
+    chat.reply(user("one"), bot("1"))
+    chat.wait("w1")
+    second = host.client(ALICE)
+    second.send(session_id="s", message="two")
+    chat.reply(user("one"), bot("1"), user("two"), bot("2"))
+    assert len(second.take("step")[-1]["messages"]) == 4
+    assert first.take("step") == []
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -1,7 +1,7 @@
 """Chats of every kind, as a notebook's cell or an application publishes them.
 
-Each answers ``"… ?"`` with the messages that it was given, and stops for good in the
-middle of its reply to ``"… and wait"``.
+Each answers ``"… ?"`` with the messages that it was given, stops for good in the
+middle of its reply to ``"… and wait"``, and fails in the middle of that to ``"… !"``.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ async def reply(messages):
     elif text.endswith("and wait"):
         yield HALF
         await asyncio.sleep(3600)
+    elif text.endswith("!"):
+        yield HALF
+        raise RuntimeError(text)
     else:
         yield f"{text}, "
         yield "indeed"

@@ -6,6 +6,7 @@ application. The second client is one of the documents': plain JSON, no subproto
 
 import asyncio
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from server_harness import BASE, TOKEN, ServerProcess
 
 from kgnb.clients import connect
 from kgnb.clients.connection import Backoff
+from kgnb.errors import NoSuchWorkflow, Unavailable
 
 CODE = Path(__file__).with_name("chats.py")
 KINDS = ["talk", "turn", "function", "stateless", "memory", "file"]
@@ -75,6 +77,14 @@ def host(request, tmp_path):
         yield host
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    """An application that nobody kills."""
+    with InApplication(tmp_path_factory.mktemp("steady")) as host:
+        asyncio.run(host.publish())
+        yield host
+
+
 async def restart(host):
     """kill -9, and another process at the same place that publishes the same."""
     await asyncio.to_thread(host.kill)
@@ -98,11 +108,12 @@ async def say(client, session, text):
 
 
 async def say_half(client, session, text):
-    """Say something, and wait until half of its answer is there."""
+    """Say something, and wait until half of its answer is there; its run."""
     run = await client.say(text, session_id=session)
     async for event in client.events(run_id=run.run_id, topics=["tokens"]):
         if event["type"] == "token" and event["data"].startswith("I begin"):
-            return
+            break
+    return run.run_id
 
 
 async def heard_by(host, kind, session):
@@ -147,3 +158,66 @@ async def test_chat_of_a_killed_server_goes_on_with_exactly_what_was_said(host):
             assert whole == [*exchange("One", "Two"), now], kind
             cut = await heard_by(host, kind, f"cut {kind}")
             assert cut == [*exchange("One"), ["user", "Two and wait"], now], kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_reply_that_failed_or_was_cancelled_is_not_in_the_session(steady, kind):
+    async with asyncio.timeout(30), first_client(steady, kind) as client:
+        run = await client.say("One!", session_id=f"failed {kind}")
+        async for event in client.events(run_id=run.run_id, topics=["results"]):
+            last = event["type"]
+        assert last == "workflow_failed"
+        run_id = await say_half(client, f"cancelled {kind}", "One and wait")
+        await client.cancel(run_id)
+        now = ["user", "And now?"]
+        failed = await heard_by(steady, kind, f"failed {kind}")
+        assert failed == [["user", "One!"], now]
+        cancelled = await heard_by(steady, kind, f"cancelled {kind}")
+        assert cancelled == [["user", "One and wait"], now]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_chat_goes_on_without_the_client_that_began_it(steady, kind):
+    url = f"ws://{steady.base}kgnb/ws/{kind}?token={TOKEN}"
+    async with asyncio.timeout(30):
+        async with websockets.connect(url, proxy=None) as socket:
+            said = {"session_id": f"left {kind}", "message": "One"}
+            await socket.send(json.dumps(said))
+            await socket.recv()
+        heard = await heard_by(steady, kind, f"left {kind}")
+    assert heard == [*exchange("One"), ["user", "And now?"]]
+
+
+async def say_surely(client, session, text):
+    """Say something until it was taken; what was refused is not in the session."""
+    while True:
+        try:
+            return await client.say(text, session_id=session)
+        except (NoSuchWorkflow, Unavailable):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["talk", "turn", "memory"])
+async def test_messages_under_way_when_the_server_dies_are_said_once(tmp_path, kind):
+    texts = [f"m{n}" for n in range(20)]
+
+    async def talk():
+        async with first_client(host, kind) as client:
+            for text in texts:
+                await say_surely(client, "s", text)
+
+    with InApplication(tmp_path) as host:
+        await host.publish()
+        async with asyncio.timeout(120):
+            talking = asyncio.create_task(talk())
+            await asyncio.sleep(random.Random(kind).random() / 4)
+            await restart(host)
+            await talking
+            heard = await heard_by(host, kind, "s")
+    users = [text for role, text in heard if role == "user"]
+    assert users == [*texts, "And now?"]
+    said = "user", ""
+    for role, text in heard:
+        assert role == "user" or (said[0], text) == ("user", f"{said[1]}, indeed")
+        said = role, text
