@@ -367,6 +367,14 @@ def said(*words):
     return [{"role": "user", "content": word} for word in words]
 
 
+@pytest.mark.parametrize("kind", ["MessagesState", "replaced", "reducer replaces"])
+def test_a_start_that_says_nothing_leaves_a_thread_as_it_is(kind):
+    stored = said("a", "b")
+    chat = Chat(key="messages", messages=stored, fresh=0)
+    given = chat.input_for(KINDS[kind](None), {"messages": stored})
+    assert given == ([] if kind == "MessagesState" else stored)
+
+
 @pytest.mark.parametrize(
     ("stored", "session", "given"),
     [

@@ -105,27 +105,25 @@ class Modelled(pydantic.BaseModel):
     topic: str = ""
 
 
+TOLD = [
+    [{"role": "user", "content": "hi"}],
+    [["user", "hi"]],
+    ["hi"],
+    "hi",
+    {"role": "user", "content": "hi"},
+    [{"type": "human", "content": "hi"}],
+]
+
+
 @pytest.mark.parametrize("schema", [MessagesState, Modelled, "agent"])
-@pytest.mark.parametrize(
-    "messages",
-    [
-        [{"role": "user", "content": "hi"}],
-        [["user", "hi"]],
-        ["hi"],
-        "hi",
-        {"role": "user", "content": "hi"},
-        [{"type": "human", "content": "hi"}],
-    ],
-)
-def test_messages_are_taken_as_langgraph_takes_them(client, schema, messages):
-    graph = (
-        create_agent(ScriptedModel(script=[["ok"]]), [])
-        if schema == "agent"
-        else graph_of(schema, lambda state: {"messages": [("ai", "ok")]})
-    )
-    told = kgnb.publish("chat", graph, result=lambda s: [m.text for m in s["messages"]])
-    assert client.start("chat", messages=messages)["data"] == ["hi", "ok"]
-    told.unpublish()
+def test_messages_are_taken_as_langgraph_takes_them(client, schema):
+    if schema == "agent":
+        graph = create_agent(ScriptedModel(script=[["ok"]] * len(TOLD)), [])
+    else:
+        graph = graph_of(schema, lambda state: {"messages": [("ai", "ok")]})
+    kgnb.publish("chat", graph, result=lambda s: [m.text for m in s["messages"]])
+    for messages in TOLD:
+        assert client.start("chat", messages=messages)["data"] == ["hi", "ok"]
 
 
 def test_what_is_no_message_at_all_is_refused(client):

@@ -56,11 +56,9 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
         if not stored or not isinstance(stored, list):
             return self.messages
         missing = self._missing(messages_of(stored))
-        if missing and not _keeps(graph.channels[self.key], stored, missing):
-            return [*stored, *missing]
-        if not missing and not _is_reduced(graph.channels[self.key]):
-            return stored
-        return missing
+        if _keeps(graph.channels[self.key], stored, missing):
+            return missing
+        return [*stored, *missing]
 
     def _missing(self, stored: list[dict[str, Any]]) -> list[Any]:
         """The messages that a thread lacks.
@@ -78,15 +76,11 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
         return self._fresh
 
 
-def _is_reduced(channel: Any) -> bool:
-    """Whether a key of the state has a reducer; else a write replaces its value."""
-    return hasattr(channel, "operator") or hasattr(channel, "reducer")
-
-
 def _keeps(channel: Any, stored: list[Any], given: Sequence[Any]) -> bool:
-    """Whether a key keeps its messages when it is given more: by its reducer, tried."""
-    if not _is_reduced(channel):
-        return False
+    """Whether a key keeps its messages when it is given more: its reducer is tried.
+
+    A key without one does not: what is written to it takes the place of its value.
+    """
     tried = channel.copy()
     tried.update([list(stored)])
     tried.update([list(given)])
