@@ -12,7 +12,13 @@ LARGEST = 1024 * 1024
 
 _ROLES = {"human": "user", "ai": "assistant"}
 """LangChain's words for them."""
-_PAIR = 2
+
+
+def role_of(kind: str) -> str:
+    """The role of a LangChain message; one in pieces has the name of its class."""
+    if kind.endswith("MessageChunk"):
+        kind = kind.removesuffix("MessageChunk").lower()
+    return _ROLES.get(kind, kind)
 
 
 def messages_of(value: Any) -> list[dict[str, Any]]:
@@ -33,8 +39,8 @@ def _message(value: Any) -> dict[str, Any] | None:
     match value:
         case Mapping():
             return _of_mapping(value)
-        case (str() as role, content) if len(value) == _PAIR:
-            return {"role": _ROLES.get(role, role), "content": _plain(content)}
+        case (str() as role, content):
+            return {"role": role_of(role), "content": _plain(content)}
     kind, content = getattr(value, "type", None), getattr(value, "content", None)
     if not isinstance(kind, str) or content is None:
         return None
@@ -53,7 +59,7 @@ def _of_mapping(value: Mapping[Any, Any]) -> dict[str, Any] | None:
 
 def _of_langchain(message: Any, kind: str, content: Any) -> dict[str, Any]:
     role = getattr(message, "role", None)  # of a ChatMessage, which has any
-    shown = {"role": role or _ROLES.get(kind, kind), "content": _plain(content)}
+    shown = {"role": role or role_of(kind), "content": _plain(content)}
     name = getattr(message, "name", None)
     if name:
         shown["name"] = name

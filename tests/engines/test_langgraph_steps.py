@@ -8,6 +8,7 @@ import pytest
 from chatting import Client
 from langchain_core.messages import (
     AIMessage,
+    AIMessageChunk,
     ChatMessage,
     HumanMessage,
     SystemMessage,
@@ -244,7 +245,9 @@ def test_messages_of_each_kind_are_told_so_that_langchain_takes_them_back():
         {"role": "assistant", "content": [{"type": "text", "text": "2"}]},
     ]
     assert messages_of(convert_to_messages(told)) == told
-    assert messages_of([ChatMessage("x", role="critic"), ("human", "y"), 3]) == [
+    others = [ChatMessage("x", role="critic"), AIMessageChunk("z"), ("human", "y"), 3]
+    assert messages_of(others) == [
         {"role": "critic", "content": "x"},
+        {"role": "assistant", "content": "z"},
         {"role": "user", "content": "y"},
     ]

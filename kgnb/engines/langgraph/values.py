@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-_ROLES = {"human": "user", "ai": "assistant"}
-"""LangChain's words for them."""
+from kgnb.engines.messages import role_of
+
 _DEEPEST = 16
 
 
@@ -19,7 +19,7 @@ def is_message(value: Any) -> bool:
 def message_of(message: Any) -> dict[str, Any]:
     """A LangChain message as role and content, with the tools that it calls."""
     shown = {
-        "role": _ROLES.get(message.type, message.type),
+        "role": role_of(message.type),
         "content": plain(message.content),
     }
     calls = getattr(message, "tool_calls", None)
