@@ -82,7 +82,8 @@ def publish(
     Every start gets a fresh ``shared``, a copy of its params. The runs show no panel
     here; what they print appears under the cell that published it. The last publisher
     owns the name; others stay reachable as ``name@<beginning of the kernel's id>``.
-    Publishing again replaces, and leaves running runs alone.
+    Publishing again replaces, and leaves running runs alone. Of a LangGraph graph
+    ``shared`` is the state, the params are the input, and a session has a thread.
 
     Args:
         name: Part of the address ``kgnb/ws/<name>``.
