@@ -59,7 +59,8 @@ def _counting(steps: int, saver: Any) -> Any:
     async def count(_state: _Counted) -> _Counted:
         return {"count": 1}
 
-    def again(state: _Counted) -> str:
+    async def again(state: _Counted) -> str:
+        # Async, or LangGraph would call it in a thread, which costs more than all else.
         return "count" if state["count"] < steps else END
 
     builder = StateGraph(_Counted)
