@@ -5,6 +5,7 @@ Belongs to whoever reads the stream: the run's task, or a thread for ``stream``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,9 @@ class Parts:
             error = _error_of(data["error"])
             if is_refusal(error) and self._inquiry.ask_again(task, error):
                 self._visits.wait(task)
-            else:
+            elif task.started_at is not None or not _is_cancelling(error):
                 self._visits.end(task, "failed", error)
+            # else a pause held it to the end: it has not begun.
         else:
             self._visits.end(task, "completed", result=data["result"])
 
@@ -184,6 +186,12 @@ def _entries_of(state: Any) -> dict[str, Any]:
 def _error_of(error: Any) -> BaseException:
     """A failed task's error; what is typed as str is an exception, and may change."""
     return error if isinstance(error, BaseException) else RuntimeError(str(error))
+
+
+def _is_cancelling(error: BaseException) -> bool:
+    """Whether it is a CancelledError, or what LangGraph makes of a node's own."""
+    told = error, error.__cause__
+    return any(isinstance(each, asyncio.CancelledError) for each in told)
 
 
 def is_refusal(error: BaseException) -> bool:
