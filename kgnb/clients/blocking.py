@@ -147,6 +147,10 @@ class BlockingClient:
         """See :meth:`Client.say`."""
         return self._loop.run(self._client.say(content, session_id=session_id))
 
+    def end_chat(self, *, session_id: str | None = None) -> None:
+        """See :meth:`Client.end_chat`."""
+        self._loop.run(self._client.end_chat(session_id=session_id))
+
     def join_group(self, group: str) -> None:
         """See :meth:`Client.join_group`."""
         self._loop.run(self._client.join_group(group))

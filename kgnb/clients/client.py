@@ -209,6 +209,18 @@ class Client:
         )
         return Started(run_id=reply["run_id"], session_id=session_id)
 
+    async def end_chat(self, *, session_id: str | None = None) -> None:
+        """Tell the chat node of a session that the conversation is over.
+
+        Args:
+            session_id: None: this client's own, :attr:`session_id`.
+
+        Raises:
+            Conflict: No chat is running there.
+        """
+        command = commands.EndChat(session_id=session_id or self.session_id)
+        await self._exchange.command(command)
+
     async def join_group(self, group: str) -> None:
         """Join a group, again after each break; :meth:`events` has what it brings.
 
