@@ -6,8 +6,10 @@ application. The second client is one of the documents': plain JSON, no subproto
 
 import asyncio
 import json
+import os
 import random
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from server_harness import BASE, TOKEN, ServerProcess
 
 from kgnb.clients import connect
 from kgnb.clients.connection import Backoff
-from kgnb.errors import NoSuchWorkflow, Unavailable
+from kgnb.errors import Conflict, NoSuchWorkflow, Unavailable
 
 CODE = Path(__file__).with_name("chats.py")
 KINDS = ["talk", "turn", "function", "stateless", "memory", "file"]
@@ -221,3 +223,49 @@ async def test_messages_under_way_when_the_server_dies_are_said_once(tmp_path, k
     for role, text in heard:
         assert role == "user" or (said[0], text) == ("user", f"{said[1]}, indeed")
         said = role, text
+
+
+async def test_chat_that_was_ended_goes_on_in_another_run(steady):
+    async with asyncio.timeout(30), first_client(steady, "talk") as client:
+        await say(client, "ended", "One")
+        run = await client.say("Two", session_id="ended")
+        await client.end_chat(session_id="ended")
+        async for event in client.events(run_id=run.run_id):
+            last = event["type"]
+        assert last == "workflow_completed"
+        with pytest.raises(Conflict, match="no chat is running"):
+            await client.end_chat(session_id="ended")
+        await say(client, "ended", "Three")
+        heard = await heard_by(steady, "talk", "ended")
+    assert heard == [*exchange("One", "Two", "Three"), ["user", "And now?"]]
+
+
+OUTLIVES = """
+import os
+parent = os.getppid()
+os.getppid = lambda: parent  # by which ipykernel sees that its server is dead
+print(os.getpid())
+"""
+
+
+@pytest.mark.timeout(240)
+async def test_chat_of_a_kernel_that_outlives_its_server_goes_on_in_its_run(mortal):
+    mortal.base = f"127.0.0.1:{mortal.port}{BASE}"
+    made = await asyncio.to_thread(
+        mortal.call, "api/kernels", method="POST", body={"name": "python3"}
+    )
+    async with Shell(mortal, made["id"]) as shell:
+        pid = int(await shell.run(OUTLIVES))
+        await shell.run(CODE.read_text())
+    try:
+        async with asyncio.timeout(120):
+            async with first_client(mortal, "talk") as client:
+                await say(client, "s", "One")
+                await mortal.restart()
+                run = await client.say("Two", session_id="s")
+            heard = await heard_by(mortal, "talk", "s")
+            runs = await mortal.get("kgnb/api/runs?session_id=s")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert heard == [*exchange("One", "Two"), ["user", "And now?"]]
+    assert [each["run_id"] for each in runs["runs"]] == [run.run_id]
