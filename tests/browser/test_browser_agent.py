@@ -108,9 +108,18 @@ def test_every_agents_text_stands_apart_in_the_panel(lab, open_notebook):
         ("draft", "The tide is ", "true"),
         ("draft · attempt 2", "The tide is high.", ""),
         *looked,
-        ("model", "Soup at noon.", ""),
-        ("model", "Wind from the west.", ""),
+        (
+            "cook \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} model",
+            "Soup at noon.",
+            "",
+        ),
+        (
+            "sailor \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} model",
+            "Wind from the west.",
+            "",
+        ),
     ]
     until(lambda: texts() == sorted(expected), what=f"the texts, got {texts()}")
+    panel.scroll_into_view_if_needed()
     notebook.screenshot("agent-team")
     assert notebook.errors == []

@@ -146,6 +146,7 @@ class Chat {
     const { signal } = this.#site;
     this.#connection.onState((state) => this.#connected(state), signal);
     this.#connected(this.#connection.state);
+    this.#connection.watchAll((event) => this.#heard(event), signal);
     this.#fresh.addEventListener("click", () => this.#restart(), { signal });
     this.#end.addEventListener("click", () => this.#command({ type: "end_chat", session_id: this.#talk.sessionId }), { signal });
     this.#jump.addEventListener("click", () => this.#scrollToEnd(), { signal });
@@ -192,6 +193,14 @@ class Chat {
       this.#isListed = true;
       this.#mark();
     }
+  }
+
+  /** @param {import("../wire.d.ts").AnyEvent} event perhaps that somebody goes on elsewhere */
+  #heard(event) {
+    if (event.type !== "workflow_started") return;
+    const { run_id, session_id, workflow } = /** @type {import("../wire.d.ts").WorkflowStarted} */ (event);
+    const isOurs = session_id === this.#talk.sessionId && workflow === this.#workflow.split("@")[0];
+    if (isOurs && this.#isListed) this.#turn(run_id);
   }
 
   /** What is kept of a session whose runs are not: those of its owner, who gave it to us. */

@@ -94,7 +94,8 @@ function titleOf(view, entry) {
   const { node_id, task_id, item, name, attempt, stream } = entry;
   const visit = visitOf(task_id);
   const number = /[/.](\d+)$/.exec(stream)?.[1] ?? "1";
-  const parts = [labelOf(view, node_id)];
+  const path = view.graph.nodes.find(({ id }) => id === node_id)?.path ?? [];
+  const parts = [[...path, labelOf(view, node_id)].join(" › ")];
   if (visit > 1) parts.push(`visit ${visit}`);
   if (item !== null) parts.push(`item ${item}`);
   if (name) parts.push(name);
