@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kgnb.engines.base import SessionEngine
-from kgnb.errors import InvalidValue, Unavailable
+from kgnb.errors import GraphWarning, InvalidValue, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from kgnb.engines.base import Engine
     from kgnb.protocol import link
 
+_NO_STATE = (str, bytes, int, float, list, tuple, set)
+_WHOLE = "__root__"
+"""LangGraph's word for a state that is one value."""
 _OF_ADDRESS = "key"
 """The param that the last part of an address becomes."""
 
@@ -61,6 +66,38 @@ def params_of(engine: SessionEngine, *, filled: str | None) -> dict[str, Any] | 
         return schema
     required = [key for key in schema.get("required", ()) if key != filled]
     return {**schema, "required": required}
+
+
+def check_input(engine: SessionEngine, given: Any) -> None:
+    """Refuse an input of ``run`` that the graph would drop, or fail by.
+
+    Raises:
+        InvalidValue: It is no dict, or has none of the graph's keys.
+    """
+    known = engine.input_keys
+    if not known or known == {_WHOLE}:
+        return
+    if isinstance(given, _NO_STATE) and not any(hasattr(g, "goto") for g in _in(given)):
+        shown = f"{given!r:.60}"
+        such = f"; such as {{'messages': [('user', {shown})]}}"
+        raise InvalidValue(
+            f"run(graph, {shown}): expected the graph's input, a dict of "
+            f"{_listed(known)}"
+            f"{such if 'messages' in known and isinstance(given, str) else ''}"
+        )
+    if not isinstance(given, Mapping) or not (unknown := given.keys() - known):
+        return
+    text = (
+        f"run(graph, ...): its input has no {_listed(unknown)}; it has {_listed(known)}"
+    )
+    if not known & given.keys():
+        raise InvalidValue(text)
+    warnings.warn(f"{text}. LangGraph drops the rest", GraphWarning, stacklevel=5)
+
+
+def _in(given: Any) -> Any:
+    """LangGraph takes a list of Commands, too."""
+    return given if isinstance(given, list | tuple) else ()
 
 
 def check_given(

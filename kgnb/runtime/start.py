@@ -14,6 +14,7 @@ from kgnb.runtime import hooks, nesting, process, views
 from kgnb.runtime.answering import script_for
 from kgnb.runtime.context import RunContext
 from kgnb.runtime.execution import Execution, Options, logger
+from kgnb.runtime.guests import check_input
 from kgnb.runtime.run import Run
 from kgnb.runtime.waiting import wait_blocking
 
@@ -117,6 +118,8 @@ def run(
         raise InvalidValue(
             f"run(executor={executor!r:.60}): expected a concurrent.futures.Executor"
         )
+    if session_id is not None and not (session_id and isinstance(session_id, str)):
+        raise InvalidValue(f"run(session_id={session_id!r:.60}): expected a str")
     if nesting.is_original_applied():
         nesting.warn_of_original()
     call = GraphCall(
@@ -185,6 +188,7 @@ def begin(
 
 def _shared_of(session: SessionEngine | None, given: Any) -> MutableMapping[Any, Any]:
     if session is not None:
+        check_input(session, given)
         return session.begin(given)
     return {} if given is None else given
 

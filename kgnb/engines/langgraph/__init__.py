@@ -30,9 +30,16 @@ def refuse_lookalike(thing: Any) -> None:
     Raises:
         NotAGraph: It is one.
     """
-    if not type(thing).__module__.startswith(("langgraph.", "langchain_core.")):
+    is_class = isinstance(thing, type)
+    kind = thing if is_class else type(thing)
+    if not kind.__module__.startswith(("langgraph.", "langchain_core.")):
         return
-    kind = type(thing).__name__
+    kind = kind.__name__
+    if is_class:
+        raise NotAGraph(
+            f"{kind} is a class; make an object of it, and give what its .compile() "
+            f"returns"
+        )
     if hasattr(thing, "add_node") and hasattr(thing, "compile"):
         raise NotAGraph(
             f"{kind} is a graph still being built; give what its .compile() returns"
@@ -42,6 +49,10 @@ def refuse_lookalike(thing: Any) -> None:
             f"{kind} is a runnable, not a compiled graph: graph | f, for one, has no "
             f"state left to follow; give the graph itself, and do the rest in a node"
         )
+    raise NotAGraph(
+        f"{kind} is a part or a picture of a LangGraph graph; give the graph itself, "
+        f"what .compile() returns, or for a @task the @entrypoint that calls it"
+    )
 
 
 def engine_of(graph: Any, call: GraphCall, session_id: str | None) -> Engine:

@@ -39,9 +39,13 @@ if TYPE_CHECKING:
 _SCRATCHPAD = "__pregel_scratchpad"
 """LangGraph's private key for what interrupt() reads and asks; see ``Watch``."""
 _UNSTORED = (
-    "kgnb: a checkpointer stores the whole state after each step; keep functions, "
-    "locks and clients out of it (in a closure, or config['configurable']), or give "
-    "the checkpointer a serializer that knows them"
+    "kgnb: a checkpointer stores the whole state after each step, and what interrupt() "
+    "is given; keep functions, locks and clients out of it (in a closure, or "
+    "config['configurable']), or give the checkpointer a serializer that knows them"
+)
+
+_NOT_BEGUN = (
+    "kgnb: no node had begun; see whether the input fits the types of the graph's state"
 )
 
 
@@ -230,6 +234,9 @@ class _GraphRun:
         elif is_answer:
             thread.need_saver("run(graph, Command(resume=…)) answers a thread")
         elif thread.saver is None:
+            if thread.id is not None:
+                text = f"session {thread.id!r} is not kept: there is no checkpointer\n"
+                self._observer.context(NOBODY).log(text, level="INFO")
             return
         stored = await lane.stored(thread.config)
         if given is None:
@@ -272,6 +279,8 @@ class _GraphRun:
             if not (is_refusal(error) and self._inquiry.is_open):
                 if "not msgpack serializable" in str(error):
                     error.add_note(_UNSTORED)
+                elif given is not None and not self._visits.last:
+                    error.add_note(_NOT_BEGUN)
                 raise
         return self._inquiry.is_open or parts.is_at_breakpoint
 
@@ -282,6 +291,8 @@ class _GraphRun:
         if inquiry.is_open:
             thread.need_saver(inquiry.why)
             await inquiry.wait()
+        else:
+            thread.need_saver("interrupt_before and interrupt_after pause the run")
         thread.goes_on()
         state = await self._lane.state(thread.config)
         if inquiry.is_open:

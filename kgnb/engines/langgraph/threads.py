@@ -39,11 +39,7 @@ class Thread:
     def __init__(
         self, graph: Any, config: Mapping[str, Any] | None, session_id: str | None
     ) -> None:
-        if config is not None and not isinstance(config, Mapping):
-            raise InvalidValue(
-                f"run(config={config!r:.60}): expected LangGraph's config, a dict such "
-                f'as {{"configurable": {{"thread_id": "1"}}}}'
-            )
+        _check_config(config)
         self.graph = graph
         saver = graph.checkpointer
         self.saver: Any = None if isinstance(saver, bool) else saver
@@ -79,6 +75,13 @@ class Thread:
             await self.saver.aget_tuple(self.config)
         except NotImplementedError:
             return True
+        except Exception as error:
+            error.add_note(
+                f"kgnb: {type(self.saver).__name__} could not be read. It must be open "
+                f"as long as runs use it: call and await kgnb.run inside its 'async "
+                f"with', and once in its life its setup()"
+            )
+            raise
         return False
 
     def check_loop(self) -> None:
@@ -164,6 +167,23 @@ class Thread:
             raise Unavailable(
                 f"{why}, and the graph has no checkpointer to go on from; {_FIX}"
             )
+
+
+def _check_config(config: Any) -> None:
+    if config is None:
+        return
+    problem = None
+    if not isinstance(config, Mapping):
+        problem = "it is no dict"
+    elif not isinstance(config.get("configurable") or {}, Mapping):
+        problem = "its 'configurable' is no dict"
+    elif misplaced := [key for key in (_KEY, "checkpoint_id") if key in config]:
+        problem = f"LangGraph does not look for {' and '.join(misplaced)} there"
+    if problem is not None:
+        raise InvalidValue(
+            f"run(config={config!r:.60}): {problem}; expected LangGraph's config, such "
+            f'as {{"configurable": {{"{_KEY}": "1"}}}}'
+        )
 
 
 def _awaited(values: Mapping[str, Any]) -> Iterable[str]:
