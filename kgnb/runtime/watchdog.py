@@ -116,8 +116,9 @@ def blocking_context(loop: asyncio.AbstractEventLoop) -> RunContext | None:
 
 def _context_of(task: asyncio.Task[object]) -> contextvars.Context | None:
     """A task's context; Python 3.11 keeps it, but has no method that tells it."""
-    if hasattr(task, "get_context"):
-        context = task.get_context()
+    get_context = getattr(task, "get_context", None)
+    if get_context is not None:
+        context = get_context()
         return context if isinstance(context, contextvars.Context) else None
     held = gc.get_referents(task)
     return next((each for each in held if isinstance(each, contextvars.Context)), None)
