@@ -18,9 +18,7 @@ import msgspec
 
 from kgnb.engines.base import SessionEngine
 from kgnb.errors import (
-    AlreadyAnswered,
     Conflict,
-    Expired,
     KgnbError,
     NoSuchApproval,
     RunCancelled,
@@ -37,7 +35,7 @@ from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
 from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
-from kgnb.runtime.questions import Questions
+from kgnb.runtime.questions import Questions, closed_error
 from kgnb.runtime.reader import RunReader, settle
 from kgnb.runtime.redrawing import Redrawing
 from kgnb.runtime.result import Answer, Result
@@ -285,7 +283,7 @@ class Execution:
         given = self.questions.encode(approval_id, answer)
         shown = self._shown(approval_id)
         if shown is not None and shown.state != "open":
-            raise _closed_error(shown)
+            raise closed_error(shown)
         command = commands.AnswerApproval(
             approval_id=ids.ApprovalId(approval_id),
             value=given.value,
@@ -483,17 +481,6 @@ class Execution:
         """Say in the exception where it was raised."""
         where = f"node {visit.node_id!r} of run {self.options.workflow!r}"
         error.add_note(f"kgnb: in {where}")
-
-
-def _closed_error(shown: ApprovalView) -> KgnbError:
-    """Why an answer comes too late, as the log would say it."""
-    text = f"approval {shown.message!r}"
-    facts = {"value": shown.value, "by": shown.by, "outcome": shown.state}
-    if shown.state == "answered":
-        return AlreadyAnswered(f"{text} was answered: {shown.value!r}", **facts)
-    if shown.state == "timed_out":
-        return Expired(f"{text}: its deadline has passed", **facts)
-    return Conflict(f"{text} was cancelled: {shown.reason or 'no reason'}", **facts)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kgnb.errors import (
+    AlreadyAnswered,
     ApprovalTimeout,
+    Conflict,
+    Expired,
     InvalidValue,
     KgnbError,
     Unanswerable,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     import concurrent.futures
 
     from kgnb.graph.context import NodeVisit
+    from kgnb.protocol.approval_view import ApprovalView
     from kgnb.runtime.asked import Asker
     from kgnb.runtime.voting import Rules
 
@@ -300,3 +304,14 @@ def _in(seconds: float) -> str:
 
 def _has_answer(asked: Asked) -> bool:
     return asked.future.exception() is None
+
+
+def closed_error(shown: ApprovalView) -> KgnbError:
+    """Why an answer comes too late, as the log would say it."""
+    text = f"approval {shown.message!r}"
+    facts = {"value": shown.value, "by": shown.by, "outcome": shown.state}
+    if shown.state == "answered":
+        return AlreadyAnswered(f"{text} was answered: {shown.value!r}", **facts)
+    if shown.state == "timed_out":
+        return Expired(f"{text}: its deadline has passed", **facts)
+    return Conflict(f"{text} was cancelled: {shown.reason or 'no reason'}", **facts)
