@@ -65,8 +65,9 @@ class _Attempts:
 
     def called(self, run_id: UUID, caller: UUID | None, tags: Any) -> None:
         """Something is called in an attempt: a router, unless its body calls it."""
-        if caller in self._running and _BODY not in (tags or ()):
-            self._routers[run_id] = self._running[caller]
+        task = None if caller is None else self._running.get(caller)
+        if task is not None and _BODY not in (tags or ()):
+            self._routers[run_id] = task
 
     def failed(self, run_id: UUID, error: BaseException) -> None:
         self._routers.pop(run_id, None)

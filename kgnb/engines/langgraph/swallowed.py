@@ -16,9 +16,9 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import interrupt
 
-from kgnb import errors
 from kgnb.engines.langgraph.interrupts import card_of
 from kgnb.engines.langgraph.visits import segments
+from kgnb.errors import SwallowedInterrupt as Swallow
 from kgnb.errors import Unanswerable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LONGEST = 80
 """Characters of a question in an error's text."""
 
 
-class SwallowedInterrupt(errors.SwallowedInterrupt, GraphBubbleUp):
+class SwallowedInterrupt(Swallow, GraphBubbleUp):
     """Leaves a node as LangGraph's own ways out of one do.
 
     It stores nothing of the node then, and tries it no second time.
@@ -62,7 +62,7 @@ class Watch:
     def get_null_resume(self, consume: bool = False) -> None:
         """See ``PregelScratchpad.get_null_resume``: an answer, of which it has none."""
         if consume:
-            where = get_config()["configurable"].get("checkpoint_ns", "")
+            where = get_config().get("configurable", {}).get("checkpoint_ns", "")
             ids = [segment.partition(":")[2] for segment in segments((where,))]
             value = _value_in(inspect.currentframe())
             for task_id in ids:
