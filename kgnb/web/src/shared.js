@@ -13,7 +13,7 @@ export { Card, decision, keyOf } from "./views/approvals.js";
 export { Bar } from "./views/bar.js";
 export { Call, callState } from "./views/call.js";
 export { labelOf } from "./views/context.js";
-export { Chip, h, headingOf, icon, setAttribute, setText } from "./views/elements.js";
+export { Chip, breakable, h, headingOf, icon, setAttribute, setText } from "./views/elements.js";
 export { duration, moment, plural, told, usageOf } from "./views/format.js";
 export { Inbox, bearing } from "./views/inbox.js";
 export { GrowingText } from "./views/text.js";

@@ -5,7 +5,7 @@
  * @import * as wire from "../wire.d.ts"
  */
 
-import { Bar, Chip, ENDED, duration, h, labelOf, plural, setText, usageOf } from "../shared.js";
+import { Bar, Chip, ENDED, breakable, duration, h, labelOf, plural, setText, usageOf } from "../shared.js";
 
 /**
  * @typedef {object} Moment
@@ -65,7 +65,7 @@ export class Foot {
       if (!row) {
         row = { chip: new Chip(), time: h("span", { class: "kgnb-step-time" }) };
         this.#visits.set(key, row);
-        const name = h("span", { class: "kgnb-step-name" }, labelOf(view, visit.node_id));
+        const name = h("span", { class: "kgnb-step-name" }, ...breakable(labelOf(view, visit.node_id)));
         this.#list.append(h("li", { class: "kgnb-step" }, name, row.time, row.chip.element));
       }
       row.chip.update(visit.status);

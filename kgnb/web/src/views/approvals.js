@@ -14,7 +14,7 @@ import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
 import { AnswerForm } from "./answer-form.js";
 import { labelOf } from "./context.js";
 import { shortAnswer, wholeAnswer } from "./decided.js";
-import { fold, h, icon, setText } from "./elements.js";
+import { breakable, fold, h, icon, setText } from "./elements.js";
 import { decidedBy, duration, inline, moment, plural } from "./format.js";
 import { hidesSomething, visible } from "./visible.js";
 import { valueBox } from "./value.js";
@@ -131,7 +131,7 @@ export function decision(approval, label) {
     h(
       "div",
       { class: "kgnb-decision-body" },
-      h("div", { class: "kgnb-decision-question" }, `${label}: `, visible(approval.message)),
+      h("div", { class: "kgnb-decision-question" }, ...breakable(label), ": ", visible(approval.message)),
       h("div", null, value, taken, who.length > 0 && ` · ${who.join(" · ")}`),
       approval.reason && h("div", { class: "kgnb-decision-reason" }, visible(approval.reason)),
       approval.votes.length > 0 &&
@@ -181,7 +181,7 @@ export class Card {
         "aria-label": `${label} asks`,
         "data-approval": approval.approval_id,
       },
-      h("p", { class: "kgnb-card-who" }, icon("waiting"), `${label} asks`),
+      h("p", { class: "kgnb-card-who" }, icon("waiting"), h("span", null, ...breakable(label), " asks")),
       title,
       approval.payload !== null && approval.kind !== "edit" && payloadBox(approval.payload),
       hidesAnything(approval) && hiddenNote(),

@@ -23,6 +23,14 @@ export function h(tag, attributes, ...children) {
 }
 
 /**
+ * @param {string} name
+ * @returns {Child[]} it, where a line may end at its dots rather than within a word
+ */
+export function breakable(name) {
+  return name.split(/(?<=[./])/).flatMap((part) => [part, h("wbr")]);
+}
+
+/**
  * Set text only where it changed, so that nothing is painted or read out again.
  * @param {Element} element
  * @param {string} text

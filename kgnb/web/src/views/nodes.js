@@ -6,7 +6,7 @@
  */
 
 import { Bar } from "./bar.js";
-import { Chip, h, scrollable, section, setText } from "./elements.js";
+import { Chip, breakable, h, scrollable, section, setText } from "./elements.js";
 import { duration, told, usageOf } from "./format.js";
 
 /** Items of a batch that have a bar each; of more, those that are under way. */
@@ -77,7 +77,7 @@ class Row {
       "span",
       { class: "kgnb-node-name" },
       where && h("span", { class: "kgnb-node-path" }, where),
-      label,
+      ...breakable(label),
     );
     this.#itemBox = scrollable(
       h("div", { class: "kgnb-items", hidden: true }, this.#itemList),
