@@ -68,15 +68,18 @@ if TYPE_CHECKING:
         ask,
         emit,
         log,
-        manager,
         progress,
         publish,
         recorded,
         replay,
-        run,
         stream,
         track,
     )
+
+    # Not by kgnb.runtime: mypy 2.4 may take its modules of these names for them,
+    # depending on the order in which it comes by the modules of a cycle.
+    from kgnb.runtime.manager import manager
+    from kgnb.runtime.start import run
 
 __all__ = [
     "Answer",
