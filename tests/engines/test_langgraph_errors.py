@@ -220,7 +220,7 @@ TABLE = {
     "a thread_id beside configurable": (
         lambda: run(graph(), {}, config={"thread_id": "s"}),
         InvalidValue,
-        "LangGraph does not look for thread_id there; expected",
+        "thread_id must be in its .configurable.; expected",
     ),
     "a configurable that is text": (
         lambda: run(graph(), {}, config={"configurable": "s"}),

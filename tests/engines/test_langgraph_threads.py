@@ -387,7 +387,7 @@ def test_config_is_passed_on_unchanged():
     config = {
         "configurable": {"thread_id": "s", "flavour": "mint"},
         "callbacks": [Heard()],
-        "tags": ["mine"],
+        "tags": ["mine", "also"],
         "metadata": {"for": "bob"},
         "run_name": "named",
         "recursion_limit": 7,
@@ -398,17 +398,30 @@ def test_config_is_passed_on_unchanged():
     assert run.result(20).shared["log"] == ["mint", "bob"]
     assert config == kept
     name, tags, metadata = heard[0]
-    assert (name, tags, metadata["for"]) == ("named", ["mine"], "bob")
+    assert (name, tags, metadata["for"]) == ("named", ["mine", "also"], "bob")
     assert run.state().result(20).snapshot.metadata["for"] == "bob"
 
 
-def test_the_recursion_limit_of_config_holds():
+@pytest.mark.parametrize("limit", [3, 25])  # 25: LangChain's default, not LangGraph's
+def test_the_recursion_limit_of_config_holds(limit):
     builder = StateGraph(State)
     builder.add_node("a", says("a"))
     builder.add_edge(START, "a")
     builder.add_edge("a", "a")
-    with pytest.raises(GraphRecursionError):
-        kgnb.run(builder.compile(), {}, config={"recursion_limit": 3}).result(20)
+    with pytest.raises(GraphRecursionError, match=f"limit of {limit} "):
+        kgnb.run(builder.compile(), {}, config={"recursion_limit": limit}).result(20)
+
+
+def test_the_thread_of_a_graphs_own_config_is_gone_on_with():
+    graph = build(a=says("a")).compile(checkpointer=InMemorySaver())
+    bound = graph.with_config(configurable={"thread_id": "bound"})
+    kgnb.run(bound, {"log": ["1"]}).result(20)
+    assert kgnb.run(bound, {"log": ["2"]}).result(20).shared["log"] == [
+        *["1", "a"],
+        *["2", "a"],
+    ]
+    kgnb.run(bound, {"log": ["3"]}, session_id="other").result(20)
+    assert {*graph.checkpointer.storage} == {"bound", "other"}
 
 
 def test_context_reaches_the_nodes_of_every_segment():

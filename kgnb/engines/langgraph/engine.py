@@ -259,11 +259,7 @@ class _GraphRun:
         """Call the graph, once; whether it waits, and has not ended."""
         parts = Parts(self._visits, self._observer, shared, self._inquiry, self._steps)
         handler = self._lane.handler(self._visits, self._observer, self._watch)
-        # The user's callbacks stay, in whichever form they are.
-        config = merge_configs(
-            cast("RunnableConfig", self._thread.config),
-            {"callbacks": [handler], "configurable": {_SCRATCHPAD: self._watch}},
-        )
+        config = _heard_by(handler, self._thread.config, self._watch)
         try:
             with self._brake.call():
                 await self._lane.stream(
@@ -300,6 +296,16 @@ class _GraphRun:
         self._steps.end(state.next)
         await self._observer.breakpoint(state.next)
         return None
+
+
+def _heard_by(handler: Any, config: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+    """A config as it was given, but for who listens beside its own callbacks."""
+    # By LangChain for the callbacks alone, which may have any of several forms: of the
+    # rest it takes a recursion_limit of 25 for its default, and sorts the tags.
+    own = cast("RunnableConfig", {"callbacks": config.get("callbacks")})
+    callbacks = merge_configs(own, {"callbacks": [handler]})["callbacks"]
+    configurable = {**(config.get("configurable") or {}), _SCRATCHPAD: watch}
+    return {**config, "callbacks": callbacks, "configurable": configurable}
 
 
 def _said_in(result: Any) -> Any:

@@ -30,7 +30,8 @@ class Thread:
     Args:
         graph: The compiled graph.
         config: As the user gave it; never changed.
-        session_id: The thread's id, where ``config`` names none.
+        session_id: The thread's id, where ``config`` names none. Without both it is
+            that of the graph's own config, ``graph.with_config(…)``, or a new one.
 
     Raises:
         InvalidValue: The two name different threads, or ``config`` is none.
@@ -52,7 +53,8 @@ class Thread:
             )
         self.id: str | None = session_id if given is None else str(given)
         if self.id is None and self.saver is not None:
-            self.id = uuid.uuid4().hex
+            own = (graph.config or {}).get("configurable") or {}
+            self.id = str(own.get(_KEY) or uuid.uuid4().hex)
         if given is None and self.id is not None:
             named = {**self._configurable, _KEY: self.id}
             self.config["configurable"] = named
@@ -178,7 +180,7 @@ def _check_config(config: Any) -> None:
     elif not isinstance(config.get("configurable") or {}, Mapping):
         problem = "its 'configurable' is no dict"
     elif misplaced := [key for key in (_KEY, "checkpoint_id") if key in config]:
-        problem = f"LangGraph does not look for {' and '.join(misplaced)} there"
+        problem = f"{' and '.join(misplaced)} must be in its 'configurable'"
     if problem is not None:
         raise InvalidValue(
             f"run(config={config!r:.60}): {problem}; expected LangGraph's config, such "
