@@ -1,8 +1,13 @@
 """LangGraph chats, as a notebook's cell or an application publishes them."""
 
+import operator
+from collections import Counter
+from typing import Annotated, TypedDict
+
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
 
 import kgnb
 
@@ -27,6 +32,39 @@ def graph(saver=None):
     return builder.compile(checkpointer=saver)
 
 
+class Review(TypedDict, total=False):
+    name: str
+    said: Annotated[list, operator.add]
+
+
+bodies = Counter()
+
+
+def asks(node, *questions):
+    def ask(state):
+        bodies[state["name"], node] += 1
+        return {"said": [[question, interrupt(question)] for question in questions]}
+
+    return ask
+
+
+def review():
+    """Two nodes that ask at once, then one that asks twice."""
+    builder = StateGraph(Review)
+    builder.add_node("a", asks("a", "A?"))
+    builder.add_node("b", asks("b", "B?"))
+    builder.add_node("both", asks("both", "delete C?", "delete D?"))
+    builder.add_edge(START, "a")
+    builder.add_edge(START, "b")
+    builder.add_edge(["a", "b"], "both")
+    return builder.compile(checkpointer=InMemorySaver())
+
+
+def reviewed(state):
+    ran = {node: n for (name, node), n in bodies.items() if name == state["name"]}
+    return {"said": dict(state["said"]), "ran": ran}
+
+
 async def publish(stack):
     """The checkpointer on a file belongs to the loop that runs this."""
     opened = AsyncSqliteSaver.from_conn_string("threads.db")
@@ -35,3 +73,4 @@ async def publish(stack):
     kgnb.publish("plain", graph(), input="messages", state=["turns"])
     memory = graph(InMemorySaver())
     kgnb.publish("chat", memory, input="messages", state=["turns"], default=True)
+    kgnb.publish("review", review(), result=reviewed)

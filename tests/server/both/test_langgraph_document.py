@@ -154,3 +154,69 @@ async def test_path_of_the_document_is_served(site, session_id, server):
     async with client(site, path) as socket:
         *_, last = await say(socket, "Hi", session_id)
     assert last["messages"] == said("Hi", "1: Hi")
+
+
+class Tab:
+    """A page that shows a run, and whose owner clicks."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.asked = {}
+
+    async def hear(self, *kinds):
+        async with asyncio.timeout(40)  # the first run imports a lot:
+            while (frame := json.loads(await self.socket.recv()))["type"] not in kinds:
+                pass
+        return frame
+
+    async def question(self):
+        data = (await self.hear("approval_request"))["data"]
+        self.asked[data["message"]] = data["approval_id"]
+
+    async def click(self, message, value, request_id=None):
+        """Answer; says what came of it."""
+        answer = {"approval_id": self.asked[message], "value": value}
+        request_id = request_id or uuid.uuid4().hex
+        frame = {"type": "answer", "id": request_id, **answer}
+        await self.socket.send(json.dumps(frame))
+        while (reply := await self.hear("ack", "error"))["id"] != request_id:
+            pass
+        return reply.get("code", "ack")
+
+
+@pytest.mark.parametrize("order", [("A?", "B?"), ("B?", "A?")])
+async def test_a_click_answers_its_own_question_once_from_any_tab(
+    site, session_id, order
+):
+    url = f"{site.url('kgnb/ws')}?token={TOKEN}-ada"
+    v1 = {"proxy": None, "subprotocols": ["kgnb.v1"]}
+    async with (
+        websockets.connect(url, **v1) as one,
+        websockets.connect(url, **v1) as two,
+    ):
+        tab, stale = Tab(one), Tab(two)
+        start = {"type": "start_workflow", "workflow": "review"}
+        await one.send(json.dumps({**start, "params": {"name": session_id}}))
+        run_id = (await tab.hear("workflow_started"))["run_id"]
+        subscribe = {"type": "subscribe", "run_id": run_id, "topics": ["all"]}
+        await two.send(json.dumps({**subscribe, "since": {"seq": 0}}))
+        for _ in order:
+            await tab.question()
+            await stale.question()
+        for message in order:
+            assert await tab.click(message, f"to {message}", "c1") == "ack"
+            # Once more: a double click, a retry by the same id, and another tab.
+            assert await tab.click(message, "again") == "already_answered"
+            assert await tab.click(message, "again", "c1") == "already_answered"
+            assert await stale.click(message, "no") == "already_answered"
+        await tab.question()
+        assert await tab.click("delete C?", "yes") == "ack"
+        await tab.question()  # of the same node
+        assert await stale.click(order[0], "no") == "already_answered"
+        assert await tab.click("delete C?", "yes") == "already_answered"
+        assert await tab.click("delete D?", "no") == "ack"
+        ended = await tab.hear("workflow_completed")
+    assert ended["data"] == {
+        "said": {"A?": "to A?", "B?": "to B?", "delete C?": "yes", "delete D?": "no"},
+        "ran": {"a": 2, "b": 2, "both": 3},
+    }
