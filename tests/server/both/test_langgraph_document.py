@@ -164,7 +164,7 @@ class Tab:
         self.asked = {}
 
     async def hear(self, *kinds):
-        async with asyncio.timeout(40)  # the first run imports a lot:
+        async with asyncio.timeout(40):  # the first run imports a lot
             while (frame := json.loads(await self.socket.recv()))["type"] not in kinds:
                 pass
         return frame
