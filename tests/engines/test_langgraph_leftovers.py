@@ -11,6 +11,7 @@ from langgraph.graph import START, StateGraph
 
 import kgnb
 from kgnb.errors import RunCancelled
+from kgnb.runtime import threads
 
 STILL = "still running in its thread, which nothing can stop\n"
 
@@ -88,7 +89,8 @@ def test_what_an_async_node_left_in_a_thread_is_named():
     assert stuck.cancel(kgnb.run(compiled(agent=agent), {})) == [("agent", STILL)]
 
 
-def test_sync_node_that_ends_soon_after_a_cancel_is_not_named():
+def test_sync_node_that_ends_soon_after_a_cancel_is_not_named(monkeypatch):
+    monkeypatch.setattr(threads, "GRACE", 30.0)
     began = threading.Event()
 
     def short(state):
@@ -104,16 +106,15 @@ def test_sync_node_that_ends_soon_after_a_cancel_is_not_named():
     assert handle.view.logs == []
 
 
-def test_what_a_node_leaves_in_a_thread_on_purpose_holds_up_no_end():
+def test_what_a_node_leaves_in_a_thread_on_purpose_holds_up_no_end(monkeypatch):
+    monkeypatch.setattr(threads, "GRACE", 30.0)
     go = threading.Event()
 
     async def agent(state):
-        asyncio.get_running_loop().run_in_executor(None, go.wait, 10)
+        asyncio.get_running_loop().run_in_executor(None, go.wait, 60)
         return {"n": 1}
 
     handle = kgnb.run(compiled(agent=agent), {})
-    began = time.monotonic()
     assert handle.result(20).shared == {"n": 1}
-    assert time.monotonic() - began < 0.4
     go.set()
     assert handle.view.logs == []
