@@ -70,8 +70,8 @@ class Names:
         return cls(labels, visits)
 
     def node(self, node_id: str) -> str:
-        """The node's label."""
-        return self.labels.get(node_id) or label(node_id)
+        """The node's label; what is of no node is the run's."""
+        return self.labels.get(node_id) or label(node_id) or "run"
 
     def visit(self, node_id: str, visit: int) -> str:
         """The node's label, with the visit where there were several."""

@@ -10,6 +10,7 @@ from nbconvert import HTMLExporter
 
 from kgnb.panel.bundle import MIME, final_bundle
 from kgnb.panel.static import record_html, record_svg, record_text
+from kgnb.panel.summary import Names
 from kgnb.protocol.record import static_record
 
 WIRE = Path(__file__).parent.parent / "wire"
@@ -415,3 +416,9 @@ def test_record_tells_what_came_of_a_tool_call():
     page = record_html(record)
     assert page.index("sent to eve") < page.index("no clock here")
     assert page.count("sent to eve") == 1
+
+
+def test_names_call_what_is_of_no_node_the_run():
+    record = {"graph": {"nodes": [{"id": "a", "label": "Draft"}]}, "nodes": {}}
+    names = Names.of(record)
+    assert [names.node("a"), names.node("b"), names.node("")] == ["Draft", "b", "run"]
