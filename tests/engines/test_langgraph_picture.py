@@ -5,6 +5,7 @@ import operator
 from typing import Annotated, TypedDict
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
@@ -54,8 +55,8 @@ def graph_of(nodes, *edges, **routers):
     return builder.compile()
 
 
-def run(graph, given=None, **options):
-    return kgnb.run(graph, {} if given is None else given, **options).result(20)
+def run(graph, **options):
+    return kgnb.run(graph, {}, **options).result(20)
 
 
 def drawn(result):
@@ -210,6 +211,34 @@ def test_edges_behind_an_untyped_router_are_declared_all_the_same():
     ]
 
 
+def test_the_first_node_is_known_once_an_untyped_router_has_named_it():
+    builder = StateGraph(State)
+    for name in ("a", "b", "c"):
+        builder.add_node(name, says(name))
+    builder.add_edge("b", "c")
+    builder.add_conditional_edges(START, lambda s: ["c", "b"])
+    handle = kgnb.run(builder.compile(), {})
+    first = heard(handle)[0]
+    assert first.graph.start is None
+    assert handle.result(20).view.graph.start == "b"
+
+
+def test_where_a_run_goes_on_is_not_where_its_graph_begins():
+    builder = StateGraph(State)
+    for name in ("a", "b"):
+        builder.add_node(name, says(name))
+    builder.add_conditional_edges(START, lambda s: "a")
+    builder.add_edge("a", "b")
+    saver = InMemorySaver()
+    graph = builder.compile(checkpointer=saver, interrupt_before=["b"])
+    config = {"configurable": {"thread_id": "t"}}
+    asyncio.run(graph.ainvoke({"log": []}, config))
+    graph = builder.compile(checkpointer=saver)
+    result = kgnb.run(graph, None, config=config).result(20)
+    assert [visit.node_id for visit in result.view.timeline] == ["b"]
+    assert result.view.graph.start is None
+
+
 def test_a_runnable_in_a_nodes_body_is_no_router():
     from langchain_core.runnables import RunnableLambda
 
@@ -272,7 +301,7 @@ def test_tasks_of_the_functional_api_stand_in_the_entrypoint():
     def flow(x):
         return add([f.result() for f in [work(1), work(2)]]).result()
 
-    result = run(flow, 3)
+    result = kgnb.run(flow, 3).result(20)
     shown = [(n.id, n.kind) for n in result.view.graph.nodes]
     assert shown == [("flow", "graph"), ("flow/add", "node"), ("flow/work", "node")]
     assert 'data-node="flow/work"' in result.view.graph.svg

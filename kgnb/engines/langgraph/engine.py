@@ -229,6 +229,7 @@ class _GraphRun:
         """Refuse, or tell, what LangGraph would do to the thread without a word."""
         thread, lane = self._thread, self._lane
         is_answer = isinstance(given, Command) and given.resume is not None
+        self._visits.is_from_start = not (given is None or isinstance(given, Command))
         if given is None:
             thread.need_saver("run(graph) without input goes on with a thread")
         elif is_answer:

@@ -46,6 +46,7 @@ class Picture:
         starts = entries_of(graph)
         self._name = str(graph.get_name())
         self._start = starts[0] if starts else None
+        self._found_starts: set[str] = set()
         self._lock = threading.Lock()
         self._found_nodes: dict[str, NodeSpec] = {}
         self._found_edges: dict[tuple[str, str], EdgeSpec] = {}
@@ -105,14 +106,18 @@ class Picture:
 
     # What is found.
 
-    def came(self, name: str, visit: NodeVisit, ways: Iterable[Via]) -> bool:
+    def came(
+        self, name: str, visit: NodeVisit, ways: Iterable[Via], *, is_first: bool
+    ) -> bool:
         """A node was come to; whether the picture has grown by it."""
         if not is_shown(name):
             return False
         target = visit.node_id
         with self._lock:
-            size = len(self._found_nodes), len(self._found_edges)
-            if target not in self._known and len(self._nodes) + size[0] < MOST_NODES:
+            before = self._found
+            if is_first and self._start is None:
+                self._found_starts.add(target)
+            if target not in self._known and len(self._nodes) + before[0] < MOST_NODES:
                 found = NodeSpec(target, name, "node", visit.path)
                 self._found_nodes.setdefault(target, found)
             for way in ways:
@@ -120,10 +125,15 @@ class Picture:
                 if self.action(source, target) is None and self._lists(source, target):
                     edge = EdgeSpec(source, target, way.action)
                     self._found_edges.setdefault((source, target), edge)
-            if size == (len(self._found_nodes), len(self._found_edges)):
+            if self._found == before:
                 return False
             self._spec = None
             return True
+
+    @property
+    def _found(self) -> tuple[int, int, int]:
+        found = self._found_nodes, self._found_edges, self._found_starts
+        return len(found[0]), len(found[1]), len(found[2])
 
     def _lists(self, *nodes: str) -> bool:
         return all(each in self._known or each in self._found_nodes for each in nodes)
@@ -148,7 +158,8 @@ class Picture:
             key=lambda edge: (self.place(edge.source), self.place(edge.target)),
         )
         edges = (*self._edges, *found)
-        return GraphSpec(self._name, self._start, tuple(nodes), edges)
+        start = self._start or min(self._found_starts, key=self.place, default=None)
+        return GraphSpec(self._name, start, tuple(nodes), edges)
 
 
 def _built(graph: Any, source: str) -> Iterator[tuple[str, str | None]]:

@@ -75,6 +75,8 @@ class Visits:
     def __init__(self, observer: GuestObserver, picture: Picture) -> None:
         self.segment = 0
         """How often the graph was resumed."""
+        self.is_from_start = True
+        """The graph begins with an input, and does not go on."""
         self._why = ""
         self._observer = observer
         self._picture = picture
@@ -123,7 +125,8 @@ class Visits:
         level.arrive(task, step)
         ways = ways_to(task, self._picture)
         task.via = ways[0] if ways else None
-        if self._picture.came(name, visit, ways):
+        is_first = self.is_from_start and not (where or level.before)
+        if self._picture.came(name, visit, ways, is_first=is_first):
             self._observer.graph_changed()
         return task
 
