@@ -215,7 +215,14 @@ class Card {
       const name = part.tool ?? `call ${part.call ?? 1}`;
       const call = new Call(`Arguments of ${name}, ${this.#title}`);
       const state = h("span", { class: "kgnb-call-word" });
-      const head = h("div", { class: "kgnb-call-head" }, icon("tool"), h("span", { class: "kgnb-call-name" }, name), state);
+      const head = h(
+        "div",
+        { class: "kgnb-call-head" },
+        icon("tool"),
+        h("span", { class: "kgnb-unseen" }, "tool call "),
+        h("span", { class: "kgnb-call-name" }, name),
+        state,
+      );
       this.#calls.append(h("li", { class: "kgnb-stream-part", "data-kind": "tool_call" }, head, call.element));
       this.#calls.hidden = false;
       known = { call, state };
