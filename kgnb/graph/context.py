@@ -9,12 +9,13 @@ run it is None, so that ``graph.run(shared)`` and a node's unit test need nothin
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
+    import contextvars
     import threading
     from collections.abc import (
         AsyncIterable,
@@ -77,6 +78,9 @@ class Context(Protocol):
     raise ``asyncio.CancelledError`` (a BaseException: no retry and no ``on_error``
     takes it for a node's failure).
     """
+
+    left_to: Context | None
+    """Whose code goes on when this attempt is over, if it was called from there."""
 
     @property
     def visit(self) -> NodeVisit:
@@ -204,6 +208,39 @@ def check_attempt() -> None:
         raise asyncio.CancelledError
 
 
-current_context: ContextVar[Context | None] = ContextVar(
-    "kgnb_current_context", default=None
-)
+class CurrentContext:
+    """A context variable whose value may be handed back to the code around it."""
+
+    def __init__(self) -> None:
+        self._held: ContextVar[Context | None] = ContextVar(
+            "kgnb_current_context", default=None
+        )
+
+    def get(self) -> Context | None:
+        """The attempt whose code calls; None outside of all.
+
+        Where code that called a graph itself goes on after it, in the same asyncio
+        task, that graph's last attempt is still the variable's value: it leads back.
+        """
+        return self._of(self._held.get())
+
+    def within(self, copied: contextvars.Context) -> Context | None:
+        """The same, as another task has it."""
+        return self._of(copied.get(self._held))
+
+    @staticmethod
+    def _of(held: Context | None) -> Context | None:
+        while (outer := getattr(held, "left_to", None)) is not None:
+            held = outer
+        return held
+
+    def set(self, context: Context | None) -> Token[Context | None]:
+        """As ``ContextVar.set``."""
+        return self._held.set(context)
+
+    def reset(self, token: Token[Context | None]) -> None:
+        """As ``ContextVar.reset``."""
+        self._held.reset(token)
+
+
+current_context = CurrentContext()

@@ -49,6 +49,8 @@ class RunContext:
 
     def __init__(self, execution: Execution, visit: NodeVisit) -> None:
         self.execution = execution
+        self.left_to: Context | None = None
+        """Whose code goes on when this attempt is over, if it was called from there."""
         self._visit = visit
         self._entered: Token[Context | None] | None = None
         self._lock = threading.Lock()

@@ -110,7 +110,7 @@ def blocking_context(loop: asyncio.AbstractEventLoop) -> RunContext | None:
     """Whose code a loop is in, or None where it is in no node's. From any thread."""
     task = asyncio.current_task(loop)
     context = None if task is None else _context_of(task)
-    found = None if context is None else context.get(current_context)
+    found = None if context is None else current_context.within(context)
     return found if isinstance(found, RunContext) else None
 
 

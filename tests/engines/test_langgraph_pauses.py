@@ -340,3 +340,25 @@ def test_a_thread_that_somebody_else_resumed_takes_no_answer(bodies):
     with pytest.raises(Conflict, match="review no longer waits for this answer"):
         started.result(20)
     assert is_right(graph.get_state(THREAD).values["log"])
+
+
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_helpers_after_a_called_graph_speak_for_the_node_that_called_it(kind):
+    inner = compiled(None, first=lambda state: {}, last=lambda state: {})
+
+    async def outer(state):
+        await inner.ainvoke({})
+        kgnb.log("after it")
+        return {"log": [(await kgnb.ask("one?")).value, interrupt("two?")]}
+
+    def outer_sync(state):
+        inner.invoke({})
+        kgnb.log("after it")
+        return {"log": [kgnb.ask("one?").result().value, interrupt("two?")]}
+
+    node = outer if kind == "async" else outer_sync
+    result = answered(compiled(InMemorySaver(), outer=node))
+    assert result.shared["log"] == ["to one?", "to two?"]
+    assert [a.message for a in result.approvals] == ["one?", "two?"]
+    said = [log.node_id for log in result.view.logs if log.text == "after it\n"]
+    assert said == ["outer", "outer"]

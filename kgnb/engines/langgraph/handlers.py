@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from kgnb.engines.langgraph.swallowed import Watch
     from kgnb.engines.langgraph.visits import Task, Visits
+    from kgnb.graph.context import Context
     from kgnb.graph.observe import GuestObserver
 
 _BODY = "seq:step:1"
@@ -43,6 +44,8 @@ class _Attempts:
         self.observer = observer
         self._watch = watch
         self._running: dict[UUID, Task] = {}
+        self._called: dict[UUID, tuple[Context, Context]] = {}
+        """Attempts in a graph that a node calls, and that node's own."""
         self._routers: dict[UUID, Task] = {}
 
     def find(
@@ -61,7 +64,11 @@ class _Attempts:
     def began(self, task: Task, run_id: UUID, caller: UUID | None) -> None:
         self._running[run_id] = task
         self._watch.began(task)
-        current_context.set(self._visits.attempt(task, caller))
+        around = current_context.get()
+        context = self._visits.attempt(task, caller)
+        current_context.set(context)
+        if around is not None and around.visit.node_id == "/".join(task.visit.path):
+            self._called[run_id] = context, around
 
     def called(self, run_id: UUID, caller: UUID | None, tags: Any) -> None:
         """Something is called in an attempt: a router, unless its body calls it."""
@@ -71,7 +78,7 @@ class _Attempts:
 
     def failed(self, run_id: UUID, error: BaseException) -> None:
         self._routers.pop(run_id, None)
-        task = self._running.pop(run_id, None)
+        task = self._left(run_id)
         if task is not None:
             task.leads_to.update(handed_over_by(error))
             task.is_handed_over = is_to_parent(error)
@@ -83,11 +90,17 @@ class _Attempts:
         router = self._routers.pop(run_id, None)
         if router is not None:
             router.leads_to.update(routed_by(returned))
-        task = self._running.pop(run_id, None)
+        task = self._left(run_id)
         if task is not None:
             task.leads_to.update(led_by(returned))
             with self._refusing(task):
                 self._watch.completed(task)
+
+    def _left(self, run_id: UUID) -> Task | None:
+        if run_id in self._called:
+            context, around = self._called.pop(run_id)
+            context.left_to = around
+        return self._running.pop(run_id, None)
 
     @contextmanager
     def _refusing(self, task: Task) -> Iterator[None]:
