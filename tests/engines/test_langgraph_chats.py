@@ -107,6 +107,7 @@ def test_history_of_a_session_is_kept_exactly(client, kind, saver):
     for said, told in (("one", SAID[:2]), ("two", SAID)):
         assert client.say(said)["type"] == "workflow_completed"
         assert client.messages == told
+    assert not [frame for frame in client.frames if frame["type"] == "log"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -342,6 +343,7 @@ def test_what_langchain_takes_for_no_message_is_refused_and_not_kept(client):
     refused = client.say({"a": 1})
     assert refused["code"] == "invalid"
     assert "messages: " in refused["message"]
+    assert "said is a text, or a list of content blocks" in refused["message"]
     client.say("one")
     assert client.messages == SAID[:2]
 

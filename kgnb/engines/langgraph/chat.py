@@ -39,7 +39,10 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
             channel.update([self._fresh])
         except (TypeError, ValueError, NotImplementedError) as error:
             why = str(error).partition("\n")[0]
-            raise InvalidValue(f"{self.key}: {why}") from error
+            raise InvalidValue(
+                f"{self.key}: {why}; what is said is a text, or a list of content "
+                f'blocks such as {{"type": "text", "text": "Hi"}}'
+            ) from error
 
     @property
     def _fresh(self) -> list[Any]:

@@ -203,11 +203,15 @@ class _GraphRun:
     async def run(self, shared: MutableMapping[Any, Any]) -> None:
         """Run to the end."""
         given: Any = shared
+        chat: Chat | None = None
         if isinstance(shared, State):
-            given = shared.input
-            if shared.chat is not None:
-                given = {**given, **await self._said(shared.chat)}
+            given, chat = shared.input, shared.chat
+        if chat is not None:
+            given = {**given, **await self._said(chat)}
         await self._check_place(given)
+        if chat is None and self._thread.is_forgotten:
+            text = f"session {self._thread.id!r} is not kept: there is no checkpointer"
+            self._observer.context(NOBODY).log(f"{text}\n", level="INFO")
         try:
             while await self._call(given, shared):
                 self._visits.hold()
@@ -235,9 +239,6 @@ class _GraphRun:
         elif is_answer:
             thread.need_saver("run(graph, Command(resume=…)) answers a thread")
         elif thread.saver is None:
-            if thread.id is not None:
-                text = f"session {thread.id!r} is not kept: there is no checkpointer\n"
-                self._observer.context(NOBODY).log(text, level="INFO")
             return
         stored = await lane.stored(thread.config)
         if given is None:

@@ -64,6 +64,11 @@ class Thread:
         return self.config.get("configurable") or {}
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether it has a name, and nothing that would keep it."""
+        return self.id is not None and self.saver is None
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop to which the checkpointer is bound, if it is to one."""
         found = getattr(self.saver, "loop", None)
