@@ -3,7 +3,8 @@
 import inspect
 import operator
 from collections import Counter
-from typing import Annotated, TypedDict
+from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
 from awaiting import open_approvals, until
@@ -11,6 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel, ValidationError, field_validator
+from typing_extensions import TypedDict
 
 import kgnb
 from kgnb.errors import AlreadyAnswered, Unavailable
@@ -28,9 +30,9 @@ def one_node(function, **options):
     return builder.compile(checkpointer=InMemorySaver(), **options)
 
 
-def asks(payload):
+def asks(payload, **options):
     def review(state):
-        return {"log": [interrupt(payload)]}
+        return {"log": [interrupt(payload, **options)]}
 
     return one_node(review)
 
@@ -301,3 +303,28 @@ def test_a_scripts_answer_that_the_schemas_type_refuses_fails_the_run():
     started = kgnb.run(one_node(review), {}, answers=[{"pages": 3}])
     with pytest.raises(ValidationError, match="an even number, please"):
         started.result(20)
+
+
+class Typed(TypedDict):
+    pages: int
+
+
+@dataclass
+class Fields:
+    pages: int
+
+
+@needs_schemas
+@pytest.mark.parametrize("schema", [Typed, Fields, {"type": "object"}])
+def test_a_response_schema_may_be_any_type_that_langgraph_takes(schema):
+    graph = asks("How long?", response_schema=schema)
+    started = kgnb.run(graph, {})
+    (approval,) = open_approvals(started, 1)
+    # A plain JSON Schema says no more than "object".
+    typed = [] if isinstance(schema, dict) else [{"pages": "x"}, {}]
+    for wrong in ["many", None, [4], *typed]:
+        with pytest.raises(kgnb.KgnbError):
+            started.answer(approval.approval_id, wrong)
+    started.answer(approval.approval_id, {"pages": 4})
+    (said,) = started.result(20).shared["log"]
+    assert (said["pages"] if isinstance(said, dict) else said.pages) == 4
