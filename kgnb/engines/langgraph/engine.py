@@ -305,7 +305,7 @@ def _heard_by(handler: Any, config: Mapping[str, Any], watch: Watch) -> dict[str
     # By LangChain for the callbacks alone, which may have any of several forms: of the
     # rest it takes a recursion_limit of 25 for its default, and sorts the tags.
     own = cast("RunnableConfig", {"callbacks": config.get("callbacks")})
-    callbacks = merge_configs(own, {"callbacks": [handler]})["callbacks"]
+    callbacks = merge_configs(own, {"callbacks": [handler]}).get("callbacks")
     configurable = {**(config.get("configurable") or {}), _SCRATCHPAD: watch}
     return {**config, "callbacks": callbacks, "configurable": configurable}
 
