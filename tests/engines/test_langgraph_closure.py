@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import operator
 import threading
+import weakref
 from collections import Counter
 from typing import Annotated, TypedDict
 
@@ -121,6 +123,34 @@ def test_closure_of_a_fan_out_with_retries():
     run = kgnb.run(builder.compile(), {})
     run.result(20)
     assert check_closed(run) == {f"flaky:{n}" for n in range(1, 5)}
+
+
+def test_what_earlier_steps_wrote_is_not_kept():
+    class Written:
+        """Of a size."""
+
+    alive, most = weakref.WeakSet(), []
+
+    def writes(state):
+        gc.collect()
+        most.append(len(alive))
+        written = Written()
+        alive.add(written)
+        return {"n": state.get("n", 0) + 1, "written": written}
+
+    class Kept(State):
+        written: Written
+
+    inner = StateGraph(Kept)
+    inner.add_node("writes", writes)
+    inner.add_edge(START, "writes")
+    builder = StateGraph(Kept)
+    builder.add_node("inner", inner.compile())
+    builder.add_edge(START, "inner")
+    builder.add_conditional_edges("inner", lambda s: "inner" if s["n"] < 9 else "end")
+    builder.add_node("end", quick)
+    kgnb.run(builder.compile(), {}).result(20)
+    assert max(most) <= 2  # the state, and what it takes the place of
 
 
 def test_closure_of_cached_tasks_after_an_answer():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.errors import ParentCommand
 from langgraph.types import Command, Send
 
-from kgnb.graph.observe import Via
+from kgnb.graph.observe import NO_RESULT, Via
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +42,7 @@ class Level:
             for other in self.now:
                 self.entered.pop(other.visit.node_id, None)
                 self.entered[other.visit.node_id] = None
+                other.result = NO_RESULT
             self.before, self.now, self.step = self.now, [], None
         self.step = self.step if step is None else step
         self.now.append(task)

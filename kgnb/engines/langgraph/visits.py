@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kgnb.graph.context import Context, Feed
     from kgnb.graph.observe import GuestObserver, Outcome, Via
 
+_OUTERMOST = ""
 _CACHED = "nothing was executed: its result was known\n"
 _RESTARTED = "{}: the node's code runs again from its first line\n"
 
@@ -49,6 +50,7 @@ class Task:
         self.error: BaseException | None = None
         """Of its last attempt."""
         self.result: Any = NO_RESULT
+        """What it wrote, of the outermost graph's last step: it may be large."""
         self.context: Context | None = None
         self.asking: Context | None = None
         """One for all its questions, so that each has a number of its own."""
@@ -81,7 +83,8 @@ class Visits:
         self._observer = observer
         self._picture = picture
         self._lock = threading.RLock()
-        self._levels: dict[tuple[str, ...], Level] = {}
+        self._levels: dict[str, Level] = {}
+        """Of each call of a graph that goes on, by the id of the task that calls it."""
         self._tasks: dict[str, Task] = {}
         self._numbers: Counter[str] = Counter()
         self.tool_args: dict[str, Any] = {}
@@ -92,7 +95,7 @@ class Visits:
     @property
     def last(self) -> list[Task]:
         """The tasks of the outermost graph's last step."""
-        level = self._levels.get(())
+        level = self._levels.get(_OUTERMOST)
         return [] if level is None else level.now
 
     def find(self, task_id: str) -> Task | None:
@@ -120,7 +123,7 @@ class Visits:
         node = node_id(path, name)
         self._numbers[node] += 1
         visit = NodeVisit(node, f"{node}:{self._numbers[node]}", path)
-        level = self._levels.setdefault(where, Level())
+        level = self._levels.setdefault(_caller_in(where), Level())
         task = self._tasks[task_id] = Task(task_id, name, visit, level)
         level.arrive(task, step)
         ways = ways_to(task, self._picture)
@@ -226,7 +229,7 @@ class Visits:
 
     def reuse(self, where: Sequence[str], name: str) -> None:
         """A task of a step is not run again: its result is known."""
-        level = self._levels.get(segments(where))
+        level = self._levels.get(_caller_in(segments(where)))
         for task in [] if level is None else level.now:
             if task.visit.node_id.rpartition("/")[2] == name and not task.ended:
                 self.context(task).log(_CACHED, level="INFO")
@@ -250,7 +253,9 @@ class Visits:
             if task.asking is not None:
                 task.asking.close()
             self._close_within(task)
-            task.ended, task.result = outcome, result
+            task.ended = outcome
+            if task.level is self._levels.get(_OUTERMOST):
+                task.result = result
             began = task.started_at or 0.0
             self._observer.node_finished(
                 msgspec.structs.replace(task.visit, attempt=1),
@@ -262,12 +267,10 @@ class Visits:
             )
 
     def _close_within(self, task: Task) -> None:
-        for where, level in list(self._levels.items()):
-            if where and where[-1].partition(":")[2] == task.id:
-                for other in [*level.before, *level.now]:
-                    if other.is_open:
-                        is_done = other.is_handed_over
-                        self.end(other, "completed" if is_done else "cancelled")
+        level = self._levels.pop(task.id, None)
+        for other in [] if level is None else [*level.before, *level.now]:
+            if other.is_open:
+                self.end(other, "completed" if other.is_handed_over else "cancelled")
 
     def hold(self) -> None:
         """The graph has paused: what has no end yet may be run again, as it was."""
@@ -304,7 +307,7 @@ class Visits:
 
     def only_open(self, where: Sequence[str]) -> Task | None:
         """The one task under way in a graph, if it is only one."""
-        level = self._levels.get(segments(where))
+        level = self._levels.get(_caller_in(segments(where)))
         running = [] if level is None else [t for t in level.now if t.is_open]
         return running[0] if len(running) == 1 else None
 
@@ -316,6 +319,11 @@ def segments(where: Sequence[str]) -> tuple[str, ...]:
     """
     parts = [part for entry in where for part in entry.split("|")]
     return tuple(part for part in parts if ":" in part)
+
+
+def _caller_in(where: Sequence[str]) -> str:
+    """The id of the task that calls the graph of a namespace."""
+    return where[-1].partition(":")[2] if where else _OUTERMOST
 
 
 def path_of(where: Sequence[str]) -> tuple[str, ...]:
