@@ -155,9 +155,8 @@ def _explain(task: Task, raised: _Raised, then: str) -> str:
     shown = _message_of(task, raised.value)
     return (
         f"node {task.visit.node_id!r} caught the pause of interrupt({shown!r}), and "
-        f"{then}. "
-        f"interrupt() pauses by raising GraphInterrupt: take it out of the try, or "
-        f"write 'except GraphInterrupt: raise' (from langgraph.errors) before "
+        f"{then}. interrupt() pauses by raising GraphInterrupt: take it out of the "
+        f"try, or write 'except GraphInterrupt: raise' (from langgraph.errors) before "
         f"'except Exception'"
     )
 
