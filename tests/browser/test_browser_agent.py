@@ -57,6 +57,7 @@ def test_agents_call_is_edited_in_the_panel_while_the_cell_blocks(lab, open_note
     expect(to).to_be_focused()
     to.fill("tower@example.org")
     expect(options.nth(1)).to_have_class("kgnb-button kgnb-primary")
+    expect(card.get_by_text("Nothing is changed yet")).to_have_count(0)
     panel.scroll_into_view_if_needed()
     notebook.screenshot("agent-asked")
     assert notebook.is_busy(1)

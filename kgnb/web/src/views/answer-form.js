@@ -31,6 +31,8 @@ import { visible } from "./visible.js";
 
 /** @typedef {{path: (string | number)[], message: string}} Problem */
 
+const UNCHANGED = "Nothing is changed yet: change it here, then send it by “edit”.";
+
 export class AnswerForm {
   #approval;
   #send;
@@ -123,8 +125,7 @@ export class AnswerForm {
     if (option === undefined) return this.#send(value ?? null, besides);
     const isEdited = this.#isEdited();
     if (option === "edit" && isEdited === false) {
-      const message = "Nothing is changed yet: change it here, then send it by “edit”.";
-      this.#complain([{ field: undefined, message }]);
+      this.#complain([{ field: undefined, message: UNCHANGED }]);
       return /** @type {HTMLElement | undefined | null} */ (field?.element.querySelector("input, select, textarea"))?.focus();
     }
     this.#send(option, isEdited ? { ...besides, edited_payload: value ?? null } : besides);
@@ -157,6 +158,7 @@ export class AnswerForm {
 
   #save() {
     this.#stress();
+    if (this.#isEdited() && this.#summary.textContent === UNCHANGED) this.#complain([]);
     this.#draft.save({ field: this.#field?.keep() ?? null, reason: this.#reason.value });
   }
 
