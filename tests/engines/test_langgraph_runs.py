@@ -480,3 +480,18 @@ def test_publishing_with_messages_that_the_graph_has_no_key_for_is_refused():
     graph = chain(a=says("a")).compile()
     with pytest.raises(InvalidValue, match="no such key; it has 'log', 'topic'"):
         kgnb.publish("chat", graph, input="messages")
+
+
+def test_shared_is_the_whole_state_whatever_the_output_schema_names():
+    class Output(TypedDict):
+        answer: str
+
+    class Whole(Output):
+        question: str
+
+    builder = StateGraph(Whole, output_schema=Output)
+    builder.add_node("answers", lambda state: {"answer": f"re {state['question']}"})
+    builder.add_edge(START, "answers")
+    result = kgnb.run(builder.compile(), {"question": "Q"}).result(20)
+    assert result.shared == {"question": "Q", "answer": "re Q"}
+    assert result.value == {"answer": "re Q"}
