@@ -19,9 +19,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent / "browser"))  # for harness
-sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness
+sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness and its like
 
 import postgres_harness
+import redis_harness
 from harness import CHROMIUM_ARGS
 
 REPO = Path(__file__).parent.parent
@@ -75,7 +76,12 @@ def threads():
 
 
 def children():
-    return {child for child in psutil.Process().children() if child.is_running()}
+    stores = postgres_harness.RUNNING | redis_harness.RUNNING
+    return {
+        child
+        for child in psutil.Process().children()
+        if child.is_running() and child.pid not in stores
+    }
 
 
 def descriptors():
@@ -135,6 +141,13 @@ def chromium():
 def postgres():
     """A real PostgreSQL; see ``postgres_harness.Postgres``."""
     with postgres_harness.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A real Redis; see ``redis_harness.Redis``."""
+    with redis_harness.serving() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: Debian's, on a socket of its own, gone afterwards."""
+"""A real PostgreSQL for tests: Debian's, on a free port, gone afterwards."""
 
 import contextlib
 import itertools
@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,18 +17,25 @@ import psycopg
 OWNER = "postgres"
 """Whose server it is where the tests run as root, which PostgreSQL refuses."""
 PATIENCE = 30.0
+RUNNING = set()
+"""Their processes, which outlive the tests that use them."""
 
 
 class Postgres:
-    """A running server, without a port: reached by its socket alone."""
+    """One server on data of its own; it keeps nothing on disk by force."""
 
     def __init__(self, folder):
         self._folder = folder
         self._names = (f"test_{n}" for n in itertools.count(1))
+        self._as_owner = _as_owner(folder)
+        self._data = folder / "data"
+        self._server = None
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
 
     def url(self, database):
         """How psycopg and libpq reach a database."""
-        return f"postgresql://postgres@/{database}?host={self._folder}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def new_database(self):
         """Make an empty database; returns its URL."""
@@ -36,43 +44,74 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
-
-@contextlib.contextmanager
-def serving():
-    """Start a server on a new, empty cluster; it keeps nothing on disk by force."""
-    programs = _programs()
-    # Not pytest's folders: their names are too long for a socket's.
-    folder = Path(tempfile.mkdtemp(prefix="kgnb-pg-"))
-    as_owner = _as_owner(folder)
-    data = folder / "data"
-    try:
+    def make(self):
+        """Make the data of a new server."""
         setup = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+        program = _programs() / "initdb"
         subprocess.run(
-            [*as_owner, programs / "initdb", "-D", data, "--no-sync", *setup],
+            [*self._as_owner, program, "-D", self._data, "--no-sync", *setup],
             check=True,
             capture_output=True,
             cwd="/",
         )
-        settings = {"listen_addresses": "", "unix_socket_directories": folder}
-        settings |= {"fsync": "off", "max_connections": 50}
+
+    def start(self):
+        """Start it, or start it again on the data that it left."""
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port}
+        settings |= {"unix_socket_directories": "", "fsync": "off"}
+        settings |= {"max_connections": 50}
         chosen = [f"-c{name}={value}" for name, value in settings.items()]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [*as_owner, programs / "postgres", "-D", data, *chosen],
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [*self._as_owner, _programs() / "postgres", "-D", self._data, *chosen],
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                start_new_session=True,
             )
+        RUNNING.add(self._server.pid)
+        until = time.monotonic() + PATIENCE
+        while not self._answers():
+            text = (self._folder / "log").read_text()
+            assert self._server.poll() is None, text
+            assert time.monotonic() < until, text
+            time.sleep(0.02)
+
+    def _answers(self):
         try:
-            _wait_until_up(server, folder)
-            yield Postgres(folder)
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self):
+        """End it, its processes for connections too, as a crash would."""
+        RUNNING.discard(self._server.pid)
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
+
+    def stop(self):
+        """End it in order."""
+        RUNNING.discard(self._server.pid)
+        self._server.send_signal(signal.SIGINT)  # its "fast" shutdown
+        try:
+            self._server.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextlib.contextmanager
+def serving():
+    """Start a server on a new, empty cluster; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="kgnb-pg-"))
+    server = Postgres(folder)
+    try:
+        server.make()
+        server.start()
+        try:
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # its "fast" shutdown
-            try:
-                server.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -92,17 +131,3 @@ def _as_owner(folder):
     # Unlike su it becomes the program, so that our child is the server itself.
     ids = [f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
     return ["setpriv", *ids]
-
-
-def _wait_until_up(server, folder):
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            psycopg.connect(Postgres(folder).url("postgres")).close()
-        except psycopg.OperationalError:
-            log = (folder / "log").read_text()
-            assert server.poll() is None, log
-            assert time.monotonic() < until, log
-            time.sleep(0.02)
-        else:
-            return

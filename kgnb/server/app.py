@@ -143,9 +143,11 @@ class KgnbApp(ExtensionApp):
     ).tag(config=True)
     log_url = Unicode(
         "",
-        help="Where runs are kept: 'sqlite:///absolute/path.sqlite' or 'memory://'."
-        " Empty: a file under Jupyter's data directory; servers that run at the"
-        " same time take one each. It holds prompts, payloads and answers.",
+        help="Where runs are kept: 'sqlite:///absolute/path.sqlite', 'memory://',"
+        " 'redis://host:port/0' (extra redis) or 'postgresql://user@host/database'"
+        " (extra postgres); one server each. Empty: a file under Jupyter's data"
+        " directory; servers that run at the same time take one each. It holds"
+        " prompts, payloads and answers.",
     ).tag(config=True)
 
     _begun: Begun | None = None

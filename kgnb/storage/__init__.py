@@ -4,6 +4,11 @@ Process: server, or kernel without a server. Loop: the one that opened the log;
 SQLite works on one thread of its own.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kgnb.errors import Unavailable
 from kgnb.storage.base import (
     Append,
     Appended,
@@ -21,6 +26,10 @@ from kgnb.storage.base import (
     Transaction,
     Trim,
 )
+from kgnb.storage.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "Append",
@@ -46,22 +55,69 @@ def open_log(url: str) -> Log:
     """The log that ``url`` names; it is yours to ``open`` and ``aclose``.
 
     Args:
-        url: ``memory://`` or ``sqlite:///absolute/path.db``.
+        url: ``memory://``, ``sqlite:///absolute/path.db``, ``redis://host:port/0`` or
+            ``postgresql://user@host/database``, the last two with the parameters of
+            their libraries, encryption (``rediss://``, ``sslmode=``) among them.
 
     Raises:
         ValueError: No backend has that scheme, or the path is not absolute.
+        Unavailable: The backend's library is not installed.
     """
     scheme, found, _ = url.partition("://")
-    if scheme == "memory" and found:
-        from kgnb.storage.memory import MemoryLog  # noqa: PLC0415  # only what is used
-
-        return MemoryLog()
-    if scheme == "sqlite" and found:
-        from kgnb.storage.sqlite import (  # noqa: PLC0415  # only what is used
-            SqliteLog,
-            path_of,
-        )
-
-        return SqliteLog(path_of(url))
-    msg = f"log url: expected memory:// or sqlite:///path, got {url!r}"
+    if found and (factory := _FACTORIES.get(scheme)) is not None:
+        return factory(url)
+    msg = f"log url: expected {', '.join(_FORMS)} or {_LAST_FORM}, got {shown(url)!r}"
     raise ValueError(msg)
+
+
+# Each imports only what is used.
+
+
+def _memory(_url: str) -> Log:
+    from kgnb.storage.memory import MemoryLog  # noqa: PLC0415
+
+    return MemoryLog()
+
+
+def _sqlite(url: str) -> Log:
+    from kgnb.storage.sqlite import SqliteLog, path_of  # noqa: PLC0415
+
+    return SqliteLog(path_of(url))
+
+
+def _redis(url: str) -> Log:
+    try:
+        from kgnb.storage.redis import RedisLog  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise _missing("redis", error) from None
+    return RedisLog(url)
+
+
+def _postgres(url: str) -> Log:
+    try:
+        from kgnb.storage.postgres import PostgresLog  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise _missing("postgres", error) from None
+    return PostgresLog(url)
+
+
+def _missing(extra: str, error: ModuleNotFoundError) -> Unavailable:
+    return Unavailable(
+        f"log url: {error.name} is not installed; pip install 'kgnb[{extra}]'"
+    )
+
+
+_FACTORIES: dict[str, Callable[[str], Log]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "redis": _redis,
+    "rediss": _redis,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+}
+*_FORMS, _LAST_FORM = (
+    "memory://",
+    "sqlite:///path",
+    "redis://host",
+    "postgresql://host/database",
+)

@@ -117,6 +117,11 @@ class FaultProxy:
         """End a :meth:`stall`."""
         self._flows.set()
 
+    def break_after(self, count: int) -> None:
+        """Cut what is open, each connection after ``count`` more bytes."""
+        for passage in self._passages.values():
+            passage.fault = Fault(after=passage.carried + count)
+
     def reset_all(self) -> int:
         """Reset every connection that is open; how many there were."""
         for passage in self._passages.values():
@@ -159,7 +164,8 @@ class _Passage:
         self.fault = fault
         self._flows = flows
         self._writers = [writer]
-        self._carried = 0
+        self.carried = 0
+        """Bytes, in both directions."""
 
     async def run(self, client: asyncio.StreamReader, target: tuple[str, int]) -> bool:
         """Carry until an end hangs up, or until it breaks; whether it broke."""
@@ -184,18 +190,18 @@ class _Passage:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        fault = self.fault
-        while data := await reader.read(fault.slice):
+        while data := await reader.read(self.fault.slice):
+            fault = self.fault
             await self._flows.wait()
             if fault.delay or fault.rate:
                 await asyncio.sleep(
                     fault.delay + (len(data) / fault.rate if fault.rate else 0.0)
                 )
-            if fault.after is not None and self._carried + len(data) >= fault.after:
-                writer.write(data[: max(0, fault.after - self._carried)])
-                self._carried = fault.after
+            if fault.after is not None and self.carried + len(data) >= fault.after:
+                writer.write(data[: max(0, fault.after - self.carried)])
+                self.carried = fault.after
                 raise _BrokenError
-            self._carried += len(data)
+            self.carried += len(data)
             writer.write(data)
             await writer.drain()
         with contextlib.suppress(OSError):

@@ -412,23 +412,6 @@ def test_the_recursion_limit_of_config_holds(limit):
         kgnb.run(builder.compile(), {}, config={"recursion_limit": limit}).result(20)
 
 
-def test_a_step_that_was_cut_off_when_its_node_had_ended_is_gone_on_with():
-    """As a cancel leaves it: what the node wrote is stored, and no step made of it."""
-    ran = []
-    graph = build(a=lambda state: ran.append("a"), b=says("b")).compile(
-        checkpointer=InMemorySaver()
-    )
-    config = {"configurable": {"thread_id": "s"}}
-    graph.invoke({"log": []}, config, interrupt_before=["a"])
-    state = graph.get_state(config)
-    written = [("log", ["a"]), ("branch:to:b", None)]
-    graph.checkpointer.put_writes(state.config, written, state.tasks[0].id)
-    assert not graph.get_state(config).next
-    run = kgnb.run(graph, session_id="s")
-    assert run.result(20).shared["log"] == ["a", "b"]
-    assert not ran
-
-
 def test_the_thread_of_a_graphs_own_config_is_gone_on_with():
     graph = build(a=says("a")).compile(checkpointer=InMemorySaver())
     bound = graph.with_config(configurable={"thread_id": "bound"})

@@ -30,7 +30,7 @@ import chats
 from fastapi import FastAPI
 from kgnb.server.asgi import create_app
 
-kgnb_app = create_app(token="{TOKEN}")
+kgnb_app = create_app(token="{TOKEN}", log_url=%r)
 app = FastAPI(lifespan=kgnb_app.lifespan)
 app.mount("/", kgnb_app)
 """
@@ -55,9 +55,9 @@ class InKernel(ServerProcess):
 class InApplication(AppProcess):
     """FastAPI; the chats are in its own process."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, log_url=None):
         shutil.copy(CODE, folder)
-        (folder / "main.py").write_text(APPLICATION)
+        (folder / "main.py").write_text(APPLICATION % log_url)
         super().__init__(folder, "-m", "uvicorn", "main:app", "--port", "{port}")
 
     async def publish(self):
@@ -72,9 +72,19 @@ class InApplication(AppProcess):
         return f"127.0.0.1:{self.port}/"
 
 
-@pytest.fixture(params=[InKernel, InApplication], ids=["jupyter", "fastapi"])
+@pytest.fixture(params=["jupyter", "fastapi", "fastapi-redis", "fastapi-postgres"])
 def host(request, tmp_path):
-    with request.param(tmp_path) as host:
+    _, _, store = request.param.partition("-")
+    if request.param == "jupyter":
+        chosen = InKernel(tmp_path)
+    elif store == "redis":
+        chosen = InApplication(tmp_path, request.getfixturevalue("redis").new_url())
+    elif store == "postgres":
+        database = request.getfixturevalue("postgres").new_database()
+        chosen = InApplication(tmp_path, database)
+    else:
+        chosen = InApplication(tmp_path)
+    with chosen as host:
         asyncio.run(host.publish())
         yield host
 

@@ -157,8 +157,7 @@ class Thread:
                 f"the graph no longer has; it has {', '.join(sorted(known))}. Give the "
                 f"node its old name, or begin another thread"
             )
-        # next leaves out the tasks of a step that was cut off when they had ended.
-        if snapshot.next or snapshot.tasks:
+        if snapshot.next:
             return
         raise InvalidValue(
             f"thread {self.id!r} has nothing to go on with: it has come to its end, "

@@ -1,0 +1,314 @@
+"""A log in PostgreSQL: a few tables, one transaction for each batch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from kgnb.errors import Unavailable
+from kgnb.storage.base import Record, Row, StreamState, Trim
+from kgnb.storage.postgres_schema import migrate
+from kgnb.storage.staged import Drop, Placed, Staged, touched
+from kgnb.storage.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from kgnb.storage.base import Outcome, Transaction
+
+    Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+logger = logging.getLogger("kgnb.storage")
+
+CONNECT_TIMEOUT = 5
+"""Seconds that a server gets to answer a new connection."""
+POOL_TIMEOUT = 5.0
+"""Seconds to wait for a connection, a new one included."""
+SETTLE_PAUSE = 0.25
+"""Seconds between two tries to learn what became of a commit."""
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class PostgresLog:
+    """A :class:`kgnb.storage.base.Log` in a PostgreSQL database.
+
+    The newest to open it owns it: what another process that had it open writes after
+    that is refused there. A commit whose answer is lost with the connection is looked
+    up as soon as the database can be reached; ``commit`` waits for that.
+
+    Args:
+        url: A libpq address, ``postgresql://user@host/database``; its parameters, such
+            as ``sslmode=verify-full`` or ``options=-csearch_path=name``, are libpq's.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._name = shown(url)
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._owner = ""
+        self._log_id = ""
+        self._writing = asyncio.Lock()
+
+    @property
+    def log_id(self) -> str:
+        """Names this log; known once it is open, kept in the database."""
+        return self._log_id
+
+    async def open(self) -> None:
+        """Connect, make or upgrade the tables, and take the log over."""
+        if self._pool is not None:
+            return
+        self._pool = AsyncConnectionPool(
+            self._url,
+            min_size=1,
+            max_size=4,
+            timeout=POOL_TIMEOUT,
+            # A server that is back is asked again at once, not after long pauses.
+            reconnect_timeout=1.0,
+            kwargs={"connect_timeout": CONNECT_TIMEOUT, "autocommit": True},
+            name="kgnb-log",
+            open=False,
+        )
+        try:
+            await self._pool.open()
+            async with self._connection() as connection:
+                await self._take_over(connection)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _take_over(self, connection: Connection) -> None:
+        async with connection.transaction():
+            await migrate(connection, self._name)
+            self._owner = uuid.uuid4().hex
+            cursor = await connection.execute(
+                "UPDATE kgnb_log SET owner = %s RETURNING log_id", (self._owner,)
+            )
+            (self._log_id,) = await _first(cursor)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        if self._pool is None:
+            raise Unavailable(f"{self._name}: expected the log to be open")
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout:
+            raise Unavailable(f"{self._name}: PostgreSQL does not answer") from None
+        except PoolClosed:
+            raise Unavailable(f"{self._name}: expected the log to be open") from None
+        except psycopg.Error as error:
+            raise Unavailable(f"{self._name}: {_first_line(error)}") from error
+
+    async def commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
+        """Carry out ``batch`` in order, in one transaction."""
+        async with self._writing:
+            mark = uuid.uuid4().hex
+            outcomes: list[Outcome] | None = None
+            try:
+                async with self._connection() as connection, connection.transaction():
+                    staged = await self._fetch(connection, batch)
+                    outcomes = staged.carry_out(batch)
+                    if not staged.is_empty:
+                        await _write(connection, staged, mark)
+            except Unavailable:
+                if outcomes is None or not await self._is_stored(mark):
+                    raise
+            return outcomes
+
+    async def _fetch(
+        self, connection: Connection, batch: Sequence[Transaction]
+    ) -> Staged:
+        wanted = touched(batch)
+        async with connection.pipeline():
+            log = await connection.execute(
+                "SELECT owner, revision FROM kgnb_log FOR UPDATE"
+            )
+            rows = await connection.execute(
+                "SELECT key, revision, value FROM kgnb_row WHERE key = ANY(%s)",
+                (list(wanted.keys),),
+            )
+            states = await connection.execute(
+                "SELECT name, seq, epoch, n FROM kgnb_stream WHERE name = ANY(%s)",
+                (list(wanted.streams),),
+            )
+        owner, revision = await _first(log)
+        if owner != self._owner:
+            raise Unavailable(f"{self._name}: another process has taken this log over")
+        return Staged(
+            {row[0]: Row(*row) async for row in rows},
+            {state[0]: StreamState(*state) async for state in states},
+            revision,
+        )
+
+    async def _is_stored(self, mark: str) -> bool:
+        """Whether a transaction was committed whose answer was lost."""
+        logger.warning("%s: the answer to a commit is lost; asking for it", self._name)
+        while True:
+            try:
+                async with self._connection() as connection:
+                    # FOR UPDATE waits for a transaction that is not yet over there.
+                    log = await connection.execute(
+                        "SELECT mark FROM kgnb_log FOR UPDATE"
+                    )
+                    (found,) = await _first(log)
+            except Unavailable:
+                if self._pool is None:
+                    raise
+                await asyncio.sleep(SETTLE_PAUSE)
+            else:
+                return bool(found == mark)
+
+    async def read(self, stream: str, after: int, limit: int) -> list[Record]:
+        """Records above ``after``."""
+        found = await self._query(
+            "SELECT seq, payload FROM kgnb_record WHERE stream = "
+            "(SELECT id FROM kgnb_stream WHERE name = %s) AND seq > %s "
+            "ORDER BY seq LIMIT %s",
+            (stream, after, limit),
+        )
+        return [Record(*entry) for entry in found]
+
+    async def last_seq(self, stream: str) -> int:
+        """The seq of the last record."""
+        found = await self._query(
+            "SELECT seq FROM kgnb_stream WHERE name = %s", (stream,)
+        )
+        return found[0][0] if found else 0
+
+    async def streams(self, prefix: str) -> list[StreamState]:
+        """States of streams by prefix."""
+        found = await self._query(
+            "SELECT name, seq, epoch, n FROM kgnb_stream "
+            "WHERE name >= %s AND name < %s ORDER BY name",
+            (prefix, prefix + _LAST_CHARACTER),
+        )
+        return [StreamState(*entry) for entry in found]
+
+    async def get(self, key: str) -> Row | None:
+        """The row under ``key``."""
+        found = await self._query(
+            "SELECT key, revision, value FROM kgnb_row WHERE key = %s", (key,)
+        )
+        return Row(*found[0]) if found else None
+
+    async def scan(self, prefix: str) -> list[Row]:
+        """Rows by prefix, ordered."""
+        found = await self._query(
+            "SELECT key, revision, value FROM kgnb_row "
+            "WHERE key >= %s AND key < %s ORDER BY key",
+            (prefix, prefix + _LAST_CHARACTER),
+        )
+        return [Row(*entry) for entry in found]
+
+    async def _query(
+        self, statement: str, values: tuple[Any, ...]
+    ) -> list[tuple[Any, ...]]:
+        async with self._connection() as connection:
+            # binary: a text format would be parsed for each bytea
+            cursor = await connection.execute(statement, values, binary=True)
+            return await cursor.fetchall()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close(timeout=CONNECT_TIMEOUT)
+
+
+async def _first(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The row of a statement that has one."""
+    found = await cursor.fetchone()
+    if found is None:
+        raise Unavailable(
+            "kgnb_log: expected one row, got none; the tables are damaged"
+        )
+    return found
+
+
+async def _write(connection: Connection, staged: Staged, mark: str) -> None:
+    async with connection.pipeline():
+        await connection.execute(
+            "UPDATE kgnb_log SET revision = %s, mark = %s", (staged.revision, mark)
+        )
+        await _write_rows(connection, staged)
+        await _write_states(connection, staged)
+        for step in staged.steps:
+            await _write_step(connection, step)
+        gone = [name for name, state in staged.states.items() if state is None]
+        if gone:
+            await connection.execute(
+                "DELETE FROM kgnb_stream WHERE name = ANY(%s)", (gone,)
+            )
+
+
+async def _write_rows(connection: Connection, staged: Staged) -> None:
+    gone = [key for key, row in staged.rows.items() if row is None]
+    kept = [row for row in staged.rows.values() if row is not None]
+    if gone:
+        await connection.execute("DELETE FROM kgnb_row WHERE key = ANY(%s)", (gone,))
+    if kept:
+        await connection.execute(
+            "INSERT INTO kgnb_row SELECT * FROM "
+            "unnest(%s::text[], %s::bigint[], %s::bytea[]) "
+            "ON CONFLICT (key) DO UPDATE SET "
+            "revision = excluded.revision, value = excluded.value",
+            (
+                [row.key for row in kept],
+                [row.revision for row in kept],
+                [row.value for row in kept],
+            ),
+        )
+
+
+async def _write_states(connection: Connection, staged: Staged) -> None:
+    """Before the records, which need their stream; a dropped one may have some, too."""
+    states = [state or StreamState(name) for name, state in staged.states.items()]
+    if states:
+        await connection.execute(
+            "INSERT INTO kgnb_stream (name, seq, epoch, n) SELECT * FROM "
+            "unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[]) "
+            "ON CONFLICT (name) DO UPDATE SET "
+            "seq = excluded.seq, epoch = excluded.epoch, n = excluded.n",
+            (
+                [state.stream for state in states],
+                [state.seq for state in states],
+                [state.epoch for state in states],
+                [state.n for state in states],
+            ),
+        )
+
+
+async def _write_step(connection: Connection, step: Placed | Trim | Drop) -> None:
+    match step:
+        case Placed(stream, first_seq, payloads):
+            await connection.execute(
+                "INSERT INTO kgnb_record "
+                "SELECT stream.id, %s + entry.place, entry.payload "
+                "FROM kgnb_stream AS stream, unnest(%s::bytea[]) "
+                "WITH ORDINALITY AS entry (payload, place) WHERE stream.name = %s",
+                (first_seq - 1, list(payloads), stream),
+            )
+        case Trim(stream, through):
+            await connection.execute(
+                "DELETE FROM kgnb_record WHERE stream = "
+                "(SELECT id FROM kgnb_stream WHERE name = %s) AND seq <= %s",
+                (stream, through),
+            )
+        case Drop(stream):
+            await connection.execute(
+                "DELETE FROM kgnb_record WHERE stream = "
+                "(SELECT id FROM kgnb_stream WHERE name = %s)",
+                (stream,),
+            )
+
+
+def _first_line(error: Exception) -> str:
+    """What PostgreSQL said; its details may quote values."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,297 @@
+"""A log in Redis: Streams for the records, hashes for the rest, one MULTI a batch.
+
+Streams are numbered as the log numbers them: record 7 is entry ``7-0``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from redis import asyncio as redis
+from redis import exceptions as errors
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from kgnb.errors import Unavailable
+from kgnb.storage.base import Record, Row, StreamState, Trim
+from kgnb.storage.staged import Drop, Placed, Staged, touched
+from kgnb.storage.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from kgnb.storage.base import Outcome, Transaction
+
+    Client = Any
+    """A ``redis.Redis``, whose annotations do not know what its options make of it."""
+
+logger = logging.getLogger("kgnb.storage")
+
+SCHEMA_VERSION = 1
+TIMEOUT = 5.0
+"""Seconds that Redis gets to answer."""
+SETTLE_PAUSE = 0.25
+"""Seconds between two tries to learn what became of a commit."""
+
+_Pair = tuple[int, bytes]
+_State = tuple[int, int, int]
+_pair = msgspec.msgpack.Decoder(_Pair)
+_state = msgspec.msgpack.Decoder(_State)
+_encode = msgspec.msgpack.encode
+
+
+class RedisLog:
+    """A :class:`kgnb.storage.base.Log` in Redis 6.2 or newer.
+
+    What Redis itself keeps over its own restart is Redis's setting: ``appendonly yes``,
+    and ``appendfsync always`` for power cuts. The newest to open the log owns it, as in
+    PostgreSQL; a commit whose answer is lost is looked up likewise.
+
+    Args:
+        url: As redis-py takes it: ``redis://``, ``rediss://`` with TLS, ``unix://``;
+            with ``prefix=`` for several logs in one database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url, prefix = _without_prefix(url)
+        self._name = shown(url)
+        # The braces keep all keys of a log on one node of a cluster.
+        self._prefix = f"{{{prefix}}}:"
+        self._redis: Client | None = None
+        self._owner = b""
+        self._log_id = ""
+        self._writing = asyncio.Lock()
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+    def _stream(self, name: str) -> str:
+        return f"{self._prefix}stream:{name}"
+
+    @property
+    def log_id(self) -> str:
+        """Names this log; known once it is open, kept in Redis."""
+        return self._log_id
+
+    async def open(self) -> None:
+        """Connect, and take the log over."""
+        if self._redis is not None:
+            return
+        self._redis = redis.from_url(
+            self._url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            # A commit must not be sent twice by itself: whether it was carried out is
+            # looked up first.
+            retry=Retry(NoBackoff(), 0),
+        )
+        try:
+            async with self._connected() as client:
+                await self._take_over(client)
+                await self._warn_of_loss(client)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _take_over(self, client: Client) -> None:
+        owner = uuid.uuid4().hex.encode()
+        log = self._key("log")
+        async with client.pipeline(transaction=True) as commands:
+            commands.hsetnx(log, "log_id", uuid.uuid4().hex)
+            commands.hsetnx(log, "version", SCHEMA_VERSION)
+            commands.hmget(log, "log_id", "version")
+            *_, (log_id, version) = await commands.execute()
+        if int(version) > SCHEMA_VERSION:
+            raise Unavailable(
+                f"{self._name}: expected schema version {SCHEMA_VERSION} or less, got "
+                f"{int(version)}; it belongs to a newer version of kgnb"
+            )
+        await client.hset(log, "owner", owner)
+        self._owner, self._log_id = owner, log_id.decode()
+
+    async def _warn_of_loss(self, client: Client) -> None:
+        try:
+            found = await client.config_get("appendonly")
+        except errors.ResponseError:  # a hosted Redis may not say
+            return
+        if found.get("appendonly") == "no":
+            logger.warning(
+                "%s: this Redis has appendonly off: what it was told since its last "
+                "snapshot is lost when it restarts",
+                self._name,
+            )
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Client]:
+        if self._redis is None:
+            raise Unavailable(f"{self._name}: expected the log to be open")
+        try:
+            yield self._redis
+        except (errors.RedisError, OSError) as error:
+            said = str(error).partition("\n")[0] or type(error).__name__
+            raise Unavailable(f"{self._name}: {said}") from error
+
+    async def commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
+        """Carry out ``batch`` in order, in one MULTI."""
+        async with self._writing:
+            mark = uuid.uuid4().hex.encode()
+            outcomes: list[Outcome] | None = None
+            try:
+                async with (
+                    self._connected() as client,
+                    client.pipeline(transaction=True) as commands,
+                ):
+                    await commands.watch(self._key("log"))
+                    staged = await self._fetch(commands, batch)
+                    outcomes = staged.carry_out(batch)
+                    if not staged.is_empty:
+                        commands.multi()
+                        self._write(commands, staged, mark)
+                        await commands.execute()
+            except Unavailable:
+                if outcomes is None or not await self._is_stored(mark):
+                    raise
+            return outcomes
+
+    async def _fetch(self, commands: Any, batch: Sequence[Transaction]) -> Staged:
+        """Read what the batch needs; the commands go out one by one until MULTI."""
+        wanted = touched(batch)
+        owner, revision = await commands.hmget(self._key("log"), "owner", "revision")
+        if owner is None:
+            raise Unavailable(f"{self._name}: this Redis has lost the log's data")
+        if owner != self._owner:
+            raise Unavailable(f"{self._name}: another process has taken this log over")
+        rows: dict[str, Row] = {}
+        if wanted.keys:
+            found = await commands.hmget(self._key("rows"), wanted.keys)
+            rows = {
+                key: Row(key, *_pair.decode(value))
+                for key, value in zip(wanted.keys, found, strict=True)
+                if value is not None
+            }
+        states: dict[str, StreamState] = {}
+        if wanted.streams:
+            found = await commands.hmget(self._key("streams"), wanted.streams)
+            states = {
+                name: StreamState(name, *_state.decode(value))
+                for name, value in zip(wanted.streams, found, strict=True)
+                if value is not None
+            }
+        return Staged(rows, states, int(revision or 0))
+
+    def _write(self, commands: Any, staged: Staged, mark: bytes) -> None:
+        log = {"revision": staged.revision, "mark": mark}
+        commands.hset(self._key("log"), mapping=log)
+        for key, row in staged.rows.items():
+            value = None if row is None else _encode((row.revision, row.value))
+            self._write_entry(commands, "rows", key, value)
+        for name, state in staged.states.items():
+            value = None
+            if state is not None:
+                value = _encode((state.seq, state.epoch, state.n))
+            self._write_entry(commands, "streams", name, value)
+        for step in staged.steps:
+            match step:
+                case Placed(stream, first_seq, payloads):
+                    key = self._stream(stream)
+                    for seq, payload in enumerate(payloads, first_seq):
+                        commands.xadd(key, {b"p": payload}, id=f"{seq}-0")
+                case Trim(stream, through):
+                    key = self._stream(stream)
+                    commands.xtrim(key, minid=f"{through + 1}-0", approximate=False)
+                case Drop(stream):
+                    commands.unlink(self._stream(stream))
+
+    def _write_entry(
+        self, commands: Any, table: str, name: str, value: bytes | None
+    ) -> None:
+        """One field of a hash, and its place in the order of the names."""
+        order = self._key(f"{table}:order")
+        if value is None:
+            commands.hdel(self._key(table), name)
+            commands.zrem(order, name)
+        else:
+            commands.hset(self._key(table), name, value)
+            commands.zadd(order, {name: 0})
+
+    async def _is_stored(self, mark: bytes) -> bool:
+        """Whether a transaction was carried out whose answer was lost."""
+        logger.warning("%s: the answer to a commit is lost; asking for it", self._name)
+        while True:
+            try:
+                async with self._connected() as client:
+                    found = await client.hget(self._key("log"), "mark")
+            except Unavailable:
+                if self._redis is None:
+                    raise
+                await asyncio.sleep(SETTLE_PAUSE)
+            else:
+                return bool(found == mark)
+
+    async def read(self, stream: str, after: int, limit: int) -> list[Record]:
+        """Records above ``after``."""
+        async with self._connected() as client:
+            found = await client.xrange(
+                self._stream(stream), min=f"{after + 1}-0", count=limit
+            )
+        return [
+            Record(int(entry.partition(b"-")[0]), fields[b"p"])
+            for entry, fields in found
+        ]
+
+    async def last_seq(self, stream: str) -> int:
+        """The seq of the last record."""
+        async with self._connected() as client:
+            found = await client.hget(self._key("streams"), stream)
+        return 0 if found is None else _state.decode(found)[0]
+
+    async def streams(self, prefix: str) -> list[StreamState]:
+        """States of streams by prefix."""
+        found = await self._entries("streams", prefix)
+        return [StreamState(name, *_state.decode(value)) for name, value in found]
+
+    async def get(self, key: str) -> Row | None:
+        """The row under ``key``."""
+        async with self._connected() as client:
+            found = await client.hget(self._key("rows"), key)
+        return None if found is None else Row(key, *_pair.decode(found))
+
+    async def scan(self, prefix: str) -> list[Row]:
+        """Rows by prefix, ordered."""
+        found = await self._entries("rows", prefix)
+        return [Row(name, *_pair.decode(value)) for name, value in found]
+
+    async def _entries(self, table: str, prefix: str) -> list[tuple[str, bytes]]:
+        """Fields of a hash whose names begin with ``prefix``, ordered by name."""
+        start = prefix.encode()
+        async with self._connected() as client:
+            names = await client.zrangebylex(
+                self._key(f"{table}:order"), b"[" + start, b"[" + start + b"\xff"
+            )
+            values = await client.hmget(self._key(table), names) if names else []
+        return [
+            (name.decode(), value)
+            for name, value in zip(names, values, strict=True)
+            if value is not None  # deleted between the two questions
+        ]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        client, self._redis = self._redis, None
+        if client is not None:
+            with contextlib.suppress(errors.RedisError, OSError):
+                await client.aclose()
+
+
+def _without_prefix(url: str) -> tuple[str, str]:
+    """The address without the parameter that is ours, and that parameter."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    prefix = query.pop("prefix", "kgnb")
+    return urlunsplit(parts._replace(query=urlencode(query))), prefix

@@ -1,0 +1,182 @@
+"""Logs in Redis and PostgreSQL: what can happen to a store that is a network away."""
+
+import asyncio
+import contextlib
+import sys
+
+import psycopg
+import pytest
+import redis
+
+from kgnb.errors import Unavailable
+from kgnb.storage import Append, Transaction, open_log
+from kgnb.testing.proxy import FaultProxy
+
+
+class Place:
+    """Where one test's log is, how it is reached through a proxy, and its server."""
+
+    def __init__(self, server, url, make_newer):
+        self.server = server
+        self.url = url
+        self.make_newer = make_newer
+
+    def through(self, port):
+        return self.url.replace(f":{self.server.port}/", f":{port}/", 1)
+
+
+def make_newer_in_redis(url):
+    address, prefix = url.split("?prefix=")
+    with redis.from_url(address) as client:
+        client.hset(f"{{{prefix}}}:log", "version", 99)
+
+
+def make_newer_in_postgres(url):
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE kgnb_log SET version = 99")
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def place(request):
+    if request.param == "redis":
+        server = request.getfixturevalue("redis")
+        return Place(server, server.new_url(), make_newer_in_redis)
+    server = request.getfixturevalue("postgres")
+    return Place(server, server.new_database(), make_newer_in_postgres)
+
+
+@contextlib.asynccontextmanager
+async def opened(url):
+    log = open_log(url)
+    await log.open()
+    try:
+        yield log
+    finally:
+        await log.aclose()
+
+
+def note(text):
+    return Transaction(appends=(Append("s", (text,)),))
+
+
+async def texts(log):
+    return [record.payload for record in await log.read("s", 0, 10_000)]
+
+
+def test_network_log_newest_opener_owns_it(place):
+    async def main():
+        async with opened(place.url) as old:
+            await old.commit([note(b"1")])
+            async with opened(place.url) as new:
+                assert new.log_id == old.log_id
+                with pytest.raises(Unavailable, match="taken this log over"):
+                    await old.commit([note(b"lost")])
+                await new.commit([note(b"2")])
+                assert await texts(new) == [b"1", b"2"]
+
+    asyncio.run(main())
+
+
+def test_network_log_commit_whose_answer_is_lost_is_looked_up(place):
+    """The connection dies at each place of a commit in turn: before it, within it and
+    after it. What the log says it has done is what it has."""
+
+    async def main():
+        said = []
+        for after in range(0, 6_000, 131):
+            async with FaultProxy("127.0.0.1", place.server.port) as proxy:
+                log = open_log(place.through(proxy.port))
+                await log.open()
+                proxy.break_after(after)
+                number = f"{after}".encode()
+                try:
+                    await log.commit([note(number)])
+                except Unavailable:
+                    said.append((number, False))
+                else:
+                    said.append((number, True))
+                await log.aclose()
+        async with opened(place.url) as log:
+            kept = await texts(log)
+        assert [number for number, done in said if done] == kept
+        assert 0 < len(kept) < len(said)
+
+    asyncio.run(main())
+
+
+def test_network_log_store_that_dies_under_load_loses_nothing_said_done(place):
+    """The store is killed and started again while commits go on."""
+
+    async def main():
+        done = []
+        is_over = False
+
+        async def write(log):
+            for n in range(1_000_000):
+                if is_over:
+                    return
+                try:
+                    await log.commit([note(b"%d" % n)])
+                except Unavailable:
+                    await asyncio.sleep(0.02)
+                else:
+                    done.append(b"%d" % n)
+
+        async with opened(place.url) as log:
+            writing = asyncio.create_task(write(log))
+            for _ in range(3):
+                before = len(done)
+                while len(done) < before + 20:
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(place.server.kill)
+                await asyncio.to_thread(place.server.start)
+            before = len(done)
+            while len(done) < before + 20:
+                await asyncio.sleep(0.01)
+            is_over = True
+            await writing
+            assert await texts(log) == done
+
+    asyncio.run(main())
+
+
+def test_network_log_without_its_store_is_unavailable_at_once(place):
+    async def main():
+        async with opened(place.url) as log:
+            await log.commit([note(b"1")])
+            place.server.kill()
+            try:
+                for attempt in (log.commit([note(b"2")]), log.read("s", 0, 1)):
+                    with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
+                        await asyncio.wait_for(attempt, 30)
+            finally:
+                place.server.start()
+            await log.commit([note(b"3")])
+            assert await texts(log) == [b"1", b"3"]
+
+    asyncio.run(main())
+
+
+def test_network_log_of_a_newer_kgnb_is_refused(place):
+    async def main():
+        async with opened(place.url):
+            pass
+        place.make_newer(place.url)
+        with pytest.raises(Unavailable, match="newer version of kgnb"):
+            await open_log(place.url).open()
+
+    asyncio.run(main())
+
+
+def test_network_log_names_no_password(place):
+    url = place.url.replace("://", "://somebody:canary@", 1)
+    assert "canary" not in repr(open_log(url)) + open_log(url)._name
+
+
+def test_network_log_without_its_library_says_what_to_install(monkeypatch, place):
+    kind = type(open_log(place.url)).__module__
+    library = {"kgnb.storage.redis": "redis", "kgnb.storage.postgres": "psycopg"}[kind]
+    monkeypatch.delitem(sys.modules, kind)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(Unavailable, match=r"pip install 'kgnb\[(redis|postgres)\]'"):
+        open_log(place.url)
