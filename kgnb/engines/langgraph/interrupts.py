@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _TITLES = ("message", "question", "prompt", "title", "description", "task", "query")
 """Where a payload that is a dict may say in words what it asks."""
 
+_LONGEST = 80
+"""Characters of a question in another text."""
+
 
 class Card(Protocol):
     """One interrupt: what to ask, and what the answers come to."""
@@ -49,6 +52,12 @@ def card_of(payload: Any, schema: Any, node: str) -> Card:
     if _is_list_of(requests, "action_request"):
         return Inbox(requests)
     return Plain(payload, schema, node)
+
+
+def words_of(payload: Any, node: str) -> str:
+    """What an interrupt asks, first of all, in a few words: for other texts."""
+    message = str(card_of(payload, None, node).questions[0]["message"])
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
 
 
 def _is_list_of(value: Any, key: str) -> bool:

@@ -6,14 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kgnb.engines.langgraph.interrupts import card_of
+from kgnb.engines.langgraph.interrupts import words_of
 from kgnb.errors import Conflict, InvalidValue
 
 _INTERRUPT = "__interrupt__"
 """The channel to which LangGraph writes them."""
 _ID = re.compile("[0-9a-f]{32}")
-_LONGEST = 80
-"""Characters of a question in a text."""
 
 
 def is_asking(stored: Any) -> bool:
@@ -64,11 +62,8 @@ def check_answer(thread_id: str | None, answer: Any, state: Any) -> None:
 
 
 def _questions(state: Any) -> str:
-    shown = []
-    for task in state.tasks:
-        for interrupt in task.interrupts:
-            question = card_of(interrupt.value, None, task.name).questions[0]
-            message = str(question["message"])
-            cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-            shown.append(f"{cut!r} ({task.name})")
-    return ", ".join(shown)
+    return ", ".join(
+        f"{words_of(interrupt.value, task.name)!r} ({task.name})"
+        for task in state.tasks
+        for interrupt in task.interrupts
+    )

@@ -16,7 +16,7 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import interrupt
 
-from kgnb.engines.langgraph.interrupts import card_of
+from kgnb.engines.langgraph.interrupts import words_of
 from kgnb.engines.langgraph.visits import segments
 from kgnb.errors import SwallowedInterrupt as Swallow
 from kgnb.errors import Unanswerable
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kgnb.engines.langgraph.visits import Task
-
-_LONGEST = 80
-"""Characters of a question in an error's text."""
 
 
 class SwallowedInterrupt(Swallow, GraphBubbleUp):
@@ -116,7 +113,9 @@ class Watch:
         asked = {e.flow[0]: e.value for e in raised if e.task_id == task.id}
         if len({repr(value) for value in asked.values()}) < 2:  # noqa: PLR2004 - several
             return
-        messages = sorted(_message_of(task, value) for value in asked.values())
+        messages = sorted(
+            words_of(value, task.visit.node_id) for value in asked.values()
+        )
         listed = " and ".join(repr(message) for message in messages)
         raise Unanswerable(
             f"node {task.visit.node_id!r} asks {listed} at once, from several threads, "
@@ -142,17 +141,12 @@ def _passed_over(raised: list[_Raised], error: GraphInterrupt) -> Iterator[_Rais
             yield each
 
 
-def _message_of(task: Task, value: Any) -> str:
-    message = str(card_of(value, None, task.visit.node_id).questions[0]["message"])
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-
-
 def _error(task: Task, raised: _Raised) -> SwallowedInterrupt:
     return SwallowedInterrupt(_explain(task, raised, "went on with no answer"))
 
 
 def _explain(task: Task, raised: _Raised, then: str) -> str:
-    shown = _message_of(task, raised.value)
+    shown = words_of(raised.value, task.visit.node_id)
     return (
         f"node {task.visit.node_id!r} caught the pause of interrupt({shown!r}), and "
         f"{then}. interrupt() pauses by raising GraphInterrupt: take it out of the "
