@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
@@ -208,7 +208,7 @@ class PostgresLog:
         return [Row(*entry) for entry in found]
 
     async def _query(
-        self, statement: str, values: tuple[Any, ...]
+        self, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[tuple[Any, ...]]:
         async with self._connection() as connection:
             # binary: a text format would be parsed for each bytea
