@@ -121,8 +121,9 @@ class Watch:
             f"node {task.visit.node_id!r} asks {listed} at once, from several threads, "
             f"and LangGraph hands out a node's answers by the order of its interrupt() "
             f"calls, which threads do not keep: one question could get the other's "
-            f"answer. Make these functions (or tools) async, or ask one after the "
-            f"other, such as by bind_tools(…, parallel_tool_calls=False)"
+            f"answer. Make these functions (or tools) async, to ask before they "
+            f"await anything else, or ask one after the other, such as by "
+            f"bind_tools(…, parallel_tool_calls=False)"
         )
 
 
