@@ -57,6 +57,17 @@ class Postgres:
 
     def start(self):
         """Start it, or start it again on the data that it left."""
+        until = time.monotonic() + PATIENCE
+        self._launch()
+        while not self._answers():
+            assert time.monotonic() < until, (self._folder / "log").read_text()
+            time.sleep(0.02)
+            if self._server.poll() is not None:
+                # It refuses while a process that was killed is not quite gone.
+                RUNNING.discard(self._server.pid)
+                self._launch()
+
+    def _launch(self):
         settings = {"listen_addresses": "127.0.0.1", "port": self.port}
         settings |= {"unix_socket_directories": "", "fsync": "off"}
         settings |= {"max_connections": 50}
@@ -70,12 +81,6 @@ class Postgres:
                 start_new_session=True,
             )
         RUNNING.add(self._server.pid)
-        until = time.monotonic() + PATIENCE
-        while not self._answers():
-            text = (self._folder / "log").read_text()
-            assert self._server.poll() is None, text
-            assert time.monotonic() < until, text
-            time.sleep(0.02)
 
     def _answers(self):
         try:
