@@ -167,23 +167,22 @@ class RedisLog:
             raise Unavailable(f"{self._name}: this Redis has lost the log's data")
         if owner != self._owner:
             raise Unavailable(f"{self._name}: another process has taken this log over")
-        rows: dict[str, Row] = {}
-        if wanted.keys:
-            found = await commands.hmget(self._key("rows"), wanted.keys)
-            rows = {
-                key: Row(key, *_pair.decode(value))
-                for key, value in zip(wanted.keys, found, strict=True)
-                if value is not None
-            }
-        states: dict[str, StreamState] = {}
-        if wanted.streams:
-            found = await commands.hmget(self._key("streams"), wanted.streams)
-            states = {
-                name: StreamState(name, *_state.decode(value))
-                for name, value in zip(wanted.streams, found, strict=True)
-                if value is not None
-            }
+        rows = {
+            key: Row(key, *_pair.decode(value))
+            for key, value in await self._known(commands, "rows", wanted.keys)
+        }
+        states = {
+            name: StreamState(name, *_state.decode(value))
+            for name, value in await self._known(commands, "streams", wanted.streams)
+        }
         return Staged(rows, states, int(revision or 0))
+
+    async def _known(
+        self, client: Client, table: str, names: Sequence[Any]
+    ) -> list[tuple[Any, bytes]]:
+        """Those fields of a hash that it has, in the order of ``names``."""
+        found = await client.hmget(self._key(table), names) if names else []
+        return [pair for pair in zip(names, found, strict=True) if pair[1] is not None]
 
     def _write(self, commands: Any, staged: Staged, mark: bytes) -> None:
         log = {"revision": staged.revision, "mark": mark}
@@ -274,12 +273,9 @@ class RedisLog:
             names = await client.zrangebylex(
                 self._key(f"{table}:order"), b"[" + start, b"[" + start + b"\xff"
             )
-            values = await client.hmget(self._key(table), names) if names else []
-        return [
-            (name.decode(), value)
-            for name, value in zip(names, values, strict=True)
-            if value is not None  # deleted between the two questions
-        ]
+            # What is deleted between the two questions is left out.
+            found = await self._known(client, table, names)
+        return [(name.decode(), value) for name, value in found]
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -1,43 +1,17 @@
 """A thread's state and history on request, and runs that fork from it."""
 
 import asyncio
-import operator
 import threading
-from typing import Annotated, TypedDict
 
 import pytest
 from awaiting import stored, until
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import InvalidUpdateError
 from langgraph.graph import START, StateGraph
-from langgraph.types import interrupt
+from sequences import State, asks, build, says, thread
 
 import kgnb
 from kgnb import errors
-
-
-class State(TypedDict, total=False):
-    log: Annotated[list, operator.add]
-    count: int
-
-
-def build(**nodes):
-    builder = StateGraph(State)
-    builder.add_sequence(list(nodes.items()))
-    builder.add_edge(START, next(iter(nodes)))
-    return builder
-
-
-def says(word):
-    return lambda state: {"log": [word]}
-
-
-def asks(state):
-    return {"log": [interrupt("?")]}
-
-
-def thread(name):
-    return {"configurable": {"thread_id": name}}
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import operator
 import threading
-from typing import Annotated, TypedDict
+from typing import TypedDict
 
 import pytest
 from awaiting import stored, until
@@ -16,32 +15,10 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphRecursionError
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send, interrupt
+from sequences import State, asks, build, says, thread
 
 import kgnb
 from kgnb.errors import Conflict, InvalidValue, RunCancelled, Unavailable
-
-
-class State(TypedDict, total=False):
-    log: Annotated[list, operator.add]
-
-
-def build(**nodes):
-    builder = StateGraph(State)
-    builder.add_sequence(list(nodes.items()))
-    builder.add_edge(START, next(iter(nodes)))
-    return builder
-
-
-def says(word):
-    return lambda state: {"log": [word]}
-
-
-def ask_and_say(state):
-    return {"log": [interrupt("?")]}
-
-
-def thread(name):
-    return {"configurable": {"thread_id": name}}
 
 
 def test_session_id_is_the_thread():
@@ -173,7 +150,7 @@ def test_a_fork_with_edited_state_equals_a_fresh_run_from_it():
 
 def replays_are_forks():
     """Whether an interrupt of a replay is the thread's, by LangGraph alone."""
-    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    graph = build(ask=asks).compile(checkpointer=InMemorySaver())
     graph.invoke({}, thread("s"))
     graph.invoke(Command(resume="first"), thread("s"))
     before = next(s for s in graph.get_state_history(thread("s")) if s.next == ("ask",))
@@ -185,7 +162,7 @@ def replays_are_forks():
 def test_an_interrupt_after_a_fork_goes_on_from_the_fork(way):
     if way == "replay" and not replays_are_forks():
         pytest.skip("this LangGraph makes no fork of a replay, so that it never ends")
-    graph = build(a=says("a"), ask=ask_and_say, end=says("z")).compile(
+    graph = build(a=says("a"), ask=asks, end=says("z")).compile(
         checkpointer=InMemorySaver()
     )
     kgnb.run(graph, {}, session_id="s", answers=["first"]).result(20)
@@ -239,7 +216,7 @@ def test_runs_that_wait_for_their_thread_run_in_order_of_arrival():
 
 
 def test_a_run_that_waits_for_its_thread_can_be_cancelled_and_leaves_the_line():
-    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    graph = build(ask=asks).compile(checkpointer=InMemorySaver())
     first, second, third = (
         kgnb.run(graph, {}, session_id="s", multitask_strategy="enqueue")
         for _ in range(3)
@@ -257,7 +234,7 @@ def test_a_run_that_waits_for_its_thread_can_be_cancelled_and_leaves_the_line():
 
 
 def test_a_run_waits_for_one_on_another_loop():
-    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    graph = build(ask=asks).compile(checkpointer=InMemorySaver())
     call = {"session_id": "s", "multitask_strategy": "enqueue"}
     first = kgnb.run(graph, {}, **call)
     until(first, lambda: first.status == "waiting")
@@ -324,7 +301,7 @@ def fails(state):
 @pytest.mark.parametrize("way", ["fail", "cancel", "interrupt", "breakpoint"])
 def test_a_node_renamed_while_its_thread_waits_for_it_is_named(way):
     saver = InMemorySaver()
-    old = {"fail": fails, "interrupt": ask_and_say}.get(way, says("b"))
+    old = {"fail": fails, "interrupt": asks}.get(way, says("b"))
     graph = renamed(saver, a=says("a"), old=old)
     pause = {"interrupt_before": ["old"]} if way in ("breakpoint", "cancel") else {}
     run = kgnb.run(graph, {}, session_id="s", **pause)
@@ -536,7 +513,7 @@ def test_cancelling_after_the_step_lets_it_end_and_be_stored(way):
 def test_cancelling_after_the_step_ends_a_run_that_waits_at_once():
     if not can_stop_after_a_step():
         pytest.skip("this LangGraph has no RunControl")
-    graph = build(ask=ask_and_say).compile(checkpointer=InMemorySaver())
+    graph = build(ask=asks).compile(checkpointer=InMemorySaver())
     run = kgnb.run(graph, {}, session_id="s")
     until(run, lambda: run.status == "waiting")
     run.cancel(after="step")
