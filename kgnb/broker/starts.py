@@ -83,12 +83,16 @@ class Starts:
         self._link_of = link_of
         self._by_command: dict[str, RunId] = {}
         self._pending: dict[RunId, _Pending] = {}
+        self._unsure: set[RunId] = set()
+        """Runs of before a restart whose kernel is not known to have begun them."""
 
     def load(self) -> None:
         """Take in by which commands the known runs were started."""
         for run in self._runs.by_id.values():
             if run.row.command is not None:
                 self._by_command[run.row.command] = run.id
+            if run.row.start is not None and not run.row.has_ended:
+                self._unsure.add(run.id)
 
     # What clients want. A KgnbError out of ``begin`` means that nothing was begun.
 
@@ -105,8 +109,8 @@ class Starts:
             return False
         conn.started.add(run.id)
         pending = self._pending.get(run.id)
-        if pending is None and run.row.start is not None and not run.row.has_ended:
-            # From before a restart: its kernel is told again, or is found to be dead.
+        if pending is None and run.id in self._unsure and not run.row.has_ended:
+            # Its kernel is told again, or is found to be dead.
             pending = _Pending([], now + self._limits.order_timeout)
             self._pending[run.id] = pending
         if pending is not None:
@@ -301,6 +305,7 @@ class Starts:
 
     def began(self, run: Run) -> None:
         """Tell who waits for it: before its first event, or with the kernel's word."""
+        self._unsure.discard(run.id)
         pending = self._pending.pop(run.id, None)
         if pending is not None:
             for conn, command_id in pending.waiting:
@@ -358,6 +363,7 @@ class Starts:
 
     def forget(self, run: Run) -> None:
         """Its command may be sent again now, and starts another run."""
+        self._unsure.discard(run.id)
         if run.row.command is not None:
             self._by_command.pop(run.row.command, None)
 
