@@ -196,7 +196,6 @@ def report(title: str, runs: Mapping[str, Callable[[], int]], steps: int) -> Non
 
 def main() -> None:
     """Print all of it."""
-    logging.disable(logging.INFO)
     peers = ("pocketflow", "pydantic-graph", "langgraph")
     print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
     report("unwatched, sync", unwatched(), UNWATCHED_STEPS)
@@ -205,4 +204,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.INFO)
     main()

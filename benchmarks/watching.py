@@ -208,7 +208,6 @@ def main(
     steps: int = STEPS, tokens: int = TOKENS, visits: int = VISITS, rounds: int = ROUNDS
 ) -> None:
     """Print all of it."""
-    logging.disable(logging.INFO)
     peers = ("langgraph", "pocketflow")
     print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
     for title, runs, pieces in (
@@ -225,4 +224,5 @@ def main(
 
 
 if __name__ == "__main__":
+    logging.disable(logging.INFO)
     main()
