@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+import uuid
 from contextlib import AsyncExitStack
 
 import pytest
@@ -284,7 +285,7 @@ async def test_offline_queue_keeps_the_newest_and_says_what_it_dropped(server, c
 
 async def test_seventeenth_message_that_waits_for_a_run_is_refused(server):
     async with server.site.link() as link, AsyncExitStack() as stack:
-        kernel = await RawKernel.greet(link, "chatty")
+        kernel = await RawKernel.greet(link, f"chatty-{uuid.uuid4().hex}")
         await kernel.publish("chat-16")
         tellers = [
             await ready(
@@ -294,12 +295,14 @@ async def test_seventeenth_message_that_waits_for_a_run_is_refused(server):
             )
             for _ in range(2)  # each may send ten
         ]
-        said = {"type": "message", "session_id": "s"}
+        said = {"type": "message", "session_id": uuid.uuid4().hex}
         await tellers[0].say(**said, content="first")
         await kernel.begin(await kernel.hear("start"))
         await tellers[0].hear("workflow_started")
         for n in range(16):
             await tellers[n % 2].say(**said, content=n)
+        # What one socket said is taken in before the other's last word.
+        assert (await tellers[0].ask(type="ping"))["type"] == "pong"
         refusal = await tellers[1].ask(**said, content="late")
         assert (refusal["type"], refusal["code"]) == ("error", "conflict")
         assert refusal["retry_after"] > 0
