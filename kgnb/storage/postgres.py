@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import uuid
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -15,6 +14,7 @@ from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
 from kgnb.storage.postgres_schema import migrate
 from kgnb.storage.staged import Drop, Placed, Staged, touched
+from kgnb.storage.unanswered import is_stored, taken_over
 from kgnb.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -24,14 +24,10 @@ if TYPE_CHECKING:
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-logger = logging.getLogger("kgnb.storage")
-
 CONNECT_TIMEOUT = 5
 """Seconds that a server gets to answer a new connection."""
 POOL_TIMEOUT = 5.0
 """Seconds to wait for a connection, a new one included."""
-SETTLE_PAUSE = 0.25
-"""Seconds between two tries to learn what became of a commit."""
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -140,7 +136,7 @@ class PostgresLog:
             )
         owner, revision = await _first(log)
         if owner != self._owner:
-            raise Unavailable(f"{self._name}: another process has taken this log over")
+            raise taken_over(self._name)
         return Staged(
             {row[0]: Row(*row) async for row in rows},
             {state[0]: StreamState(*state) async for state in states},
@@ -149,21 +145,17 @@ class PostgresLog:
 
     async def _is_stored(self, mark: str) -> bool:
         """Whether a transaction was committed whose answer was lost."""
-        logger.warning("%s: the answer to a commit is lost; asking for it", self._name)
-        while True:
-            try:
-                async with self._connection() as connection:
-                    # FOR UPDATE waits for a transaction that is not yet over there.
-                    log = await connection.execute(
-                        "SELECT mark FROM kgnb_log FOR UPDATE"
-                    )
-                    (found,) = await _first(log)
-            except Unavailable:
-                if self._pool is None:
-                    raise
-                await asyncio.sleep(SETTLE_PAUSE)
-            else:
-                return bool(found == mark)
+        return await is_stored(
+            mark, self._mark, name=self._name, is_open=lambda: self._pool is not None
+        )
+
+    async def _mark(self) -> str:
+        """The mark of the last transaction, none being under way any more."""
+        async with self._connection() as connection:
+            # FOR UPDATE waits for one that is not yet over there.
+            log = await connection.execute("SELECT mark FROM kgnb_log FOR UPDATE")
+            (found,) = await _first(log)
+        return str(found)
 
     async def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """Records above ``after``."""

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
 from kgnb.storage.staged import Drop, Placed, Staged, touched
+from kgnb.storage.unanswered import is_stored, taken_over
 from kgnb.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ logger = logging.getLogger("kgnb.storage")
 SCHEMA_VERSION = 1
 TIMEOUT = 5.0
 """Seconds that Redis gets to answer."""
-SETTLE_PAUSE = 0.25
-"""Seconds between two tries to learn what became of a commit."""
 
 _Pair = tuple[int, bytes]
 _State = tuple[int, int, int]
@@ -140,7 +139,7 @@ class RedisLog:
     async def commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
         """Carry out ``batch`` in order, in one MULTI."""
         async with self._writing:
-            mark = uuid.uuid4().hex.encode()
+            mark = uuid.uuid4().hex
             outcomes: list[Outcome] | None = None
             try:
                 async with (
@@ -166,7 +165,7 @@ class RedisLog:
         if owner is None:
             raise Unavailable(f"{self._name}: this Redis has lost the log's data")
         if owner != self._owner:
-            raise Unavailable(f"{self._name}: another process has taken this log over")
+            raise taken_over(self._name)
         rows = {
             key: Row(key, *_pair.decode(value))
             for key, value in await self._known(commands, "rows", wanted.keys)
@@ -184,7 +183,7 @@ class RedisLog:
         found = await client.hmget(self._key(table), names) if names else []
         return [pair for pair in zip(names, found, strict=True) if pair[1] is not None]
 
-    def _write(self, commands: Any, staged: Staged, mark: bytes) -> None:
+    def _write(self, commands: Any, staged: Staged, mark: str) -> None:
         log = {"revision": staged.revision, "mark": mark}
         commands.hset(self._key("log"), mapping=log)
         for key, row in staged.rows.items():
@@ -219,19 +218,26 @@ class RedisLog:
             commands.hset(self._key(table), name, value)
             commands.zadd(order, {name: 0})
 
-    async def _is_stored(self, mark: bytes) -> bool:
+    async def _is_stored(self, mark: str) -> bool:
         """Whether a transaction was carried out whose answer was lost."""
-        logger.warning("%s: the answer to a commit is lost; asking for it", self._name)
-        while True:
-            try:
-                async with self._connected() as client:
-                    found = await client.hget(self._key("log"), "mark")
-            except Unavailable:
-                if self._redis is None:
-                    raise
-                await asyncio.sleep(SETTLE_PAUSE)
-            else:
-                return bool(found == mark)
+        return await is_stored(
+            mark, self._mark, name=self._name, is_open=lambda: self._redis is not None
+        )
+
+    async def _mark(self) -> str:
+        """The mark of the last transaction, after which none of before is carried out.
+
+        One that Redis has not read yet watches the key that is written here.
+        """
+        log = self._key("log")
+        async with (
+            self._connected() as client,
+            client.pipeline(transaction=True) as commands,
+        ):
+            commands.hincrby(log, "asked", 1)
+            commands.hget(log, "mark")
+            _, found = await commands.execute()
+        return "" if found is None else str(found.decode())
 
     async def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """Records above ``after``."""

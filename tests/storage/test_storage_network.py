@@ -7,6 +7,8 @@ import sys
 import psycopg
 import pytest
 import redis
+from redis import asyncio as asyncio_redis
+from redis.exceptions import WatchError
 
 from kgnb.errors import Unavailable
 from kgnb.storage import Append, Transaction, open_log
@@ -100,6 +102,29 @@ def test_network_log_commit_whose_answer_is_lost_is_looked_up(place):
             kept = await texts(log)
         assert [number for number, done in said if done] == kept
         assert 0 < len(kept) < len(said)
+
+    asyncio.run(main())
+
+
+def test_redis_commit_that_was_asked_for_is_not_carried_out_later(redis):
+    """Redis may read a transaction after the question whether it was carried out."""
+
+    async def main():
+        url = redis.new_url()
+        address, prefix = url.split("?prefix=")
+        key = f"{{{prefix}}}:log"
+        late = asyncio_redis.from_url(address)
+        async with opened(url) as log, late.pipeline(transaction=True) as commands:
+            await log.commit([note(b"1")])
+            await commands.watch(key)
+            commands.multi()
+            commands.hset(key, "mark", "late")
+            assert not await log._is_stored("late")
+            with pytest.raises(WatchError):
+                await commands.execute()
+            await log.commit([note(b"2")])
+            assert await texts(log) == [b"1", b"2"]
+        await late.aclose()
 
     asyncio.run(main())
 
