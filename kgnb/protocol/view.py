@@ -124,6 +124,7 @@ class VisitView(msgspec.Struct, kw_only=True):
     ended_at: str | None = None
     attempts: int = 1
     duration: float | None = None
+    action: str | None = None
 
 
 class CustomView(msgspec.Struct, kw_only=True):
@@ -285,6 +286,7 @@ def _tell_visit(visit: VisitView, event: e.NodeUpdate) -> None:
     if event.status in _NODE_ENDED:
         visit.ended_at = event.timestamp
         visit.duration = event.duration
+        visit.action = event.action
 
 
 def _show_visit(node: NodeView, event: e.NodeUpdate) -> None:

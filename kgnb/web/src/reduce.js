@@ -224,6 +224,7 @@ function tellVisit(visit, event) {
   if (NODE_ENDED.has(event.status)) {
     visit.ended_at = event.timestamp ?? "";
     visit.duration = event.duration ?? null;
+    visit.action = event.action ?? null;
   }
 }
 
@@ -281,6 +282,7 @@ function visitBegan(view, node, event) {
     ended_at: null,
     attempts: 1,
     duration: null,
+    action: null,
   };
   view.timeline_dropped += bounded(view.timeline, entry, MAX_TIMELINE);
   if (event.via) {

@@ -668,6 +668,7 @@ export interface VisitView {
   ended_at: string | null;
   attempts: number;
   duration: number | null;
+  action: string | null;
 }
 
 export interface VoteData {
