@@ -77,15 +77,27 @@ class GraphSpec(msgspec.Struct, kw_only=True):
     """The kernel's drawing, or None where there is none (the list serves)."""
 
 
+class ForkedFrom(msgspec.Struct, kw_only=True):
+    """Where in another run's past a run began."""
+
+    run_id: RunId
+    seq: int
+    """Of that run's checkpoint: its place among them, from 1."""
+
+
 class WorkflowStarted(Event, kw_only=True, omit_defaults=True, tag="workflow_started"):
-    """The run exists from here on."""
+    """The run exists from here on, or goes on in a new process."""
 
     graph: GraphSpec = msgspec.field(default_factory=GraphSpec)
     params: dict[str, Any] = {}
     session_id: str | None = None
     message: Any = None
     """What was said to start it, where a message did."""
+    durable: bool = False
+    """Whether its state is kept with its events, so that it can be resumed."""
     resumed_from: str | None = None
+    """The run that it goes on with, which is itself: this is no first event then."""
+    forked_from: ForkedFrom | None = None
 
 
 class GraphChanged(Event, kw_only=True, omit_defaults=True, tag="graph_changed"):
@@ -410,6 +422,7 @@ class WorkflowLost(Event, kw_only=True, omit_defaults=True, tag="workflow_lost")
 
     reason: str = ""
     resumable: bool = False
+    """Whether ``kgnb.run(graph, resume=run_id)`` can go on with it."""
 
 
 class Custom(msgspec.Struct, kw_only=True, omit_defaults=True):

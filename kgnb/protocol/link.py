@@ -37,6 +37,15 @@ class LinkHello(LinkFrame, kw_only=True, omit_defaults=True, tag="hello"):
     """From an earlier welcome; needed to continue that process's runs."""
 
 
+class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A checkpoint of a durable run: stored with one of its events, shown to nobody."""
+
+    at: int
+    """Index of the event in its frame."""
+    record: msgspec.Raw
+    """See ``kgnb.graph.records``; the broker does not look inside."""
+
+
 class AppendFrame(LinkFrame, kw_only=True, omit_defaults=True, tag="append"):
     """Events of one run; ``n`` numbers the first, the rest follow on."""
 
@@ -44,6 +53,11 @@ class AppendFrame(LinkFrame, kw_only=True, omit_defaults=True, tag="append"):
     epoch: Count
     n: Count
     events: list[msgspec.Raw]
+    records: list[Kept] = []
+    """Stored in one transaction with their events, in the order given."""
+    key: str | None = None
+    """With a durable run's first event: what a later run of the same cell or script
+    has as well, so that it can go on with this one."""
 
 
 class OpenChannel(LinkFrame, kw_only=True, omit_defaults=True, tag="open"):
@@ -151,6 +165,18 @@ class Share(LinkFrame, kw_only=True, omit_defaults=True, tag="share"):
     label: str = ""
 
 
+class Recall(LinkFrame, kw_only=True, omit_defaults=True, tag="recall"):
+    """The kernel asks for a durable run's checkpoints, page by page."""
+
+    n: Count
+    """Repeated by the answer."""
+    run_id: RunId | None = None
+    key: str | None = None
+    """In place of ``run_id``: the newest *lost* run of that key."""
+    after: int = 0
+    """The last checkpoint that it has, of an earlier page."""
+
+
 class Unshare(LinkFrame, kw_only=True, omit_defaults=True, tag="unshare"):
     """The kernel takes one back."""
 
@@ -171,6 +197,7 @@ KernelFrame = (
     | Started
     | Share
     | Unshare
+    | Recall
 )
 
 
@@ -326,6 +353,39 @@ class Shared(LinkFrame, kw_only=True, omit_defaults=True, tag="shared"):
     message: str = ""
 
 
+class KeptRecord(msgspec.Struct, kw_only=True):
+    """A checkpoint as the log has it."""
+
+    seq: int
+    """Its place among the run's checkpoints, from 1."""
+    record: msgspec.Raw
+
+
+class Recalled(LinkFrame, kw_only=True, omit_defaults=True, tag="recalled"):
+    """A page of a run's checkpoints, and how the run stands."""
+
+    n: Count
+    run_id: RunId | None = None
+    """None where no lost run has the key."""
+    workflow: str = ""
+    status: str = ""
+    epoch: int = 0
+    """The run goes on in the next one."""
+    seq: int = 0
+    """Of its last event."""
+    kernel_id: str = ""
+    """Whose it is, or was."""
+    is_here: bool = False
+    """Whether it is a run of the process that asks."""
+    session_id: str | None = None
+    is_durable: bool = False
+    records: list[KeptRecord] = []
+    last: int = 0
+    """The run's last checkpoint: there are further pages until it has come."""
+    code: str | None = None
+    message: str = ""
+
+
 ServerFrame = (
     Welcome
     | Appended
@@ -339,4 +399,5 @@ ServerFrame = (
     | Start
     | TellSteps
     | Shared
+    | Recalled
 )

@@ -31,12 +31,22 @@ from kgnb.protocol.live_view import (
     show_progress,
     show_token,
 )
+from kgnb.protocol.visit_view import (
+    NODE_ENDED,
+    InterruptionView,
+    VisitView,
+    items_done,
+    mark_visit,
+    retire_streams,
+    tell_visit,
+)
 
 T = TypeVar("T")
 
 MAX_LOGS = 1000
 MAX_TIMELINE = 1000
 MAX_CUSTOM = 200
+MAX_INTERRUPTIONS = 100
 
 RunStatus = Literal[
     "running",
@@ -69,6 +79,7 @@ class NodeView(msgspec.Struct, kw_only=True):
         "failed",
         "skipped",
         "cancelled",
+        "interrupted",
     ] = "idle"
     visits: int = 0
     active: int = 0
@@ -112,19 +123,6 @@ class LogView(msgspec.Struct, kw_only=True):
     stream: str
     level: str | None
     text: str
-
-
-class VisitView(msgspec.Struct, kw_only=True):
-    """One bar of the timeline."""
-
-    node_id: str
-    task_id: str | None
-    status: e.NodeStatus
-    started_at: str
-    ended_at: str | None = None
-    attempts: int = 1
-    duration: float | None = None
-    action: str | None = None
 
 
 class CustomView(msgspec.Struct, kw_only=True):
@@ -173,6 +171,11 @@ class RunView(msgspec.Struct, kw_only=True, dict=True):
     usage: e.Usage | None = None
     """Of all its nodes."""
     paused: PauseView | None = None
+    durable: bool = False
+    resumable: bool = False
+    """It is lost, and can go on: nothing in it has been given up."""
+    interruptions: list[InterruptionView] = []
+    forked_from: e.ForkedFrom | None = None
     result: Any = None
     error: e.Problem | None = None
 
@@ -227,6 +230,8 @@ def _custom(view: RunView, event: e.Custom) -> None:
 
 
 def _started(view: RunView, event: e.WorkflowStarted) -> None:
+    if event.resumed_from is not None and view.status in ENDED:
+        _interrupted(view, event.timestamp)
     view.run_id = event.run_id
     view.workflow = event.workflow
     view.status = "running"
@@ -237,7 +242,20 @@ def _started(view: RunView, event: e.WorkflowStarted) -> None:
     view.session_id = event.session_id
     view.message = event.message
     view.error = None
+    view.durable = event.durable
+    view.resumable = False
+    view.forked_from = event.forked_from or view.forked_from
     _draw(view, event)
+
+
+def _interrupted(view: RunView, resumed_at: str) -> None:
+    entry = InterruptionView(
+        status=view.status,  # type: ignore[arg-type]  # it has ended
+        at=view.ended_at or resumed_at,
+        reason=view.error.message if view.error is not None else None,
+        resumed_at=resumed_at,
+    )
+    _bounded(view.interruptions, entry, MAX_INTERRUPTIONS)
 
 
 def _draw(view: RunView, event: e.WorkflowStarted | e.GraphChanged) -> None:
@@ -250,28 +268,27 @@ def _node(view: RunView, node_id: str) -> NodeView:
     return view.nodes.setdefault(node_id, NodeView())
 
 
-_NODE_ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
-
-
 def _node_update(view: RunView, event: e.NodeUpdate) -> None:
     node = _node(view, event.node_id)
     if event.progress is not None:
         node.message = event.message
         return
     visit = view.visits.get(event.task_id)
-    has_ended = event.status in _NODE_ENDED
+    has_ended = event.status in NODE_ENDED
+    if visit is not None and visit.ended_at and not has_ended and view.interruptions:
+        visit = _visit_again(view, node, event)
     if event.task_id != node.task_id and visit is None:
         if has_ended and view.timeline_dropped:
             node.active = max(0, node.active - 1)  # it began too long ago
             return
         visit = _visit_began(view, node, event)
     if visit is not None:
-        _tell_visit(visit, event)
+        tell_visit(visit, event)
     if has_ended:
         node.active = max(0, node.active - 1)
     if event.task_id != node.task_id:
         # Beside the visit that is shown. It is shown in its turn if that one is over.
-        if node.status == "failed" or node.status not in _NODE_ENDED:
+        if node.status == "failed" or node.status not in NODE_ENDED:
             return
         node.task_id = event.task_id
         node.attempt = 0
@@ -280,22 +297,13 @@ def _node_update(view: RunView, event: e.NodeUpdate) -> None:
         _show_another(view, node, event.node_id)
 
 
-def _tell_visit(visit: VisitView, event: e.NodeUpdate) -> None:
-    visit.attempts = max(visit.attempts, event.attempt or 1)
-    visit.status = event.status
-    if event.status in _NODE_ENDED:
-        visit.ended_at = event.timestamp
-        visit.duration = event.duration
-        visit.action = event.action
-
-
 def _show_visit(node: NodeView, event: e.NodeUpdate) -> None:
     node.status = event.status
     # The end of a visit names its first attempt; how far it came is not unsaid.
     node.attempt = max(node.attempt, event.attempt or 0)
     node.message = event.message
     node.error = event.error
-    if event.status in _NODE_ENDED:
+    if event.status in NODE_ENDED:
         drop_inner(node.tracks)
         node.duration = event.duration
         node.action = event.action
@@ -315,12 +323,25 @@ def _show_another(view: RunView, node: NodeView, node_id: str) -> None:
 
 
 def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitView:
-    node.task_id = event.task_id
     node.visits += 1
+    node.items = {}
+    if event.via is not None:
+        _traverse(view, event.via, event.node_id)
+    return _visit(view, node, event)
+
+
+def _visit_again(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitView:
+    """One that was cut off begins again, under the number that it had."""
+    node.items = items_done(node.items) if node.task_id == event.task_id else {}
+    retire_streams(view.streams, event.task_id, node.items, len(view.interruptions))
+    return _visit(view, node, msgspec.structs.replace(event, via=None))
+
+
+def _visit(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitView:
+    node.task_id = event.task_id
     node.active += 1
     node.attempt = event.attempt or 1
     node.progress = None
-    node.items = {}
     node.tracks = {}
     node.duration = None
     node.action = None
@@ -329,10 +350,9 @@ def _visit_began(view: RunView, node: NodeView, event: e.NodeUpdate) -> VisitVie
         task_id=event.task_id,
         status=event.status,
         started_at=event.timestamp,
+        via=event.via,
     )
     _add_visit(view, entry)
-    if event.via is not None:
-        _traverse(view, event.via, event.node_id)
     return entry
 
 
@@ -361,6 +381,9 @@ def _progress(view: RunView, event: e.Progress) -> None:
     shown = show_progress(node.items, node.tracks, event)
     if shown is not None:
         node.progress = shown
+        visit = view.visits.get(event.task_id)
+        if visit is not None:
+            mark_visit(visit, shown, event.timestamp)
 
 
 def _token(view: RunView, event: e.Token) -> None:
@@ -403,7 +426,13 @@ def _log(view: RunView, event: e.Log) -> None:
 
 
 def _ended(view: RunView, status: RunStatus, at: str) -> None:
-    """The run is over: nothing in it may look alive any more."""
+    """The run is over: nothing in it may look alive any more.
+
+    In one that can be resumed what was under way is not given up, and what was asked
+    may be answered.
+    """
+    over: Literal["cancelled", "interrupted"]
+    over = "interrupted" if view.resumable else "cancelled"
     view.status = status
     view.ended_at = at
     view.paused = None
@@ -411,13 +440,13 @@ def _ended(view: RunView, status: RunStatus, at: str) -> None:
     for node in view.nodes.values():
         node.active = 0
         if node.status in ("running", "waiting", "retrying"):
-            node.status = "cancelled"
+            node.status = over
     for visit in view.timeline:
         if visit.ended_at is None:
             visit.ended_at = at
-            visit.status = "cancelled"
+            visit.status = over
     for approval in view.approvals:
-        if approval.state == "open":
+        if approval.state == "open" and not view.resumable:
             approval.state = "cancelled"
 
 
@@ -439,6 +468,7 @@ def _cancelled(view: RunView, event: e.WorkflowCancelled) -> None:
 
 def _lost(view: RunView, event: e.WorkflowLost) -> None:
     view.error = e.Problem(code="unavailable", message=event.reason)
+    view.resumable = event.resumable
     _ended(view, "lost", event.timestamp)
 
 

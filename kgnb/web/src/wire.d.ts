@@ -202,6 +202,11 @@ export interface FieldProblem {
   message: string;
 }
 
+export interface ForkedFrom {
+  run_id: string;
+  seq: number;
+}
+
 export interface GraphChanged {
   type: "graph_changed";
   run_id: string;
@@ -761,7 +766,9 @@ export interface WorkflowStarted {
   params?: Record<string, any>;
   session_id?: string | null;
   message?: any;
+  durable?: boolean;
   resumed_from?: string | null;
+  forked_from?: ForkedFrom | null;
 }
 
 export type KnownEvent = ApprovalRequest | ApprovalResolved | ApprovalVote | GraphChanged | Log | Message | NodeUpdate | Progress | ResultEvent | Step | Token | WorkflowCancelled | WorkflowCompleted | WorkflowFailed | WorkflowLost | WorkflowPaused | WorkflowResumed | WorkflowStalled | WorkflowStarted;
