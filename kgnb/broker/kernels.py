@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from kgnb.broker import rows
 from kgnb.broker.rows import KernelRow
 from kgnb.broker.run import Declaration
-from kgnb.broker.runs import TRY_AGAIN_LATER
 from kgnb.protocol import link
 from kgnb.storage.base import Committed, Put, Transaction
 
@@ -109,6 +108,11 @@ class Kernels:
         """The ids of kernels that were not forgotten."""
         return set(self._by_id)
 
+    def server_of(self, kernel_id: str) -> str:
+        """Of several servers the one that a kernel dialled; empty if not known."""
+        kernel = self._by_id.get(kernel_id)
+        return "" if kernel is None else kernel.row.server
+
     def runs_of(self, kernel_id: str) -> list[Run]:
         """Unfinished runs of a kernel, whichever process has them."""
         return [r for r in self.runs.unfinished() if r.row.kernel_id == kernel_id]
@@ -160,8 +164,10 @@ class Kernels:
             process_id=frame.process_id,
             pid=frame.pid,
             token_hash=rows.hash_token(owner_token),
+            server=source.peer.server,
         )
         kernel = self._by_process.get(frame.process_id) or Kernel(row, now)
+        is_changed = is_new or kernel.row != row
         kernel.row = row
         kernel.link = source
         self._add(kernel)
@@ -188,7 +194,7 @@ class Kernels:
             self.starts.link_up(frame.process_id)
 
         key = rows.KERNEL + frame.kernel_id
-        puts = (Put(key, rows.encode(row)),) if is_new else ()
+        puts = (Put(key, rows.encode(row)),) if is_changed else ()
         # Without a change it waits its turn all the same: the frames of an
         # earlier link may be on their way to the log, and count as known.
         self._effects.commit(Transaction(puts=puts), done)

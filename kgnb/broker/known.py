@@ -194,6 +194,10 @@ class Known:
         runs = {run.row.kernel_id for run in self._core.runs.unfinished()}
         return runs | {offer.kernel_id for offer in self.workflows()}
 
+    def server_of_kernel(self, kernel_id: str) -> str:
+        """Of several servers the one that a kernel dialled; empty if not known."""
+        return self._core.kernels.server_of(kernel_id)
+
     # Approvals and workflows
 
     def open_approvals(self, peer: Peer | None = None) -> list[ApprovalRow]:

@@ -90,6 +90,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The only kernel whose runs it may know of (a channel of that kernel)."""
     share_id: str | None = None
     """The share link that it came by; with its end the connection ends."""
+    server: str = ""
+    """Of several servers the one that it is connected to; empty where there is one."""
 
     @property
     def is_script(self) -> bool:

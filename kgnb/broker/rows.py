@@ -125,6 +125,8 @@ class KernelRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     pid: int = 0
     token_hash: str = ""
     """SHA-256 of the owner token."""
+    server: str = ""
+    """Of several servers the one that it dialled; its process dies with that."""
 
 
 class Place(msgspec.Struct, kw_only=True):

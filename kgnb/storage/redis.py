@@ -10,7 +10,6 @@ import contextlib
 import logging
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from redis import asyncio as redis
@@ -22,7 +21,7 @@ from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
 from kgnb.storage.staged import Drop, Placed, Staged, touched
 from kgnb.storage.unanswered import is_stored, taken_over
-from kgnb.storage.urls import shown
+from kgnb.storage.urls import shown, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -58,7 +57,7 @@ class RedisLog:
     """
 
     def __init__(self, url: str) -> None:
-        self._url, prefix = _without_prefix(url)
+        self._url, prefix = without_prefix(url)
         self._name = shown(url)
         # The braces keep all keys of a log on one node of a cluster.
         self._prefix = f"{{{prefix}}}:"
@@ -289,11 +288,3 @@ class RedisLog:
         if client is not None:
             with contextlib.suppress(errors.RedisError, OSError):
                 await client.aclose()
-
-
-def _without_prefix(url: str) -> tuple[str, str]:
-    """The address without the parameter that is ours, and that parameter."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    prefix = query.pop("prefix", "kgnb")
-    return urlunsplit(parts._replace(query=urlencode(query))), prefix

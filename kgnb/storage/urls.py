@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 
 def shown(url: str) -> str:
@@ -14,3 +14,11 @@ def shown(url: str) -> str:
     except ValueError:
         port = ""
     return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def without_prefix(url: str) -> tuple[str, str]:
+    """An address of Redis without the parameter that is ours, and that parameter."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    prefix = query.pop("prefix", "kgnb")
+    return urlunsplit(parts._replace(query=urlencode(query))), prefix
