@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from kgnb.protocol import commands, events, live_view, replies, view
+from kgnb.protocol import commands, events, live_view, replies, view, visit_view
 
 TARGET = Path(__file__).parent.parent / "kgnb" / "web" / "src" / "wire.d.ts"
 HEADER = """\
@@ -47,7 +47,7 @@ export interface Frame {
 """
 _STRUCTS = {
     cls.__name__: cls
-    for module in (commands, events, replies, live_view, view)
+    for module in (commands, events, replies, live_view, visit_view, view)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, msgspec.Struct)
 }

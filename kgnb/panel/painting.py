@@ -25,6 +25,7 @@ WORDS = {
     "failed": "✕ failed",
     "skipped": "⤼ skipped",
     "cancelled": "⊘ cancelled",
+    "interrupted": "◌ interrupted",
 }
 """State → shape and word; never told by colour alone."""
 
@@ -38,6 +39,7 @@ _PAINT = {
     "failed": ("#ffebe9", "#cf222e", "#a40e26", ""),
     "skipped": ("#ffffff", "#afb8c1", MUTED, "2 3"),
     "cancelled": ("#f6f8fa", "#8c959f", "#57606a", "6 3"),
+    "interrupted": ("#fff8c5", "#bf8700", "#7d4e00", "6 3"),
 }
 # Greys that are seen on white and on black: the picture has no background.
 _TAKEN = "#6e7781"

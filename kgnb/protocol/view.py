@@ -22,9 +22,7 @@ from kgnb.protocol.approval_view import (
 from kgnb.protocol.ids import NodeId
 from kgnb.protocol.live_view import (
     MessageView,
-    ProgressView,
     StreamView,
-    TrackView,
     added,
     drop_inner,
     show_message,
@@ -34,6 +32,7 @@ from kgnb.protocol.live_view import (
 from kgnb.protocol.visit_view import (
     NODE_ENDED,
     InterruptionView,
+    NodeView,
     VisitView,
     items_done,
     mark_visit,
@@ -60,42 +59,6 @@ RunStatus = Literal[
 ]
 ENDED = frozenset({"completed", "failed", "cancelled", "lost"})
 _QUESTIONS = (e.ApprovalRequest, e.ApprovalVote, e.ApprovalResolved)
-
-
-class NodeView(msgspec.Struct, kw_only=True):
-    """One box: a visit of it, and how many there were.
-
-    The visit is the one that began last; where several overlap (passes of a graph at
-    the same time) and it has ended, one of those still under way. One that failed
-    stays until another begins.
-    """
-
-    status: Literal[
-        "idle",
-        "running",
-        "waiting",
-        "retrying",
-        "completed",
-        "failed",
-        "skipped",
-        "cancelled",
-        "interrupted",
-    ] = "idle"
-    visits: int = 0
-    active: int = 0
-    """Visits under way."""
-    task_id: str | None = None
-    attempt: int = 0
-    progress: ProgressView | None = None
-    items: dict[str, ProgressView] = {}
-    tracks: dict[str, TrackView] = {}
-    """Bars beside and below the main ones, by item and place: ``"2"``, ``"0/1.1"``."""
-    usage: e.Usage | None = None
-    """Of all its streams, those of failed attempts and earlier visits included."""
-    message: str | None = None
-    duration: float | None = None
-    action: str | None = None
-    error: e.Problem | None = None
 
 
 class EdgeView(msgspec.Struct, kw_only=True):

@@ -8,10 +8,22 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const HERE = new URL("./", import.meta.url);
 const MOST_BYTES = 160 * 1024;
+
+/** A style sheet as a text, without what only its readers need. */
+const minified = {
+  name: "minified",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup: (build) =>
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const source = readFileSync(path, "utf8");
+      const { code } = await transform(source, { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    }),
+};
 
 const common = {
   absWorkingDir: fileURLToPath(HERE),
@@ -21,7 +33,7 @@ const common = {
   legalComments: "none",
   charset: "ascii",
   target: ["es2022"],
-  loader: { ".css": "text" },
+  plugins: [minified],
   banner: { js: "/* kgnb's panel, built from kgnb/web/src by build.mjs. BSD-3-Clause. */" },
 };
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from kgnb.panel.widget import Panel
-from kgnb.protocol.view import NodeView, ProgressView, StreamView
+from kgnb.protocol.live_view import ProgressView, StreamView
+from kgnb.protocol.visit_view import NodeView
 
 
 @pytest.fixture

@@ -9,16 +9,28 @@
  */
 
 import { decider, showDecision, showQuestion, showVotes } from "./reduce-approvals.js";
+import {
+  NODE_ENDED,
+  itemsDone,
+  markVisit,
+  retireStreams,
+  tellVisit,
+  visitOf,
+} from "./reduce-visits.js";
 import { added, dropInner, put, showMessage, showProgress, showToken } from "./reduce-live.js";
 
 const MAX_LOGS = 1000;
 const MAX_TIMELINE = 1000;
 const MAX_CUSTOM = 200;
+const MAX_INTERRUPTIONS = 100;
 
 /** Statuses after which a run does nothing more. */
 export const ENDED = new Set(["completed", "failed", "cancelled", "lost"]);
 
-const NODE_ENDED = new Set(["completed", "failed", "skipped", "cancelled"]);
+/** @param {wire.RunView} view @returns {boolean} it has ended, and will not go on */
+export function isOver({ status, resumable }) {
+  return ENDED.has(status) && !resumable;
+}
 
 /**
  * A view of a run of which nothing is known yet.
@@ -51,6 +63,10 @@ export function emptyView() {
     custom_dropped: 0,
     usage: null,
     paused: null,
+    durable: false,
+    resumable: false,
+    interruptions: [],
+    forked_from: null,
     result: null,
     error: null,
   };
@@ -114,6 +130,7 @@ function custom(view, event) {
 
 /** @param {wire.RunView} view @param {wire.WorkflowStarted} event */
 function started(view, event) {
+  if (event.resumed_from && ENDED.has(view.status)) interrupted(view, event.timestamp ?? "");
   view.run_id = event.run_id;
   view.workflow = event.workflow ?? "";
   view.status = "running";
@@ -124,7 +141,21 @@ function started(view, event) {
   view.session_id = event.session_id ?? null;
   view.message = event.message ?? null;
   view.error = null;
+  view.durable = event.durable ?? false;
+  view.resumable = false;
+  view.forked_from = event.forked_from ?? view.forked_from;
   draw(view, event);
+}
+
+/** @param {wire.RunView} view @param {string} resumed_at */
+function interrupted(view, resumed_at) {
+  const entry = {
+    status: /** @type {wire.InterruptionView["status"]} */ (view.status),
+    at: view.ended_at || resumed_at,
+    reason: view.error?.message ?? null,
+    resumed_at,
+  };
+  bounded(view.interruptions, entry, MAX_INTERRUPTIONS);
 }
 
 /** @param {wire.RunView} view @param {wire.WorkflowStarted | wire.GraphChanged} event */
@@ -195,7 +226,10 @@ function nodeUpdate(view, event) {
   }
   const task = event.task_id ?? null;
   const hasEnded = NODE_ENDED.has(event.status);
-  let visit = view.timeline.findLast((entry) => entry.task_id === task);
+  let visit = lastVisit(view, task);
+  if (visit?.ended_at && !hasEnded && view.interruptions.length) {
+    visit = visitAgain(view, node, event);
+  }
   if (task !== node.task_id && !visit) {
     if (hasEnded && view.timeline_dropped) {
       node.active = Math.max(0, node.active - 1); // it began too long ago
@@ -217,15 +251,9 @@ function nodeUpdate(view, event) {
   }
 }
 
-/** @param {wire.VisitView} visit @param {wire.NodeUpdate} event */
-function tellVisit(visit, event) {
-  visit.attempts = Math.max(visit.attempts, event.attempt || 1);
-  visit.status = event.status;
-  if (NODE_ENDED.has(event.status)) {
-    visit.ended_at = event.timestamp ?? "";
-    visit.duration = event.duration ?? null;
-    visit.action = event.action ?? null;
-  }
+/** @param {wire.RunView} view @param {string | null} task */
+function lastVisit(view, task) {
+  return view.timeline.findLast((entry) => entry.task_id === task);
 }
 
 /** @param {wire.NodeView} node @param {wire.NodeUpdate} event */
@@ -265,30 +293,40 @@ function showAnother(view, node, id) {
 
 /** @param {wire.RunView} view @param {wire.NodeView} node @param {wire.NodeUpdate} event */
 function visitBegan(view, node, event) {
-  node.task_id = event.task_id ?? null;
   node.visits += 1;
-  node.active += 1;
-  node.attempt = event.attempt || 1;
-  node.progress = null;
   node.items = {};
-  node.tracks = {};
-  node.duration = null;
-  node.action = null;
-  const entry = {
-    node_id: event.node_id,
-    task_id: node.task_id,
-    status: event.status,
-    started_at: event.timestamp ?? "",
-    ended_at: null,
-    attempts: 1,
-    duration: null,
-    action: null,
-  };
-  view.timeline_dropped += bounded(view.timeline, entry, MAX_TIMELINE);
   if (event.via) {
     traverse(view, event.via.node_id, event.via.action ?? "default", event.node_id);
   }
-  return entry;
+  return newVisit(view, node, event);
+}
+
+/**
+ * One that was cut off begins again, under the number that it had.
+ *
+ * @param {wire.RunView} view
+ * @param {wire.NodeView} node
+ * @param {wire.NodeUpdate} event
+ */
+function visitAgain(view, node, event) {
+  const task = event.task_id ?? null;
+  node.items = node.task_id === task ? itemsDone(node.items) : {};
+  retireStreams(view.streams, task, node.items, view.interruptions.length);
+  return newVisit(view, node, { ...event, via: null });
+}
+
+/** @param {wire.RunView} view @param {wire.NodeView} node @param {wire.NodeUpdate} event */
+function newVisit(view, node, event) {
+  const visit = visitOf(event);
+  node.task_id = visit.task_id;
+  node.active += 1;
+  node.attempt = event.attempt || 1;
+  node.progress = null;
+  node.tracks = {};
+  node.duration = null;
+  node.action = null;
+  view.timeline_dropped += bounded(view.timeline, visit, MAX_TIMELINE);
+  return visit;
 }
 
 /**
@@ -310,7 +348,9 @@ function traverse(view, source, action, target) {
 function progress(view, event) {
   const node = nodeOf(view, event.node_id);
   const shown = showProgress(node, event);
-  if (shown) node.progress = shown;
+  if (!shown) return;
+  node.progress = shown;
+  markVisit(lastVisit(view, event.task_id ?? null), shown.percent, event.timestamp);
 }
 
 /** @param {wire.RunView} view @param {wire.Token} event */
@@ -360,12 +400,14 @@ function log(view, event) {
 }
 
 /**
- * The run is over: nothing in it may look alive any more.
+ * The run is over: nothing in it may look alive any more. In one that can be resumed
+ * what was under way is not given up, and what was asked may be answered.
  * @param {wire.RunView} view
  * @param {wire.RunStatus} status
  * @param {string | undefined} at
  */
 function ended(view, status, at) {
+  const over = view.resumable ? "interrupted" : "cancelled";
   view.status = status;
   view.ended_at = at ?? "";
   view.paused = null;
@@ -373,16 +415,16 @@ function ended(view, status, at) {
   for (const node of Object.values(view.nodes)) {
     node.active = 0;
     if (["running", "waiting", "retrying"].includes(node.status)) {
-      node.status = "cancelled";
+      node.status = over;
     }
   }
   for (const visit of view.timeline) {
     if (visit.ended_at !== null) continue;
     visit.ended_at = at ?? "";
-    visit.status = "cancelled";
+    visit.status = over;
   }
   for (const approval of view.approvals) {
-    if (approval.state === "open") approval.state = "cancelled";
+    if (approval.state === "open" && !view.resumable) approval.state = "cancelled";
   }
 }
 
@@ -407,6 +449,7 @@ function cancelled(view, event) {
 /** @param {wire.RunView} view @param {wire.WorkflowLost} event */
 function lost(view, event) {
   view.error = { code: "unavailable", message: event.reason ?? "" };
+  view.resumable = event.resumable ?? false;
   ended(view, "lost", event.timestamp);
 }
 

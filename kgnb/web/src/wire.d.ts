@@ -248,6 +248,13 @@ export interface Hello {
   features: Array<string>;
 }
 
+export interface InterruptionView {
+  status: "cancelled" | "completed" | "failed" | "lost";
+  at: string;
+  reason: string | null;
+  resumed_at: string;
+}
+
 export interface JoinGroup {
   type: "join_group";
   id?: string | number | null;
@@ -298,6 +305,11 @@ export interface LogView {
   stream: string;
   level: string | null;
   text: string;
+}
+
+export interface MarkView {
+  at: string;
+  percent: number;
 }
 
 export interface Message {
@@ -361,7 +373,7 @@ export interface NodeUpdate {
 }
 
 export interface NodeView {
-  status: "cancelled" | "completed" | "failed" | "idle" | "retrying" | "running" | "skipped" | "waiting";
+  status: "cancelled" | "completed" | "failed" | "idle" | "interrupted" | "retrying" | "running" | "skipped" | "waiting";
   visits: number;
   active: number;
   task_id: string | null;
@@ -510,6 +522,10 @@ export interface RunView {
   custom_dropped: number;
   usage: Usage | null;
   paused: PauseView | null;
+  durable: boolean;
+  resumable: boolean;
+  interruptions: Array<InterruptionView>;
+  forked_from: ForkedFrom | null;
   result: any;
   error: Problem | null;
 }
@@ -668,12 +684,14 @@ export interface Via {
 export interface VisitView {
   node_id: string;
   task_id: string | null;
-  status: "cancelled" | "completed" | "failed" | "retrying" | "running" | "skipped" | "waiting";
+  status: "cancelled" | "completed" | "failed" | "retrying" | "running" | "skipped" | "waiting" | "interrupted";
   started_at: string;
   ended_at: string | null;
   attempts: number;
   duration: number | null;
   action: string | null;
+  via: Via | null;
+  marks: Array<MarkView>;
 }
 
 export interface VoteData {
