@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import audit, decisions, rows, voting
+from kgnb.broker import audit, decisions, doubts, rows, voting
 from kgnb.broker.guesses import Guesses
 from kgnb.broker.rows import ApprovalRow
 from kgnb.broker.values import check_value
@@ -24,7 +24,6 @@ from kgnb.errors import (
     KgnbError,
     NoSuchApproval,
     RateLimited,
-    Unavailable,
 )
 from kgnb.protocol import codec, events, ids, replies
 from kgnb.storage import base
@@ -65,6 +64,8 @@ class Approvals:
         self._deadlines: list[tuple[float, str]] = []
         self._closing: set[str] = set()
         """Those whose deadline is under way to the log."""
+        self._unsure: set[str] = set()
+        """Those of which it is not known whether an answer is stored."""
         self._guesses = Guesses(effects, limits)
 
     def load(self, found: Iterable[base.Row]) -> None:
@@ -265,6 +266,8 @@ class Approvals:
         if decisions.has_counted(row, conn.peer, command):
             _acknowledge(conn, command, row)
             return None
+        if row.approval_id in self._unsure:
+            raise doubts.unsure("an answer to it", self._limits)
         if row.state != "open":
             raise decisions.late_error(row)
         if command.args_hash not in (None, row.data.args_hash):
@@ -312,30 +315,35 @@ class Approvals:
     ) -> None:
         told = decisions.events_of(held.row, row, ids.timestamp(now))
         payloads = [codec.encode(event) for event in told]
+        is_told = False
+
+        def doubt(_at: float) -> None:
+            nonlocal is_told
+            is_told = True
+            self._unsure.add(row.approval_id)
+            conn.refuse(doubts.unsure("the answer", self._limits), command.id)
 
         def done(outcome: base.Outcome | None, at: float) -> None:
+            self._unsure.discard(row.approval_id)
             match outcome:
                 case base.Committed():
                     self._written(row, outcome, payloads)
-                    _acknowledge(conn, command, row)
+                    if not is_told:
+                        _acknowledge(conn, command, row)
                 case base.Conflict(key, stored):
                     self.refresh(key, stored)
-                    self.answer(conn, command, at)
-                case _:
-                    conn.refuse(
-                        Unavailable(
-                            "the log cannot be reached; the answer was not taken",
-                            retry_after=self._limits.retry_after,
-                        ),
-                        command.id,
-                    )
+                    if not is_told:
+                        self.answer(conn, command, at)
+                case _ if not is_told:
+                    text = "the answer was not taken"
+                    conn.refuse(doubts.refused(text, self._limits), command.id)
 
         outcome: audit.Outcome = row.resolved.outcome if row.resolved else "voted"
         entry = audit.entry_by(
             conn.peer, now, "answer", outcome, **audit.facts_of(held.row)
         )
         self._effects.commit(
-            decisions.transaction_of(row, held.revision, payloads, entry), done
+            decisions.transaction_of(row, held.revision, payloads, entry), done, doubt
         )
 
     def _written(

@@ -20,6 +20,7 @@ from kgnb.broker.known import StoreLoad
 from kgnb.broker.limits import BrokerLimits
 from kgnb.broker.loading import load
 from kgnb.broker.sharing import Sharing
+from kgnb.broker.writer import Writer
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
 
@@ -41,9 +42,9 @@ SAVE_TIMEOUT = 1.0
 GONE_TIMEOUT = 10.0
 PROBE_TIMEOUT = 5.0
 PROBE_INTERVAL = 1.0
+GET_TIMEOUT = 1.5
+"""Seconds that the log gets for a row: a command waits for it."""
 SERVICE_RESTART = 1012
-_BATCH = 256
-"""Transactions of one group commit."""
 _CONGESTION_POLL = 0.02
 _PROBE = Transaction(puts=(Put("probe", b""),))
 """A write that means nothing but that the log can be written."""
@@ -104,19 +105,24 @@ class BrokerDriver(Sharing):
         self._server = server
         self._broker: Broker | None = None
         self._sinks: dict[ConnectionId, Sink] = {}
-        self._commits: deque[Commit] = deque()
-        self._reads: deque[Read | Get] = deque()
-        self._has_commits = asyncio.Event()
+        self._writer = Writer(log, self._settle, self._doubt, self._perform)
+        self._reads: deque[Read] = deque()
+        self._gets: asyncio.Queue[Get] = asyncio.Queue()
         self._has_reads = asyncio.Event()
         self._all_stored = asyncio.Event()
-        self._is_storing = False
-        self._is_reading = False
+        self._reading = 0
         self._is_performing = False
         self._probe: asyncio.Future[None] | None = None
         self._next_probe = 0.0
         self._main: asyncio.Task[None] | None = None
-        self.is_healthy = True
-        """Whether the log took the last transaction it was given."""
+        self._is_broken = False
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the log takes what it is given, all that it was given included."""
+        if self._is_broken or not self._writer.is_healthy:
+            return False
+        return self._broker is None or not self._broker.runs.are_behind
 
     async def start(self) -> None:
         """Open the log, load what is unfinished; after this call ``aclose``.
@@ -255,29 +261,36 @@ class BrokerDriver(Sharing):
         """
         if self._main is None or self._main.done():
             return False
+        probe = self._probe_again()
+        done, _ = await asyncio.wait([probe], timeout=PROBE_TIMEOUT)
+        return bool(done) and self.is_healthy
+
+    def _probe_again(self) -> asyncio.Future[None]:
+        """The probe under way, or a new one if the last is old."""
         now = asyncio.get_running_loop().time()
         if self._probe is None or (self._probe.done() and now >= self._next_probe):
             self._probe = self._begin_probe()
             self._next_probe = now + PROBE_INTERVAL
-        done, _ = await asyncio.wait([self._probe], timeout=PROBE_TIMEOUT)
-        return bool(done) and self.is_healthy
+        return self._probe
 
     def _begin_probe(self) -> asyncio.Future[None]:
         tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def done(_outcome: Outcome | None, _now: float) -> None:
-            tried.set_result(None)
+        def done(*_: object) -> None:
+            if not tried.done():
+                tried.set_result(None)
 
-        self._core.effects.commit(_PROBE, done)
+        self._core.effects.commit(_PROBE, done, done)
         self._perform()
         return tried
 
     def store(self) -> StoreLoad:
         """How busy the log is at this moment."""
         return StoreLoad(
-            pool_size=2,
-            pool_in_use=self._is_storing + self._is_reading,
-            waiting=len(self._commits) + len(self._reads),
+            pool_size=3,
+            pool_in_use=self._writer.is_storing + self._reading,
+            waiting=self._writer.waiting + len(self._reads) + self._gets.qsize(),
+            trouble=self._writer.trouble,
         )
 
     # Effects
@@ -293,8 +306,6 @@ class BrokerDriver(Sharing):
                     self._carry_out(effect)
         finally:
             self._is_performing = False
-        if self._commits:
-            self._has_commits.set()
         if self._reads:
             self._has_reads.set()
         self._note_stored()
@@ -306,9 +317,11 @@ class BrokerDriver(Sharing):
             case Close(conn_id, code, reason):
                 self._close(conn_id, code, reason)
             case Commit():
-                self._commits.append(effect)
-            case Read() | Get():
+                self._writer.put(effect)
+            case Read():
                 self._reads.append(effect)
+            case Get():
+                self._gets.put_nowait(effect)
 
     def _send(self, conn_id: ConnectionId, frame: OutFrame) -> None:
         sink = self._sinks.get(conn_id)
@@ -334,55 +347,32 @@ class BrokerDriver(Sharing):
         self._core.disconnect(conn_id, self._clock())
 
     def _note_stored(self) -> None:
-        if self._commits or self._is_storing:
-            self._all_stored.clear()
-        else:
+        if self._writer.is_idle:
             self._all_stored.set()
+        else:
+            self._all_stored.clear()
 
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._commit_forever())
+                tasks.create_task(self._writer.run())
                 tasks.create_task(self._read_forever())
+                tasks.create_task(self._get_forever())
                 tasks.create_task(self._tick_forever())
         except Exception:
             # The root of the broker's tasks: without them nothing can go on.
             logger.exception("the broker stopped working")
-            self.is_healthy = False
+            self._is_broken = True
             if self._broker is not None:
                 self._broker.close_all(1011, "internal error")
                 self._perform()
 
-    async def _commit_forever(self) -> None:
-        while True:
-            await self._has_commits.wait()
-            size = min(len(self._commits), _BATCH)
-            batch = [self._commits.popleft() for _ in range(size)]
-            if not self._commits:
-                self._has_commits.clear()
-            self._is_storing = True
-            outcomes = await self._commit(batch)
-            self._is_storing = False
-            now = self._clock()
-            for commit, outcome in zip(batch, outcomes, strict=True):
-                self._call_back(commit.done, outcome, now)
-            self._perform()
+    def _settle(self, commit: Commit, outcome: Outcome | None) -> None:
+        self._call_back(commit.done, outcome, self._clock())
 
-    async def _commit(self, batch: list[Commit]) -> list[Outcome | None]:
-        """One group commit; if it fails, each by itself, to spare the others."""
-        try:
-            found = await self._log.commit([commit.transaction for commit in batch])
-        except Unavailable as error:
-            if self.is_healthy:
-                logger.error("the log cannot be written: %s", error)  # noqa: TRY400  # expected, and said once
-            self.is_healthy = False
-            if len(batch) == 1:
-                return [None]
-            return [
-                outcome for commit in batch for outcome in await self._commit([commit])
-            ]
-        self.is_healthy = True
-        return list(found)
+    def _doubt(self, commit: Commit) -> None:
+        if commit.doubt is not None:
+            self._call_back(commit.doubt, self._clock())
 
     async def _read_forever(self) -> None:
         while True:
@@ -392,32 +382,45 @@ class BrokerDriver(Sharing):
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
                 continue
-            self._is_reading = True
+            self._reading += 1
             await self._read(read)
-            self._is_reading = False
+            self._reading -= 1
             self._perform()
 
-    async def _read(self, read: Read | Get) -> None:
+    async def _read(self, read: Read) -> None:
         records: list[Record] | None = None
-        found: list[Row] | None = None
         try:
-            if isinstance(read, Read):
-                records = await self._log.read(read.stream, read.after, read.limit)
-            else:
-                row = await self._log.get(read.key)
-                found = [] if row is None else [row]
+            records = await self._log.read(read.stream, read.after, read.limit)
         except Unavailable as error:
             logger.warning("the log cannot be read: %s", error)
-        if isinstance(read, Read):
-            self._call_back(read.done, records, self._clock())
-        else:
-            self._call_back(read.done, found, self._clock())
+        self._call_back(read.done, records, self._clock())
 
-    def _next_read(self) -> Read | Get | None:
+    async def _get_forever(self) -> None:
+        """Look up rows, beside the pages that may take longer."""
+        while True:
+            get = await self._gets.get()
+            self._reading += 1
+            await self._get(get)
+            self._reading -= 1
+            self._perform()
+
+    async def _get(self, get: Get) -> None:
+        found: list[Row] | None = None
+        try:
+            async with asyncio.timeout(GET_TIMEOUT):
+                row = await self._log.get(get.key)
+            found = [] if row is None else [row]
+        except TimeoutError:
+            logger.warning("the log cannot be read: it does not answer")
+        except Unavailable as error:
+            logger.warning("the log cannot be read: %s", error)
+        self._call_back(get.done, found, self._clock())
+
+    def _next_read(self) -> Read | None:
         """The first read whose connection can take what it brings."""
         for _ in range(len(self._reads)):
             read = self._reads.popleft()
-            if isinstance(read, Get) or read.conn is None:
+            if read.conn is None:
                 if not self._reads:
                     self._has_reads.clear()
                 return read
@@ -438,6 +441,9 @@ class BrokerDriver(Sharing):
         broker = self._core  # while it is closed there is none for a moment
         while True:
             await asyncio.sleep(TICK)
+            self._writer.look()
+            if not self.is_healthy and self._writer.is_idle:
+                self._probe_again()
             self._call_back(broker.tick, self._clock())
             self._perform()
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 CommitDone = Callable[["Outcome | None", float], None]
 """Called with the outcome, or None if the log failed and nothing was stored."""
 
+CommitDoubt = Callable[[float], None]
+"""Called where it takes long to learn whether it was stored; the outcome follows."""
+
 ReadDone = Callable[["list[Record] | None", float], None]
 """Called with the records, or None if the log failed."""
 
@@ -39,6 +42,7 @@ class Commit(NamedTuple):
 
     transaction: Transaction
     done: CommitDone
+    doubt: CommitDoubt | None = None
 
 
 class Read(NamedTuple):
@@ -79,9 +83,14 @@ class Effects:
         """Add a :class:`Close`."""
         self._pending.append(Close(conn, code, reason))
 
-    def commit(self, transaction: Transaction, done: CommitDone) -> None:
+    def commit(
+        self,
+        transaction: Transaction,
+        done: CommitDone,
+        doubt: CommitDoubt | None = None,
+    ) -> None:
         """Add a :class:`Commit`."""
-        self._pending.append(Commit(transaction, done))
+        self._pending.append(Commit(transaction, done, doubt))
 
     def read(
         self,

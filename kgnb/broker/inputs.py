@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import decisions
+from kgnb.broker import decisions, doubts
 from kgnb.broker.orders import by_of
 from kgnb.broker.rows import EarlyInput
 from kgnb.broker.run import Given
@@ -24,7 +24,6 @@ from kgnb.errors import (
     KgnbError,
     NoSuchRun,
     NoSuchWorkflow,
-    Unavailable,
 )
 from kgnb.protocol import commands, replies
 
@@ -186,13 +185,23 @@ class Inputs:
     def _keep(
         self, conn: Connection, command: commands.NodeInput, run: Run, now: float
     ) -> None:
+        if run.is_in_doubt:
+            raise doubts.unsure("what its node was given", self._limits)
+        if now < run.retry_at:
+            raise doubts.refused("the input was not taken", self._limits)
         early = EarlyInput(
             data=command.data,
             by=by_of(conn, now),
             command=decisions.fingerprint(conn.peer, command),
         )
 
+        is_told = False
+
         def done(error: KgnbError | None) -> None:
+            nonlocal is_told
+            if is_told:
+                return
+            is_told = True
             if error is not None:
                 conn.refuse(error, command.id)
             else:
@@ -265,12 +274,11 @@ class Inputs:
             )
 
 
-def tell(items: Iterable[Item], *, is_stored: bool) -> None:
-    """Say to whoever gave an early input whether the log took it."""
+def tell(items: Iterable[Item], error: KgnbError | None = None) -> None:
+    """Say to whoever gave an early input that the log took it, or why not."""
     for item in items:
         if isinstance(item, Given):
-            text = "the log cannot be reached; the input was not taken"
-            item.done(None if is_stored else Unavailable(text))
+            item.done(error)
 
 
 def answer_to(row: ApprovalRow, command: commands.NodeInput) -> commands.AnswerApproval:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 REPLACED = 4001
 """Close code of a link whose process, or whose newer link, took over."""
 FORBIDDEN = 4003
+TRY_AGAIN_LATER = 1013
+"""Close code (IANA): the log failed; dial again."""
 
 
 def _new_token() -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kgnb.broker.peer import Peer
     from kgnb.broker.rows import ApprovalRow, RunRow
     from kgnb.broker.workflows import Offer
+    from kgnb.broker.writer import Trouble
     from kgnb.storage.base import Log
 
 PAGE = 256
@@ -46,10 +47,11 @@ class StoreLoad(msgspec.Struct, frozen=True, kw_only=True):
     """How busy the log is."""
 
     pool_size: int
-    """Calls that we make of it at once: one that writes, one that reads."""
+    """Calls that we make of it at once: one that writes, two that read."""
     pool_in_use: int
     waiting: int
     """Transactions and reads that are queued."""
+    trouble: Trouble
 
 
 class Known:

@@ -191,10 +191,13 @@ class Managers:
         """Store, then deliver: also what is not kept waits its turn behind the rest."""
 
         def done(outcome: Outcome | None, _at: float) -> None:
-            if not isinstance(outcome, Committed):
+            if isinstance(outcome, Committed):
+                appended = outcome.appended
+            elif transaction.appends:
                 self._refuse(book, n, Unavailable("the log cannot be written now"))
                 return
-            appended = outcome.appended
+            else:  # who is there gets what nobody was to find again
+                appended = ()
             reached = deliver(appended[0].last_seq if appended else None)
             answer = link.Handled(n=n, count=reached.now, queued=reached.later)
             self._answer(book, answer)

@@ -45,7 +45,7 @@ class Given(msgspec.Struct):
     node_id: NodeId
     early: EarlyInput
     done: Callable[[KgnbError | None], None]
-    """Told once it is stored, or why it will not be."""
+    """Told once it is stored, or why not; only the first time counts."""
     again: Callable[[float], None]
     """Called in place of that where the node turned out to wait: judge it anew."""
 
@@ -72,6 +72,9 @@ class Run:
         self.is_committing = False
         self.tells_steps = row.start is not None and row.start.steps
         self.retry_at = 0.0
+        """Until then nothing more is given to a log that has failed."""
+        self.is_in_doubt = False
+        """Whether it is not known what became of the transaction under way."""
 
     @property
     def id(self) -> RunId:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kgnb.broker import rows
+from kgnb.broker.doubts import refused, unsure
 from kgnb.broker.draft import Draft
 from kgnb.broker.inputs import tell
 from kgnb.broker.rows import RunRow
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from kgnb.broker.subscriptions import Subscriptions
     from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome, Row, StreamState
-
-TRY_AGAIN_LATER = 1013
-"""Close code (IANA): the log failed; dial again and send what is not stored."""
 
 _FORBIDDEN_OF_KERNELS = (events.WorkflowStalled, events.WorkflowLost)
 _ENDINGS: dict[type, RunStatus] = {
@@ -73,6 +71,8 @@ class Runs:
         self._link_of = link_of
         self._waiting: dict[str, Run] = {}
         """Runs whose inbox waits because the log had failed."""
+        self._behind: set[str] = set()
+        """Runs of which the log did not take the last transaction."""
 
     def load(self, found: Iterable[Row], states: Iterable[StreamState]) -> None:
         """Take in what the log holds, before anybody connects."""
@@ -87,6 +87,12 @@ class Runs:
         """Let go of a run that is over, or will not be."""
         del self.by_id[run.id]
         self._waiting.pop(run.id, None)
+        self._behind.discard(run.id)
+
+    @property
+    def are_behind(self) -> bool:
+        """Whether events wait that the log has refused."""
+        return bool(self._behind)
 
     def visible(self, peer: Peer, run_id: str | None) -> Run | None:
         """The run, if there is one that ``peer`` may know of."""
@@ -244,7 +250,12 @@ class Runs:
                 ) -> None:
                     self._done(run, draft, items, outcome, at)
 
-                self._effects.commit(draft.transaction(), done)
+                def doubt(_at: float, items: list[Item] = items) -> None:
+                    run.is_in_doubt = True
+                    error = unsure("what its node was given", self._limits)
+                    self._turn_away(run, items, error)
+
+                self._effects.commit(draft.transaction(), done, doubt)
                 return
 
     def _write(self, run: Run, draft: Draft, now: float) -> list[Item]:
@@ -350,11 +361,11 @@ class Runs:
         outcome: Outcome | None,
         now: float,
     ) -> None:
-        run.is_committing = False
+        run.is_committing = run.is_in_doubt = False
         match outcome:
             case Committed():
                 self._stored(run, draft, outcome)
-                tell(items, is_stored=True)
+                tell(items)
                 self.sessions.run_changed(run, now)
             case Conflict(key, row):
                 if key.startswith(rows.APPROVAL):
@@ -376,6 +387,7 @@ class Runs:
             run.revision = revisions.pop(0)
         run.row = draft.row
         run.n = draft.n
+        self._behind.discard(run.id)
         if run.queued[0] < draft.row.epoch:
             run.queued = (draft.row.epoch, draft.n)
         place = outcome.appended[0]
@@ -403,17 +415,16 @@ class Runs:
         run.row.epoch = max(run.row.epoch, state.epoch)
 
     def _failed(self, run: Run, items: list[Item], now: float) -> None:
-        """The log did not take it: the kernel still has its frames, we our words."""
+        """The log did not take it: events wait, here and with their kernel."""
         run.retry_at = now + self._limits.retry_after
-        waiting = [*items, *run.inbox]
-        has_frames = any(isinstance(item, Frames) for item in waiting)
-        run.inbox = deque(item for item in waiting if isinstance(item, Declaration))
-        tell(waiting, is_stored=False)
-        run.queued = (run.row.epoch, run.n)
-        run.queued_events = 0
-        source = self._link_of(run.row.process_id)
-        if source is not None and has_frames:
-            source.close(TRY_AGAIN_LATER, "the log is unavailable")
+        self._behind.add(run.id)
+        self._put_back(run, items)
+        self._turn_away(run, [], refused("the input was not taken", self._limits))
+
+    def _turn_away(self, run: Run, items: list[Item], error: KgnbError) -> None:
+        """Let no client wait for the log; its input may come again."""
+        tell([*items, *run.inbox], error)
+        run.inbox = deque(item for item in run.inbox if not isinstance(item, Given))
 
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:

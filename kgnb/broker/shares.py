@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, get_args
 import msgspec
 
 from kgnb.broker import audit, rows
+from kgnb.broker.doubts import refused
 from kgnb.broker.peer import Identity, Peer
 from kgnb.broker.rows import ShareRole, ShareRow
 from kgnb.errors import (
@@ -142,12 +143,23 @@ class Shares:
             expires_at=now + ttl,
         )
 
+        is_told = False
+
+        def doubt(_at: float) -> None:
+            nonlocal is_told
+            is_told = True
+            text = "no link was made that anybody knows"
+            done(refused(text, self._limits))
+
         def stored(outcome: Outcome | None, _at: float) -> None:
-            if not isinstance(outcome, Committed):
-                done(Unavailable("the log cannot be written now; no link was made"))
+            if isinstance(outcome, Committed):
+                self._rows[row.share_id] = row
+            if is_told:
                 return
-            self._rows[row.share_id] = row
-            done(Shared(row, tokens.sign(row)))
+            if isinstance(outcome, Committed):
+                done(Shared(row, tokens.sign(row)))
+            else:
+                done(refused("no link was made", self._limits))
 
         key = rows.SHARE + row.share_id
         transaction = Transaction(
@@ -156,7 +168,7 @@ class Shares:
             appends=(audit.append_of(_entry(peer, now, "share", row)),),
             durable=True,
         )
-        self._effects.commit(transaction, stored)
+        self._effects.commit(transaction, stored, doubt)
 
     @property
     def public_url(self) -> str | None:
@@ -294,22 +306,31 @@ class Shares:
             self._rows[share_id] = row
             self.ended(share_id)
 
-        def stored(outcome: Outcome | None, _at: float) -> None:
+        is_told = False
+
+        def doubt(_at: float) -> None:
+            nonlocal is_told
+            is_told = True
+            text = (
+                "the link is revoked here, but revoke it again, or it may hold once "
+                "more after a restart"
+            )
+            done(refused(text, self._limits))
+
+        def stored(outcome: Outcome | None, at: float) -> None:
+            if is_told:
+                return
             if isinstance(outcome, Committed):
                 done(row)
             else:
-                text = (
-                    "the link is revoked, but the log cannot be written now: revoke it "
-                    "again, or it holds once more after a restart"
-                )
-                done(Unavailable(text, retry_after=self._limits.retry_after))
+                doubt(at)
 
         transaction = Transaction(
             puts=(Put(rows.SHARE + share_id, rows.encode(row)),),
             appends=(audit.append_of(_entry(peer, now, "revoke", row)),),
             durable=True,
         )
-        self._effects.commit(transaction, stored)
+        self._effects.commit(transaction, stored, doubt)
 
     # Time
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kgnb.broker import audit, rows
+from kgnb.broker.doubts import refused, unsure
 from kgnb.broker.fitting import problems_of
 from kgnb.broker.rows import RunRow, SessionRow
 from kgnb.broker.run import Run
@@ -107,8 +108,11 @@ class Starts:
         run = self._runs.by_id.get(self._by_command.get(fingerprint or "", ""))
         if run is None:
             return False
-        conn.started.add(run.id)
         pending = self._pending.get(run.id)
+        if pending is None and not run.revision:
+            conn.refuse_start(unsure("the start", self._limits), command_id)
+            return True
+        conn.started.add(run.id)
         if pending is None and run.id in self._unsure and not run.row.has_ended:
             # Its kernel is told again, or is found to be dead.
             pending = _Pending([], now + self._limits.order_timeout)
@@ -190,7 +194,7 @@ class Starts:
 
         def done(found: list[Row] | None, now: float) -> None:
             if found is None:
-                self._fail(run, Unavailable("the log cannot be read now"), now)
+                self._fail(run, refused("nothing was started", self._limits), now)
                 return
             stored = found[0] if found else None
             session = SessionRow(
@@ -255,8 +259,11 @@ class Starts:
                     # Another run of the session spoke meanwhile.
                     self._fetch_session(run, request, entry)
                 case _:
-                    error = Unavailable("the log cannot be written now")
+                    error = refused("nothing was started", self._limits)
                     self._fail(run, error, now)
+
+        def doubt(_at: float) -> None:
+            self._refuse_waiting(run, unsure("the start", self._limits))
 
         # Durable: who is told of a run must find it again.
         transaction = Transaction(
@@ -265,7 +272,7 @@ class Starts:
             appends=(audit.append_of(entry),),
             durable=True,
         )
-        self._effects.commit(transaction, done)
+        self._effects.commit(transaction, done, doubt)
 
     # The kernel.
 

@@ -52,6 +52,9 @@ def figures(host: Host, driver: BrokerDriver) -> dict[str, Any]:
         "store_pool_in_use": store.pool_in_use,
         "store_waiting": store.waiting,
         "store_healthy": driver.is_healthy,
+        "store_outages": store.trouble.outages,
+        "store_refused": store.trouble.refused,
+        "store_doubted": store.trouble.doubted,
     }
 
 
@@ -70,11 +73,8 @@ class Series(Collector):
         for name, key, text in _GAUGES:
             if known[key] is not None:
                 yield GaugeMetricFamily(f"kgnb_{name}", text, value=float(known[key]))
-        yield CounterMetricFamily(
-            "kgnb_messages_sent",
-            "Frames sent to clients and kernels.",
-            value=known["total_messages"],
-        )
+        for name, key, text in _COUNTERS:
+            yield CounterMetricFamily(f"kgnb_{name}", text, value=known[key])
         by_status = Counter(row.status for row in driver.runs())
         runs = GaugeMetricFamily(
             "kgnb_runs", "Runs in the log, by status.", labels=["status"]
@@ -96,9 +96,16 @@ _GAUGES = (
     ("store_pool_size", "store_pool_size", "Calls that the log takes at once."),
     ("store_pool_in_use", "store_pool_in_use", "Calls of the log under way."),
     ("store_waiting", "store_waiting", "Transactions and reads that wait for it."),
-    ("store_healthy", "store_healthy", "Whether the log took its last transaction."),
+    ("store_healthy", "store_healthy", "Whether the log takes what it is given."),
 )
 """Name, figure, help."""
+_COUNTERS = (
+    ("messages_sent", "total_messages", "Frames sent to clients and kernels."),
+    ("store_outages", "store_outages", "Times that the log began to fail."),
+    ("store_refused", "store_refused", "Transactions that the log did not store."),
+    ("store_doubted", "store_doubted", "Those that it did not answer in time."),
+)
+"""Likewise."""
 
 
 def prometheus_text(series: Series) -> bytes:

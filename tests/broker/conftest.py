@@ -90,9 +90,16 @@ class Host:
     def store_silently(self):
         """Let the log store what is first, and say so only with a later step."""
         if self.work and isinstance(self.work[0], Commit) and not self.is_failing:
-            transaction, done = self.work[0]
+            transaction, done, _ = self.work[0]
             outcome = apply(self.tables, transaction)
             self.work[0] = lambda: done(outcome, self.now)
+
+    def doubt(self):
+        """Let the log be silent on what is first."""
+        first = self.work[0]
+        if isinstance(first, Commit) and first.doubt is not None:
+            first.doubt(self.now)
+            self.perform()
 
     def read_early(self):
         """Let the first read overtake the commits before it."""
@@ -102,7 +109,7 @@ class Host:
 
     def _do(self, effect):
         match effect:
-            case Commit(transaction, done):
+            case Commit(transaction, done, _):
                 outcome = None if self.is_failing else apply(self.tables, transaction)
                 done(outcome, self.now)
             case Read(_, stream, after, limit, done):

@@ -135,14 +135,20 @@ def test_append_behind_the_end_is_acknowledged_and_left_out(host, kernel):
     ]
 
 
-def test_append_while_the_log_fails_closes_the_link_unacknowledged(host, kernel):
+def test_append_while_the_log_fails_waits_unacknowledged(host, kernel):
     kernel.start()
     kernel.take()
     host.is_failing = True
     kernel.log("r1", 2, "a")
-    assert kernel.closed[0] == 1013
+    kernel.log("r1", 3, "b")
+    host.tick(2)
     assert kernel.take() == []
     assert texts(host) == []
+    host.is_failing = False
+    host.tick(2)
+    assert [frame["n"] for frame in kernel.take()] == [3]
+    assert kernel.closed is None
+    assert texts(host) == ["a", "b"]
 
 
 def test_append_after_a_failure_goes_on_where_the_log_is(host):

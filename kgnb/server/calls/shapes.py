@@ -66,6 +66,12 @@ class Metrics(Body, kw_only=True):
     store_pool_in_use: int
     store_waiting: int
     store_healthy: bool
+    store_outages: int
+    """Times that the log began to fail."""
+    store_refused: int
+    """Transactions that it did not store."""
+    store_doubted: int
+    """Those of which it was not known in time whether they were stored."""
 
 
 class Offer(Body, kw_only=True):
