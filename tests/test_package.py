@@ -84,6 +84,7 @@ def test_public_names_are_those_of_the_readme():
         "__version__",
         "allow_nested_run",
         "ask",
+        "compare",
         "compose_graphs",
         "emit",
         "export_workflow",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.drawing import draw
 from kgnb.panel.bundle import Bundle, final_bundle, live_bundle
+from kgnb.panel.comparison import comparison_html
 from kgnb.panel.result import page_html, show_result
 from kgnb.panel.shell import kernel_shell
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kgnb.panel.ports import RunPort
     from kgnb.panel.widget import Panel
     from kgnb.protocol.view import RunView
+    from kgnb.runtime.comparing import Comparison
 
 
 @dataclass(slots=True)
@@ -94,6 +96,10 @@ class RunDisplay:
     def html(self, view: RunView) -> str:
         """The record as a page that stands for itself."""
         return page_html(view)
+
+    def comparison(self, comparison: Comparison) -> str:
+        """Two runs side by side, as HTML for a cell's output."""
+        return comparison_html(comparison)
 
 
 def _widget(run: RunPort, shell: Any) -> Panel | None:

@@ -6,6 +6,7 @@ and runs no user code; both are threads of ``home.Home``.
 
 from kgnb.runtime.answering import SKIP
 from kgnb.runtime.cassette import recorded, replay
+from kgnb.runtime.comparing import Comparison, compare
 from kgnb.runtime.files import File
 from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
 from kgnb.runtime.home import shutdown
@@ -20,12 +21,14 @@ __all__ = [
     "SKIP",
     "Answer",
     "Approval",
+    "Comparison",
     "File",
     "Publication",
     "Result",
     "Run",
     "allow_nested_run",
     "ask",
+    "compare",
     "emit",
     "log",
     "manager",

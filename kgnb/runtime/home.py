@@ -17,6 +17,7 @@ import uuid
 import warnings
 from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -66,6 +67,7 @@ class Home:
         self._may_dial = may_dial
         self._lock = threading.Lock()
         self._runs: dict[str, Execution] = {}
+        self._known: WeakValueDictionary[str, Execution] = WeakValueDictionary()
         self._local: LocalPort | None = None
         self._linked: LinkPort | None = None
         self._hosted: HostedPort | None = None
@@ -116,6 +118,7 @@ class Home:
             )
         with self._lock:
             self._runs[execution.id] = execution
+            self._known[execution.id] = execution
             self._recent[execution.id] = port
             while len(self._recent) > MOST_RECENT:
                 self._recent.popitem(last=False)
@@ -131,6 +134,11 @@ class Home:
         """An unfinished run."""
         with self._lock:
             return self._runs.get(run_id or "")
+
+    def known(self, run_id: str) -> Execution | None:
+        """A run of this process, ended or not, for as long as somebody holds it."""
+        with self._lock:
+            return self._known.get(run_id)
 
     def unfinished(self) -> list[Execution]:
         """Runs that have not ended."""

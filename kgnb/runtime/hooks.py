@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kgnb.protocol.view import RunView
+    from kgnb.runtime.comparing import Comparison
     from kgnb.runtime.run import Run
 
 
@@ -42,6 +43,15 @@ class Exports(Protocol):
 
     def html(self, view: RunView) -> str:
         """The record as a page that stands for itself."""
+        ...
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A display that shows two runs side by side."""
+
+    def comparison(self, comparison: Comparison) -> str:
+        """Its HTML."""
         ...
 
 
