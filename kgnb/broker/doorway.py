@@ -15,7 +15,7 @@ import asyncio
 import threading
 import uuid
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kgnb.broker.peer import Identity, Peer
 from kgnb.errors import Unavailable
@@ -23,8 +23,7 @@ from kgnb.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgnb.broker.driver import Attachment, BrokerDriver
-    from kgnb.broker.peer import OutFrame
+    from kgnb.broker.peer import Attached, OutFrame, Sink
 
 SUFFIX = "-app"
 """Ends the kernel id of every process that hosts its own broker."""
@@ -39,10 +38,22 @@ _BATCH = 64
 """Frames that a loop takes before it looks after others."""
 
 
+class Broker(Protocol):
+    """What a link needs of a broker: its driver, or the way to one elsewhere."""
+
+    def connect_link(self, peer: Peer, sink: Sink) -> Attached:
+        """Take in a kernel.
+
+        Raises:
+            Unavailable: The broker is not there, or no longer.
+        """
+        ...
+
+
 class Opening(NamedTuple):
     """A broker that may be talked to."""
 
-    driver: BrokerDriver
+    driver: Broker
     loop: asyncio.AbstractEventLoop
     page_url: Callable[[], str | None]
     """Where its pages are, if that is known yet. From any thread."""
@@ -87,7 +98,7 @@ class Doorway:
         self._tell()
         return True
 
-    def close(self, driver: BrokerDriver) -> None:
+    def close(self, driver: Broker) -> None:
         """The broker stops. Safe to call twice, and for one that was not open."""
         with self._lock:
             if self._opening is None or self._opening.driver is not driver:
@@ -143,7 +154,7 @@ class InnerLink:
         self._loop = asyncio.get_running_loop()
         self._opening = opening
         self._closed: Callable[[], None] | None = closed
-        self._attachment: Attachment | None = None
+        self._attachment: Attached | None = None
         self._received = received
         self._in = Pipe(self._loop, self._take)
         self._out = Pipe(opening.loop, self._hand_over)

@@ -141,3 +141,13 @@ class Sink(Protocol):
 
     def close_nowait(self, code: int, reason: str) -> None:
         """Close once what is queued has been sent."""
+
+
+class Attached(Protocol):
+    """One connection, as its host holds it; of the host's loop."""
+
+    def receive(self, frame: bytes | str) -> None:
+        """Take one frame of the peer; refusals go out through the sink."""
+
+    def close(self) -> None:
+        """The peer is gone; safe to call twice."""

@@ -210,7 +210,7 @@ class KgnbApp(ExtensionApp):
         self._set_environment(serverapp)
         driver = await self._start_driver()
         self.host.driver = driver
-        self._watcher = KernelWatcher(serverapp.kernel_manager, driver)
+        self._watcher = KernelWatcher(serverapp.kernel_manager, lambda: self.host.doors)
         self._watcher.start()
         self._rounds = Rounds(self.host)
         self._rounds.start()

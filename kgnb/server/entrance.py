@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kgnb.broker.peer import Peer
+from kgnb.errors import Unavailable
 from kgnb.server import access, closecodes, links
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from kgnb.broker.driver import BrokerDriver
     from kgnb.server.calls.call import Caller
     from kgnb.server.closecodes import Close
+    from kgnb.server.doors import Doors
 
 
 def offered(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -118,7 +119,7 @@ def may_come_from(
 async def admit(
     handshake: Handshake,
     caller: Caller,
-    driver: BrokerDriver | None,
+    doors: Doors | None,
     *,
     by_token: Callable[[str], Awaitable[Caller | None]] | None = None,
 ) -> Guest | Close:
@@ -131,16 +132,28 @@ async def admit(
     Args:
         handshake: The client's.
         caller: Who asks, by the credential of header, query, subprotocol or cookie.
-        driver: The broker; None while it starts, when no name is known.
+        doors: To the broker; None while it starts, when no name is known.
         by_token: Whose token a text is, or None.
     """
+    try:
+        return await _judge(handshake, caller, doors, by_token)
+    except Unavailable:  # the broker has gone since
+        return closecodes.STARTING
+
+
+async def _judge(
+    handshake: Handshake,
+    caller: Caller,
+    doors: Doors | None,
+    by_token: Callable[[str], Awaitable[Caller | None]] | None,
+) -> Guest | Close:
     place = handshake.place
-    is_name = place is None or driver is None or driver.workflow(place) is not None
+    is_name = place is None or doors is None or await doors.has_workflow(place)
     shown = links.presented(handshake.headers, handshake.offered)
     if shown is not None:
-        return _by_link(handshake, driver, shown, place)
-    if place is not None and links.is_ours(place) and not (driver and is_name):
-        return _by_link(handshake, driver, place, None)
+        return await _by_link(handshake, doors, shown, place)
+    if place is not None and links.is_ours(place) and not (doors and is_name):
+        return await _by_link(handshake, doors, place, None)
     if place is not None and not is_name and by_token and handshake.key is None:
         holder = await by_token(place)
         if holder is not None:
@@ -165,20 +178,20 @@ async def _guest(
     return Guest(peer=_placed(handshake, peer, workflow), caller=caller)
 
 
-def _by_link(
-    handshake: Handshake, driver: BrokerDriver | None, token: str, workflow: str | None
+async def _by_link(
+    handshake: Handshake, doors: Doors | None, token: str, workflow: str | None
 ) -> Guest | Close:
     """Who comes by a share link.
 
     One whose path is the link itself is bound to the workflow that the link is for.
     """
-    caller = links.caller_of(token, driver)
+    caller = await links.caller_of(token, doors)
     peer = caller.peer
-    if driver is None:
+    if doors is None:
         return closecodes.STARTING
     if peer is None:
         return closecodes.UNAUTHORIZED
-    if workflow is not None and driver.workflow(workflow, peer) is None:
+    if workflow is not None and not await doors.has_workflow(workflow, peer):
         return closecodes.NO_SUCH_WORKFLOW
     if workflow is None and handshake.place is not None:
         workflow = peer.workflow_scope

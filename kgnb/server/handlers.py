@@ -16,7 +16,8 @@ from kgnb.server.links import LinkCaller, is_ours
 from kgnb.server.sockets import GatedSocket
 
 if TYPE_CHECKING:
-    from kgnb.broker.driver import Attachment, BrokerDriver
+    from kgnb.broker.peer import Attached
+    from kgnb.server.doors import Doors
     from kgnb.server.sendqueue import SocketSink
 
 _LINK_SIZE = 16
@@ -57,18 +58,18 @@ class ClientSocket(GatedSocket):
         )
         # A cookie that no page sent is nobody's; a share link beside it counts.
         own = LinkCaller(None) if self._is_cookie_alone() else JupyterCaller(self)
-        verdict = await entrance.admit(handshake, own, self.host.driver)
+        verdict = await entrance.admit(handshake, own, self.host.doors)
         if isinstance(verdict, Close):
             return verdict
         self.guest = verdict
         return None
 
-    def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
+    def attach(self, doors: Doors, sink: SocketSink) -> Attached:
         """Connect as whom the handshake showed."""
         if self.guest is None:
             raise HTTPError(403)
         self.stay = Stay(self.log, self.guest.peer)
-        return driver.connect(self.guest.peer, sink)
+        return doors.connect(self.guest.peer, sink)
 
     def _is_cookie_alone(self) -> bool:
         """A cookie that no page sent: every browser names the page's origin."""
@@ -117,10 +118,10 @@ class LinkSocket(GatedSocket):
         """Who has the secret may stay."""
         return None
 
-    def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
+    def attach(self, doors: Doors, sink: SocketSink) -> Attached:
         """Connect as a kernel; its hello says which one."""
         peer = Peer(
             identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
         )
         self.stay = Stay(self.log, peer)
-        return driver.connect_link(peer, sink)
+        return doors.connect_link(peer, sink)

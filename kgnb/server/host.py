@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from kgnb.server.doors import OwnDoors
+
 if TYPE_CHECKING:
     from kgnb.broker.driver import BrokerDriver
+    from kgnb.server.doors import Doors
     from kgnb.server.entrance import Guest
 
 
@@ -52,12 +55,32 @@ class OpenSocket(Protocol):
 class Host:
     """The broker, its settings, and the sockets that are open.
 
-    Belongs to the server's loop. ``driver`` is None before the start and after
-    the stop: requests are then told to try again.
+    Belongs to the server's loop. There are no ``doors`` before the start, after the
+    stop, and while several servers find out who leads: requests are then told to try
+    again.
     """
 
     settings: Settings
     driver: BrokerDriver | None = None
+    """The broker, where it is this server's."""
+    far: Doors | None = None
+    """The ways to the broker, where it is another server's."""
+    server: str = ""
+    """This one of several, made up at its start; empty where it is alone."""
+    role: str | None = None
+    """``leader`` or ``follower``, where there are several and one leads."""
     trouble: str | None = None
     """Why events are not kept over a restart, in words; None where they are."""
     sockets: set[OpenSocket] = field(default_factory=set)
+
+    @property
+    def doors(self) -> Doors | None:
+        """The ways into the broker."""
+        if self.driver is not None:
+            return OwnDoors(self.driver, self.server)
+        return self.far
+
+    def close_sockets(self, code: int, reason: str) -> None:
+        """Let everybody go who is connected to this server; they may come back."""
+        for socket in list(self.sockets):
+            socket.leave(code, reason)

@@ -64,7 +64,7 @@ class Calling(Discreet):
         headers = {name.lower(): value for name, value in request.headers.items()}
         call = Call(
             host=self.host,
-            caller=caller_by(headers, self.host.driver, JupyterCaller(self)),
+            caller=await caller_by(headers, self.host.doors, JupyterCaller(self)),
             method=request.method or "GET",
             args=tuple(self.path_args),
             query={name: self.get_query_argument(name) for name in names},

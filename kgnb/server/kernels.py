@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_core.utils import ensure_async
 
+from kgnb.errors import Unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 logger = logging.getLogger("kgnb.server")
 
@@ -28,14 +30,13 @@ INTERVAL = 1.0
 
 
 class Broker(Protocol):
-    """What the watcher needs of the driver."""
+    """What the watcher needs of the doors."""
 
-    def watched_kernels(self) -> set[str]:
-        """Ids of the kernels that have unfinished runs, or publish workflows."""
-        ...
+    async def kernels(self) -> dict[str, set[str]]:
+        """Kernels that have unfinished runs, or publish workflows: id → processes.
 
-    def processes_of_kernel(self, kernel_id: str) -> set[str]:
-        """The processes of one that have them, as their hellos named them."""
+        Those of this server alone; processes as their hellos named them.
+        """
         ...
 
     async def kernel_gone(
@@ -63,12 +64,16 @@ class KernelWatcher:
 
     Args:
         manager: Jupyter's kernel manager (a MultiKernelManager).
-        broker: Whom to tell.
+        broker: Whom to tell; None while the broker is not there.
         interval: Seconds between two looks.
     """
 
     def __init__(
-        self, manager: Any, broker: Broker, *, interval: float = INTERVAL
+        self,
+        manager: Any,
+        broker: Callable[[], Broker | None],
+        *,
+        interval: float = INTERVAL,
     ) -> None:
         self._manager = manager
         self._broker = broker
@@ -94,6 +99,8 @@ class KernelWatcher:
         while True:
             try:
                 await self.look()
+            except Unavailable:
+                pass  # the broker has gone; whoever takes its place is told
             except Exception:
                 # The root of the task: one bad look must not be the last one.
                 logger.exception("looking at the kernels failed; trying again")
@@ -101,19 +108,23 @@ class KernelWatcher:
 
     async def look(self) -> None:
         """Look once at every kernel that has something to lose."""
-        kernels = self._broker.watched_kernels()
-        for forgotten in self._seen.keys() - kernels:
+        broker = self._broker()
+        if broker is None:
+            return
+        kernels = await broker.kernels()
+        for forgotten in self._seen.keys() - kernels.keys():
             del self._seen[forgotten]
-        for kernel_id in kernels:
+        for kernel_id, running in kernels.items():
             try:
-                await self._look_at(kernel_id)
+                await self._look_at(broker, kernel_id, running)
+            except Unavailable:
+                raise
             except Exception:
                 # The root of one kernel's look, which may ask a remote host: the
                 # others must be looked at all the same.
                 logger.exception("kernel %s cannot be looked at", kernel_id)
 
-    async def _look_at(self, kernel_id: str) -> None:
-        running = self._broker.processes_of_kernel(kernel_id)
+    async def _look_at(self, broker: Broker, kernel_id: str, running: set[str]) -> None:
         ended = await self._verdict(kernel_id, running)
         if ended is None:
             return
@@ -122,7 +133,7 @@ class KernelWatcher:
         # the other kernels need not wait for that.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._interval):
-                await self._broker.kernel_gone(
+                await broker.kernel_gone(
                     kernel_id, ended.reason, processes=ended.processes
                 )
 

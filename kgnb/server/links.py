@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from jwt.types import Options
 
-    from kgnb.broker.driver import BrokerDriver
     from kgnb.broker.peer import Identity, Peer
     from kgnb.server.calls.call import Caller
+    from kgnb.server.doors import Doors
 
 ISSUER = "kgnb"
 AUDIENCE = "kgnb share link"
@@ -207,17 +207,21 @@ class LinkCaller:
         )
 
 
-def caller_of(token: str, driver: BrokerDriver | None) -> LinkCaller:
+async def caller_of(token: str, doors: Doors | None) -> LinkCaller:
     """Who comes by a share link; nobody before the broker starts."""
     try:
-        return LinkCaller(None if driver is None else driver.shared_peer(token))
+        return LinkCaller(None if doors is None else await doors.shared_peer(token))
     except Unauthorized:
         return LinkCaller(None)
 
 
-def caller_by(
-    headers: Mapping[str, str], driver: BrokerDriver | None, otherwise: Caller
+async def caller_by(
+    headers: Mapping[str, str], doors: Doors | None, otherwise: Caller
 ) -> Caller:
-    """Who calls over HTTP: by a share link, or else as the host found out."""
+    """Who calls over HTTP: by a share link, or else as the host found out.
+
+    Raises:
+        Unavailable: The broker, who knows the links, is not there.
+    """
     token = presented(headers)
-    return otherwise if token is None else caller_of(token, driver)
+    return otherwise if token is None else await caller_of(token, doors)

@@ -30,8 +30,9 @@ from kgnb.server.sendqueue import SocketSink
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from kgnb.broker.driver import Attachment, BrokerDriver
+    from kgnb.broker.peer import Attached
     from kgnb.server.closecodes import Close
+    from kgnb.server.doors import Doors
     from kgnb.server.entrance import Guest
     from kgnb.server.host import Host
     from kgnb.server.journal import Stay
@@ -61,7 +62,7 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     """
 
     _refusal: Close | None = None
-    _attachment: Attachment | None = None
+    _attachment: Attached | None = None
     _sink: SocketSink | None = None
     _keepalive: KeepAlive | None = None
     guest: Guest | None = None
@@ -166,17 +167,17 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         """Why the peer may not stay, or None."""
         raise NotImplementedError
 
-    def attach(self, driver: BrokerDriver, sink: SocketSink) -> Attachment:
+    def attach(self, doors: Doors, sink: SocketSink) -> Attached:
         """Connect the admitted peer to the broker."""
         raise NotImplementedError
 
     async def open(self, *_args: str, **_kwargs: str) -> None:
         """Attach an admitted peer, show a refused one out."""
-        driver = self.host.driver
+        doors = self.host.doors
         refusal = self._refusal
-        if refusal is None and driver is None:
+        if refusal is None and doors is None:
             refusal = closecodes.STARTING
-        if refusal is not None or driver is None:
+        if refusal is not None or doors is None:
             await self._show_out(refusal or closecodes.STARTING)
             raise _RefusedError
         # Else each small frame waits, 40 ms as a rule, until the one before is
@@ -191,11 +192,11 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         )
         self._keepalive.start()
         self.host.sockets.add(self)
-        self._join(driver, self._sink)
+        self._join(doors, self._sink)
 
-    def _join(self, driver: BrokerDriver, sink: SocketSink) -> None:
+    def _join(self, doors: Doors, sink: SocketSink) -> None:
         try:
-            attachment = self.attach(driver, sink)
+            attachment = self.attach(doors, sink)
         except Exception:
             # The root of a connection's work: the peer learns no details.
             self.log.exception("%s: the broker took no one in", type(self).__name__)

@@ -62,7 +62,7 @@ class RecordingDriver:
     def watched_kernels(self):
         return set()
 
-    def workflow(self, name):
+    def workflow(self, name, peer=None):
         return None
 
     async def probe(self):

@@ -33,11 +33,11 @@ class FakeBroker:
         row = RunRow(run_id=run_id, kernel_id=kernel_id, process_id=process_id)
         self.runs.append(row)
 
-    def watched_kernels(self):
-        return {row.kernel_id for row in self.runs}
-
-    def processes_of_kernel(self, kernel_id):
-        return {row.process_id for row in self.runs if row.kernel_id == kernel_id}
+    async def kernels(self):
+        found = {}
+        for row in self.runs:
+            found.setdefault(row.kernel_id, set()).add(row.process_id)
+        return found
 
     async def kernel_gone(self, kernel_id, reason, *, processes):
         self.processes = processes
@@ -57,7 +57,7 @@ def broker():
 
 @pytest.fixture
 def watcher(manager, broker):
-    return KernelWatcher(manager, broker)
+    return KernelWatcher(manager, lambda: broker)
 
 
 async def test_kernel_that_lives_is_left_alone(watcher, broker):
@@ -154,14 +154,14 @@ async def test_kernel_without_unfinished_runs_is_forgotten(watcher, manager, bro
 
 async def test_look_that_fails_is_not_the_last(manager, broker, caplog):
     class Broken(FakeBroker):
-        def watched_kernels(self):
+        async def kernels(self):
             if not self.runs:
                 self.start("old")
                 raise RuntimeError("once")
-            return super().watched_kernels()
+            return await super().kernels()
 
     broken = Broken()
-    watcher = KernelWatcher(manager, broken, interval=0)
+    watcher = KernelWatcher(manager, lambda: broken, interval=0)
     watcher.start()
     async with asyncio.timeout(2):
         while not broken.gone:

@@ -103,7 +103,7 @@ class Calls:
                 return way_on
         call = Call(
             host=self._host,
-            caller=caller_by(request.headers, self._host.driver, own),
+            caller=await caller_by(request.headers, self._host.doors, own),
             method=request.method,
             args=args,
             query=request.query,

@@ -18,11 +18,12 @@ from kgnb.server.sendqueue import SocketSink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgnb.broker.driver import Attachment, BrokerDriver
+    from kgnb.broker.peer import Attached
     from kgnb.server.asgi.auth import AppCaller, Guard
     from kgnb.server.asgi.request import Request
     from kgnb.server.asgi.types import Receive, Send
     from kgnb.server.closecodes import Close
+    from kgnb.server.doors import Doors
     from kgnb.server.host import Host
 
 logger = logging.getLogger("kgnb.server")
@@ -90,7 +91,7 @@ class Sockets:
         connection = _Connection(
             self._host, send, limit, Stay(logger, peer), guest=verdict
         )
-        await connection.serve(lambda driver, sink: driver.connect(peer, sink), receive)
+        await connection.serve(lambda doors, sink: doors.connect(peer, sink), receive)
 
     async def _judge(
         self, request: Request, handshake: entrance.Handshake
@@ -101,14 +102,14 @@ class Sockets:
         caller = self._guard.caller(request, handshake.offered)
         try:
             verdict = await entrance.admit(
-                handshake, caller, self._host.driver, by_token=by_token
+                handshake, caller, self._host.doors, by_token=by_token
             )
         except Exception:
             # The root of a handshake's work, the application's auth in it: the peer
             # learns no details.
             logger.exception("a client could not be judged")
             return closecodes.INTERNAL
-        if isinstance(verdict, entrance.Guest) and self._host.driver is None:
+        if isinstance(verdict, entrance.Guest) and self._host.doors is None:
             return closecodes.STARTING
         return verdict
 
@@ -127,7 +128,7 @@ class Sockets:
         limit = _LINK_SIZE * self._host.settings.max_message_size
         connection = _Connection(self._host, send, limit, Stay(logger, peer))
         await connection.serve(
-            lambda driver, sink: driver.connect_link(peer, sink), receive
+            lambda doors, sink: doors.connect_link(peer, sink), receive
         )
 
 
@@ -149,10 +150,10 @@ class _Connection:
         self._limit = limit
         self._wire = AsgiWire(send)
         self._sink = SocketSink(self)
-        self._attachment: Attachment | None = None
+        self._attachment: Attached | None = None
 
     async def serve(
-        self, attach: Callable[[BrokerDriver, SocketSink], Attachment], receive: Receive
+        self, attach: Callable[[Doors, SocketSink], Attached], receive: Receive
     ) -> None:
         """Read and write until either side has had enough."""
         writing = asyncio.ensure_future(self._wire.write())
@@ -167,13 +168,13 @@ class _Connection:
             writing.cancel()
             await asyncio.gather(reading, writing, return_exceptions=True)
 
-    def _join(self, attach: Callable[[BrokerDriver, SocketSink], Attachment]) -> None:
-        driver = self._host.driver
-        if driver is None:
+    def _join(self, attach: Callable[[Doors, SocketSink], Attached]) -> None:
+        doors = self._host.doors
+        if doors is None:
             self.leave(*closecodes.STARTING)
             return
         try:
-            attachment = attach(driver, self._sink)
+            attachment = attach(doors, self._sink)
         except Exception:
             # The root of a connection's work: the peer learns no details.
             logger.exception("the broker took no one in")
@@ -202,7 +203,7 @@ class _Connection:
         size = len(frame.encode()) if isinstance(frame, str) else len(frame)
         return size > self._limit
 
-    def _take(self, attachment: Attachment, frame: str | bytes) -> None:
+    def _take(self, attachment: Attached, frame: str | bytes) -> None:
         try:
             attachment.receive(frame)
         except Exception:

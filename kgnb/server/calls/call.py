@@ -292,6 +292,8 @@ class Route:
     lists or tells anything heeds its peer's scope then."""
     is_activity: bool = True
     """Whether it keeps an otherwise idle server alive."""
+    is_local: bool = False
+    """Of several servers, whether each answers for itself: it asks no broker."""
 
     @property
     def summary(self) -> str:
@@ -324,4 +326,7 @@ async def serve(route: Route, call: Call) -> Reply:
         KgnbError: What :func:`judge` says, or the call.
     """
     await judge(route, call.caller)
-    return await route.call(call)
+    doors = call.host.doors
+    if route.is_local or doors is None:
+        return await route.call(call)
+    return await doors.serve(route, call)

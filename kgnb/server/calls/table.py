@@ -26,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
         call=monitoring.health,
         needs=None,
         is_activity=False,
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -34,6 +35,7 @@ ROUTES: tuple[Route, ...] = (
         call=monitoring.metrics,
         needs=READ,
         is_activity=False,
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -197,6 +199,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/asyncapi.json",
         call=schemas.asyncapi,
         needs=READ,
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -204,6 +207,7 @@ ROUTES: tuple[Route, ...] = (
         template="kgnb/openapi.json",
         call=schemas.openapi,
         needs=READ,
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -212,6 +216,7 @@ ROUTES: tuple[Route, ...] = (
         call=pages.runs_page,
         needs=None,
         form="page",
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -220,6 +225,7 @@ ROUTES: tuple[Route, ...] = (
         call=pages.run_page,
         needs=None,
         form="page",
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -228,6 +234,7 @@ ROUTES: tuple[Route, ...] = (
         call=pages.chat_page,
         needs=None,
         form="page",
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -236,6 +243,7 @@ ROUTES: tuple[Route, ...] = (
         call=pages.sign_in,
         needs=READ,
         form="page",
+        is_local=True,
     ),
     Route(
         method="GET",
@@ -244,6 +252,7 @@ ROUTES: tuple[Route, ...] = (
         call=pages.web_file,
         needs=None,
         form="file",
+        is_local=True,
     ),
 )
 
