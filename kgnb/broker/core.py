@@ -249,12 +249,14 @@ class Broker:
         return conn.id
 
     def _welcome(self, conn: Connection, now: float) -> None:
-        self._greet(conn)
         client = self.audience.connected(conn, now)
-        if client is not None and client.is_named:
-            self.mail.returned(conn, client, now)
+        if client is None or not client.is_named:
+            self._greet(conn)
+            return
+        self._greet(conn, self.mail.position_of(conn, client))
+        self.mail.returned(conn, client, now)
 
-    def _greet(self, conn: Connection) -> None:
+    def _greet(self, conn: Connection, position: int | None = None) -> None:
         if conn.is_document:
             return
         identity = conn.peer.identity
@@ -278,6 +280,7 @@ class Broker:
                     "voter": self.voters.mark(identity),
                 },
                 features=["approvals", "orders", "replay", "sessions", "workflows"],
+                position=position,
             )
         )
 

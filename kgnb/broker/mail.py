@@ -184,6 +184,17 @@ class Mail:
 
     # Catching up
 
+    def position_of(self, conn: Connection, client: Client) -> int:
+        """Of the last message that a named client has had, as far as it says or we know.
+
+        A client that is told knows by what to come back, though the first message
+        never reaches it.
+        """
+        if conn.peer.position is not None:
+            return conn.peer.position
+        places = client.places.items()
+        return max(self._audience.streams[n].mark(p.had) for n, p in places)
+
     def returned(self, conn: Connection, client: Client, now: float) -> None:
         """A named client's connection was greeted: send it what it has not had."""
         position = conn.peer.position

@@ -41,6 +41,10 @@ class Stream:
         """The seq of the oldest message that can be delivered."""
         return self.seq - len(self.marks) + 1
 
+    def mark(self, seq: int) -> int:
+        """The position of a message; 0: of none, or of one that is not kept."""
+        return self.marks[seq - self.first] if self.first <= seq <= self.seq else 0
+
 
 class Client:
     """One client; ``places`` has its streams and how far it is in each."""

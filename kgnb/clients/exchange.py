@@ -70,7 +70,7 @@ class Exchange:
         self._begun: set[str] = set()
         """Runs of which this socket was sent something, and that have not ended."""
         self._groups: set[str] = set()
-        self._position = 0
+        self._position: int | None = None
         """Of the last numbered message, by which a named client comes back."""
         self._letters: list[Frame] = []
         """Messages that came before anybody read them."""
@@ -89,7 +89,7 @@ class Exchange:
 
     def position(self, url: str) -> str:
         """What a named client adds to its URL: how far it has read."""
-        if not self._position or "client_id=" not in url:
+        if self._position is None or "client_id=" not in url:
             return ""
         return f"&position={self._position}"
 
@@ -107,6 +107,8 @@ class Exchange:
         self.log_id = log_id
         self.identity = hello["identity"]
         self._largest = hello["limits"]["max_message_size"]
+        if self._position is None:
+            self._position = hello.get("position")
 
     def _start_anew(self) -> None:
         """Another log: what was known by numbers and ids is known no more."""
@@ -117,7 +119,7 @@ class Exchange:
         self.fail_commands(
             Unavailable(text.format("whether the command took effect is not known"))
         )
-        self._position = 0
+        self._position = None
 
     def connected(self) -> None:
         """Say over the new socket what the old one knew or did not confirm."""
@@ -290,7 +292,8 @@ class Exchange:
             reading.take(frame)
 
     def _letter(self, frame: Frame) -> None:
-        self._position = max(self._position, frame.get("position", 0))
+        if "position" in frame:
+            self._position = max(self._position or 0, frame["position"])
         takers = [each for each in self._readings if each.run_id is None]
         for reading in takers:
             reading.take_letter(frame)

@@ -11,7 +11,9 @@ from kgnb.protocol.ids import RunId
 CommandId = str | int
 
 
-class Hello(msgspec.Struct, kw_only=True, tag_field="type", tag="hello"):
+class Hello(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="hello"
+):
     """The first frame to a client that negotiated ``kgnb.v1``."""
 
     protocol: str
@@ -20,6 +22,8 @@ class Hello(msgspec.Struct, kw_only=True, tag_field="type", tag="hello"):
     limits: dict[str, int]
     identity: dict[str, Any]
     features: list[str]
+    position: int | None = None
+    """To a named client: of the last message that counts as had by it; 0: none."""
 
 
 class Cursor(msgspec.Struct, kw_only=True, tag_field="type", tag="cursor"):

@@ -97,6 +97,19 @@ def test_client_that_names_its_position_gets_exactly_the_rest(host, manager):
     assert texts(back) == [5]
 
 
+def test_client_learns_by_what_position_to_come_back_before_any_message(host, manager):
+    joined(host, named(), "a").drop()
+    manager.group("a", "had")
+    host.client(named()).drop()
+    manager.group("a", "backlog")
+    dead = host.client(named())
+    manager.group("a", "live")
+    hello, *_ = dead.take("hello")
+    hello_again, *notes = host.client(named(position=hello["position"])).take()
+    assert hello_again["position"] == hello["position"]
+    assert [note["text"] for note in notes] == ["backlog", "live"]
+
+
 def test_position_older_than_what_is_kept_is_told_as_a_gap(make_host):
     host = make_host(limits=BrokerLimits(offline_queue=2))
     manager = Manager(host.kernel())

@@ -45,6 +45,8 @@ class ScriptedServer:
         self.sockets = set()
         self.close_codes = []
         self.is_mute = False
+        self.position = None
+        """What the next greeting says of it."""
 
     async def __aenter__(self):
         self.server = await websockets.serve(
@@ -101,6 +103,8 @@ class Serving:
             "log_id": server.log_id, "limits": {"max_message_size": server.max_size},
             "identity": {"user": "ada"}, "features": [],
         }  # fmt: skip
+        if server.position is not None:
+            hello["position"] = server.position
         try:
             with contextlib.suppress(websockets.ConnectionClosed):
                 await self.send(hello)

@@ -191,6 +191,22 @@ async def test_named_client_comes_back_with_its_position():
     assert server.requests[-1].path == "/base/kgnb/ws?client_id=me&position=17"
 
 
+async def test_named_client_without_messages_comes_back_with_its_first_position():
+    async with ScriptedServer() as server:
+        server.position = 0
+        async with connect(server.url, client_id="me", backoff=PATIENT) as client:
+            for server.position in (5, 6):  # by what was sent into a broken connection
+                (serving,) = server.sockets
+                serving.socket.transport.abort()
+                await client.cancel(RUN)
+    paths = [request.path for request in server.requests]
+    assert (
+        paths
+        == ["/base/kgnb/ws?client_id=me"]
+        + ["/base/kgnb/ws?client_id=me&position=0"] * 2
+    )
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

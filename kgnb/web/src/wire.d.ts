@@ -246,6 +246,7 @@ export interface Hello {
   limits: Record<string, number>;
   identity: Record<string, any>;
   features: Array<string>;
+  position?: number | null;
 }
 
 export interface InterruptionView {
