@@ -12,22 +12,37 @@ if TYPE_CHECKING:
     from kgnb.graph.workers import Worker
 
 
+class Snapshot(Protocol):
+    """A state as whoever stored it gives it back."""
+
+    @property
+    def values(self) -> Any:
+        """The state."""
+        ...
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """One stored state of a session, and where it stands in its history."""
+    """One stored state of a run or session, and where it stands in its history."""
 
     id: str | None
     """None where nothing is stored yet, of a session that has just begun."""
     step: int | None = None
+    """Of kgnb's graphs the number of visits that had ended: 0 is the start."""
     source: str | None = None
-    """What made it; of LangGraph: input, loop, update or fork."""
+    """What made it: of LangGraph input, loop, update or fork; of kgnb's graphs the
+    visit that ended, ``"Draft:2"``, or start."""
     next: tuple[str, ...] = ()
     """The nodes that come next; none at the end."""
     parent: str | None = None
     """The id of the one before it: forks share theirs."""
     created_at: str | None = None
     """RFC 3339."""
+    run_id: str | None = None
+    """The run that made it. None of LangGraph, whose checkpoints are a thread's."""
+    seq: int | None = None
+    """Its place among its run's checkpoints, from 1; None of LangGraph."""
     snapshot: Any = None
-    """The library's own record: LangGraph's ``StateSnapshot``."""
+    """The library's own record: LangGraph's ``StateSnapshot``, a ``Snapshot``."""
 
     @property
     def values(self) -> Any:
@@ -36,7 +51,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=T
 
     @property
     def config(self) -> Any:
-        """What names it to the library, and to ``kgnb.run(graph, config=...)``."""
+        """What names it to LangGraph, and to ``kgnb.run(graph, config=...)``."""
         return self.snapshot.config
 
     def __repr__(self) -> str:

@@ -129,7 +129,7 @@ def test_reading_what_keeps_no_checkpoints_says_so(read):
         getattr(run, read)().result(20)
     run = kgnb.run(lambda: 1)
     run.result(20)
-    with pytest.raises(errors.Unavailable, match="checkpoints of a compiled LangGraph"):
+    with pytest.raises(errors.Unavailable, match="checkpoints of a compiled LangGraph|durable=True"):
         getattr(run, read)()
 
 
@@ -183,12 +183,12 @@ def test_a_fork_with_edits_goes_another_way_and_leaves_the_old_one_stored(counti
     assert finished(forked) == [("even", "completed")]
 
 
-def test_a_fork_takes_a_checkpoint_its_id_and_their_snapshot(counting):
+def test_a_fork_takes_a_checkpoint_its_id_their_snapshot_and_a_node(counting):
     graph, calls = counting
     first = kgnb.run(graph, {}, session_id="s")
     first.result(20)
     at = next(c for c in first.history().result(20) if c.step == 3)
-    for place in (at, at.id, at.snapshot):
+    for place in (at, at.id, at.snapshot, "d"):
         calls.clear()
         assert first.fork(at=place).result(20).shared == first.shared
         assert calls == ["d", "odd"]

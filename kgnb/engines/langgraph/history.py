@@ -61,13 +61,23 @@ async def _id_at(thread: Thread, lane: Lane, at: Any) -> str:
         if not found:
             raise _missing(thread, f"of step {at}")
         at = found[0]
+    elif isinstance(at, str) and at in thread.graph.nodes:
+        at = await _before(thread, lane, at)
     key = at if isinstance(at, str) else _id_of(getattr(at, "config", None))
     if key is None:
         raise InvalidValue(
             f"fork(at={at!r:.80}): expected a checkpoint of run.history(), its id, "
-            f"the number of its step, or LangGraph's StateSnapshot of it"
+            f"the number of its step, a node's name, or LangGraph's StateSnapshot of it"
         )
     return key
+
+
+async def _before(thread: Thread, lane: Lane, node: str) -> Any:
+    """The thread's newest state after which a node came, or comes."""
+    for snapshot in await lane.history(thread.latest):
+        if node in snapshot.next:
+            return snapshot
+    raise _missing(thread, f"after which {node!r} came")
 
 
 def _missing(thread: Thread, which: str) -> InvalidValue:
