@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from kgnb.engines.langgraph.chat import Chat
+    from kgnb.graph.progress import Progress
 
 __all__ = [
     "NO_RESULT",
     "Context",
+    "DurableEngine",
     "EdgeSpec",
     "Engine",
     "GraphSpec",
@@ -65,6 +67,28 @@ class Engine(Protocol):
                 KeyboardInterrupt too: catch them inside the task, or asyncio lets
                 them end the loop.
         """
+
+
+@runtime_checkable
+class DurableEngine(Engine, Protocol):
+    """An engine that tells how far it is, and can go on from there."""
+
+    def check_durable(self) -> None:
+        """Look whether it can with this graph.
+
+        Raises:
+            InvalidValue: It cannot; says why.
+        """
+
+    async def run(
+        self,
+        shared: MutableMapping[Any, Any],
+        observer: GuestObserver,
+        *,
+        worker: Worker,
+        progress: Progress | None = None,
+    ) -> Any:
+        """See ``Engine.run``; with ``progress`` it keeps to that."""
 
 
 @runtime_checkable

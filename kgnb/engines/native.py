@@ -7,17 +7,19 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import NotAGraph
+from kgnb.errors import InvalidValue, NotAGraph
 from kgnb.graph import BatchGraph, Graph
 from kgnb.graph.checking import check_graph
 from kgnb.graph.functions import BY_NAME, node
 from kgnb.graph.spec import GraphSpec, Scope, describe, label_of
-from kgnb.graph.steps import RootStep, Watch, WatchedLevel
+from kgnb.graph.steps import Watch
+from kgnb.graph.watched_steps import RootStep, WatchedLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from kgnb.graph.observe import Observer
+    from kgnb.graph.progress import Progress
     from kgnb.graph.workers import Worker
 
 
@@ -45,12 +47,27 @@ class NativeEngine:
         """See ``Engine.describe``."""
         return self._spec
 
-    async def run(
-        self, shared: MutableMapping[Any, Any], observer: Observer, *, worker: Worker
-    ) -> Any:
-        """See ``Engine.run``."""
+    def check_durable(self) -> None:
+        """See ``DurableEngine.check_durable``."""
         graph = self.graph
-        watch = Watch(observer, worker)
+        if graph._runs_itself:  # noqa: SLF001 - known to its engine
+            raise InvalidValue(
+                f"run(durable=True): {self._spec.name} has a _run or _orch of its own, "
+                f"so kgnb cannot tell where it stands, nor go on there; override prep, "
+                f"post or the nodes instead"
+            )
+
+    async def run(
+        self,
+        shared: MutableMapping[Any, Any],
+        observer: Observer,
+        *,
+        worker: Worker,
+        progress: Progress | None = None,
+    ) -> Any:
+        """See ``DurableEngine.run``."""
+        graph = self.graph
+        watch = Watch(observer, worker, progress)
         with RootStep(graph, WatchedLevel(watch, self._scope, is_last=True)):
             if self._method is None:
                 value = await graph._run_whole(shared, watch)  # noqa: SLF001 - for engines

@@ -22,11 +22,17 @@ T = TypeVar("T")
 def each_in_turn(node: Any, items: Any, work: Callable[[Any], T]) -> list[T]:
     """Call ``work`` with one item after the other; None stands for no items."""
     step = step_of(node)
+    earlier = step.earlier_items
     results = []
     for index, item in enumerate(iterable(node, items)):
+        if earlier is not None and index in earlier:
+            results.append(earlier[index])
+            continue
         step.checkpoint()
-        with step.item(node, index, total_of(items)):
+        with (own := step.item(node, index, total_of(items))):
             results.append(work(item))
+            own.gave(results[-1])
+        own.settle()
     return results
 
 
@@ -35,11 +41,17 @@ async def each_in_turn_async(
 ) -> list[T]:
     """``each_in_turn`` on a loop."""
     step = step_of(node)
+    earlier = step.earlier_items
     results = []
     for index, item in enumerate(iterable(node, items)):
+        if earlier is not None and index in earlier:
+            results.append(earlier[index])
+            continue
         await step.checkpoint_async()
-        with step.item(node, index, total_of(items)):
+        with (own := step.item(node, index, total_of(items))):
             results.append(await work(item))
+            own.gave(results[-1])
+        await own.settle_async()
     return results
 
 
@@ -63,14 +75,20 @@ async def each_together(
     most = most_at_once("max_concurrency", max_concurrency, max(1, len(items)))
     places = asyncio.Semaphore(most)
     step = step_of(node)
+    earlier = step.earlier_items
 
     async def apart(numbered: tuple[int, Any]) -> T:
         index, item = numbered
-        own = copy.copy(node)
+        if earlier is not None and index in earlier:
+            return cast("T", earlier[index])
+        twin = copy.copy(node)
         async with places:
             await step.checkpoint_async()
-            with step.item(own, index, len(items)):
-                return await work(own, item)
+            with (own := step.item(twin, index, len(items))):
+                value = await work(twin, item)
+                own.gave(value)
+            await own.settle_async()
+            return value
 
     return await all_or_first_error(apart, list(enumerate(items)))
 

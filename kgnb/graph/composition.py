@@ -225,24 +225,25 @@ class ParallelSubGraphNode(_AroundGraphs):
 
     def exec(self, prep_res: Any) -> Any:
         """Run the graphs in threads; gives each one's data, in their order."""
-        level = step_of(self).beside()
+        step = step_of(self)
+        pairs = zip(self.graphs, prep_res, strict=True)
         calls = [
-            partial(_run_beside, graph, data, level)
-            for graph, data in zip(self.graphs, prep_res, strict=True)
+            partial(_run_beside, graph, data, step.beside(index))
+            for index, (graph, data) in enumerate(pairs)
         ]
         return call_in_threads(calls, self._most())
 
     async def _exec_async(self, prep_res: Any, watch: Watch) -> Any:
-        level = step_of(self).beside()
+        step = step_of(self)
         places = asyncio.Semaphore(self._most())
 
-        async def run(pair: tuple[Any, Any]) -> Any:
+        async def run(numbered: tuple[int, tuple[Any, Any]]) -> Any:
+            index, pair = numbered
             async with places:
-                return await _run_beside_async(*pair, level, watch)
+                return await _run_beside_async(*pair, step.beside(index), watch)
 
-        return await all_or_first_error(
-            run, list(zip(self.graphs, prep_res, strict=True))
-        )
+        pairs = zip(self.graphs, prep_res, strict=True)
+        return await all_or_first_error(run, list(enumerate(pairs)))
 
     def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:  # noqa: ARG002
         """Merge the graphs' data, or put it side by side."""

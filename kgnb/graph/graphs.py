@@ -17,8 +17,9 @@ from kgnb.graph.near import nearest
 from kgnb.graph.observe import Unobserved
 from kgnb.graph.spec import NodeKind, Scope, is_node, label_of
 from kgnb.graph.state import state_of
-from kgnb.graph.steps import RootStep, Watch, WatchedLevel, step_of
+from kgnb.graph.steps import Watch, step_of
 from kgnb.graph.walk import Walk, needs_loop
+from kgnb.graph.watched_steps import RootStep, WatchedLevel
 from kgnb.graph.workers import ThreadWorker
 
 if TYPE_CHECKING:

@@ -139,10 +139,16 @@ class ParallelBatchNode(BatchNode):
 
     def _exec_apart(self, index: int, item: Any, total: int) -> Any:
         visit_step = step_of(self)
+        earlier = visit_step.earlier_items
+        if earlier is not None and index in earlier:
+            return earlier[index]
         visit_step.checkpoint()
         node = copy.copy(self)
-        with visit_step.item(node, index, total):
-            return node._exec_item(item)  # noqa: SLF001 - a copy of self
+        with (step := visit_step.item(node, index, total)):
+            value = node._exec_item(item)  # noqa: SLF001 - a copy of self
+            step.gave(value)
+        step.settle()
+        return value
 
 
 def number_or_id(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kgnb.errors import VisitLimit
 from kgnb.graph.policies import NO_POLICY
@@ -19,7 +19,8 @@ from kgnb.graph.state import check_state
 if TYPE_CHECKING:
     from kgnb.graph.graphs import Graph
     from kgnb.graph.observe import Via
-    from kgnb.graph.steps import Level, Step, Watch, WatchedLevel
+    from kgnb.graph.steps import Level, Step, Watch
+    from kgnb.graph.watched_steps import VisitStep, WatchedLevel
 
 
 class Walk:
@@ -35,13 +36,15 @@ class Walk:
     def __init__(
         self, graph: Graph, shared: Any, params: dict[Any, Any] | None, level: Level
     ) -> None:
-        self.current: Any = graph.start_node
-        self.action: Any = None
+        found = level.enter(graph, shared)
+        self.current: Any = graph.start_node if found is None else found.start
+        self.action: Any = None if found is None else found.action
+        self._pass = found
         self._graph = graph
         self._shared = shared
         self._params = params
         self._level = level
-        self._via: Via | None = None
+        self._via: Via | None = None if found is None else found.via
         self._visits: dict[int, int] = {}
         self._visit_limit = graph._visit_limit  # noqa: SLF001 - see Graph
         self._state = graph._state  # noqa: SLF001 - see Graph
@@ -87,6 +90,8 @@ class Walk:
         with step:
             self._count_visit(node)
             self._go_on(node, step, node._run(self._shared))  # noqa: SLF001 - the lifecycle's own
+        if self._pass is not None:
+            step.settle()
 
     async def _visit_async(self) -> None:
         node = self._copy_current()
@@ -95,6 +100,8 @@ class Walk:
         with step:
             self._count_visit(node)
             self._go_on(node, step, await node._run_async(self._shared))  # noqa: SLF001 - the lifecycle's own
+        if self._pass is not None:
+            await step.settle_async()
 
     def _copy_current(self) -> Any:
         """A copy for one visit, so that the user's object stays as it was wired."""
@@ -110,8 +117,11 @@ class Walk:
         limit = getattr(node, "_policy", NO_POLICY).max_visits or self._visit_limit
         if limit is None:
             return
-        visits = self._visits.get(id(self.current), 0) + 1
-        self._visits[id(self.current)] = visits
+        if self._pass is not None:
+            visits = self._pass.count(self.current)
+        else:
+            visits = self._visits.get(id(self.current), 0) + 1
+            self._visits[id(self.current)] = visits
         if visits > limit:
             raise _visit_limit(label_of(self._graph), label_of(node), limit)
 
@@ -132,6 +142,8 @@ class Walk:
             text = "%s: %s leads by %r to %s"
             graph.logger.info(text, label_of(graph), label_of(node), action, there)
         self._via = step.leave(action, ended=following is None)
+        if self._pass is not None:
+            self._pass.leave(cast("VisitStep", step), self._via, following, action)
         self.action = action
         self.current = following
 

@@ -23,7 +23,8 @@ from kgnb.graph.spec import (
     is_node,
     label_of,
 )
-from kgnb.graph.steps import RootStep, Watch, WatchedLevel
+from kgnb.graph.steps import Watch
+from kgnb.graph.watched_steps import RootStep, WatchedLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping

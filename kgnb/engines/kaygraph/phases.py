@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.engines.kaygraph.attempts import Chain
-    from kgnb.graph.steps import VisitStep
+    from kgnb.graph.watched_steps import VisitStep
 
 
 class Phases:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.graph.observe import Via
-    from kgnb.graph.steps import Step, VisitStep, WatchedLevel
+    from kgnb.graph.steps import Step
+    from kgnb.graph.watched_steps import VisitStep, WatchedLevel
 
 LOOPS = ("_orch", "_orch_async")
 
@@ -233,8 +234,10 @@ def _instrument(node: Any, step: VisitStep) -> Phases:
     if hasattr(node, "get_next_node"):
         _watch_loop(node, step, phases.put, phases)
     elif within and not hasattr(node, "subgraph"):
-        level = cast("WatchedLevel", step.beside())
-        phases.put("graphs", [_visited(graph, level) for graph in within])
+        levels = [cast("WatchedLevel", step.beside(i)) for i in range(len(within))]
+        phases.put(
+            "graphs", [_visited(*pair) for pair in zip(within, levels, strict=True)]
+        )
     elif within:
         phases.put("subgraph", watched(within[0], step))
     return phases
