@@ -1,0 +1,234 @@
+"""Puts server, kernel and clients up, and breaks them as it is told."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+
+from actors import CLIENTS
+from asgi_harness import AppProcess
+from journals import Journal, Tail, entries_of, fact_of, figures, violations
+from server_harness import free_port
+
+from kgnb.broker import rows
+from kgnb.storage import open_log
+from kgnb.testing.proxy import NO_FAULT, FaultProxy
+
+ACTORS = Path(__file__).with_name("actors.py")
+PAGE = 1_000
+PATIENCE = 60
+"""Seconds until work has to go on after a fault; on a busy machine."""
+
+
+class Actor(AppProcess):
+    """One of the processes; use with ``with``, again after its death."""
+
+    def __init__(self, role, folder, *options, port=None):
+        command = map(str, (ACTORS, role, folder, *options))
+        super().__init__(folder, *command, port=port)
+
+    def __enter__(self):
+        if self.process is not None:
+            self.output.close()
+        return super().__enter__()
+
+    def kill(self):
+        """As kill -9 does; again does no harm."""
+        self.process.kill()
+        self.process.wait(20)
+
+    async def wait_ended(self, seconds):
+        """Wait until it ends by itself; its exit status, None if it does not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.process.poll() is None:
+                    await asyncio.sleep(0.02)
+        return self.process.poll()
+
+
+class Stage:
+    """The three, at work, each behind a proxy; use with ``async with``.
+
+    Args:
+        folder: For the journals, and the log if it is a file.
+        seed: Decides what the nodes do.
+        log_url: The store; by default SQLite.
+        planted: Faults of ``planted.py`` by role: ``{"server": "skips_a_seq"}``.
+        faults: What befalls the connections, once all are up; of clients and kernel.
+    """
+
+    def __init__(self, folder, *, seed=0, log_url=None, planted=(), faults=()):
+        self.folder = folder
+        self.log_url = log_url or f"sqlite://{folder}/log.sqlite"
+        self.injected = Counter()
+        """Faults, by kind."""
+        self._planted = dict(planted)
+        self._seed = seed
+        self._faults = iter(faults)
+        self._is_up = False
+        self._life = 0
+        self._all = contextlib.ExitStack()
+        self._journals = Tail(folder)
+        self.port = free_port()
+
+    async def __aenter__(self):
+        self.server = self._actor("server", "--log-url", self.log_url)
+        await self._ready()
+        per_connection = (self._fault() for _ in itertools.count())
+        self.proxy = FaultProxy("127.0.0.1", self.port, per_connection)
+        await self.proxy.__aenter__()
+        self.clients = self._actor("clients", "--url", self._url("http", ""))
+        await self._wait(lambda: self._told["joined"] == len(CLIENTS))
+        self.start_kernel()
+        await self._wait(lambda: self._told["read"] > 0)
+        self._is_up = True
+        return self
+
+    async def __aexit__(self, *error):
+        await self.proxy.__aexit__(*error)
+        self._all.close()
+
+    def _actor(self, role, *options):
+        more = ["--plant", self._planted[role]] if role in self._planted else []
+        port = ["--port", str(self.port)] if role == "server" else []
+        actor = Actor(role, self.folder, *options, *more, *port, port=self.port)
+        actor.__enter__()
+        self._all.callback(self._end, actor)
+        return actor
+
+    @staticmethod
+    def _end(actor):
+        if actor.process.poll() is None:
+            actor.process.send_signal(signal.SIGCONT)
+            actor.kill()
+        actor.output.close()
+
+    async def _ready(self):
+        await self.server.wait_ready(PATIENCE)
+
+    def _url(self, scheme, path):
+        return f"{scheme}://127.0.0.1:{self.proxy.port}/{path}"
+
+    def _fault(self):
+        return next(self._faults, NO_FAULT) if self._is_up else NO_FAULT
+
+    @property
+    def _told(self):
+        return Counter(entry["what"] for entry in entries_of(self.folder))
+
+    async def _wait(self, condition):
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                self._check_alive()
+                await asyncio.sleep(0.02)
+
+    def _check_alive(self):
+        for actor in (self.server, self.clients):
+            assert actor.process.poll() is None, actor.log
+
+    # What goes on.
+
+    async def go_on(self, lines):
+        """Wait until so many more lines were written in the journals."""
+        async with asyncio.timeout(PATIENCE):
+            while lines > 0:
+                lines -= sum(1 for _ in self._journals.new())
+                self._check_alive()
+                await asyncio.sleep(0.005)
+
+    def start_kernel(self):
+        """Another process of the kernel."""
+        self._life += 1
+        life = ["--life", str(self._life), "--seed", str(self._seed)]
+        url = self._url("ws", "kgnb/link")
+        self.kernel = self._actor("kernel", "--url", url, *life)
+
+    # Faults.
+
+    async def suffer(self, schedule):
+        """One fault after the other; see ``schedules.py``."""
+        for strike in schedule:
+            await self.go_on(strike.after)
+            await getattr(self, strike.kind)(strike.hold)
+            self.injected[strike.kind] += 1
+
+    async def kill_server(self, hold):
+        """kill -9, and another one ``hold`` seconds later; perhaps not yet ready."""
+        await asyncio.to_thread(self.server.kill)
+        await asyncio.sleep(hold)
+        self.server.__enter__()
+
+    async def kill_kernel(self, hold):
+        await asyncio.to_thread(self.kernel.kill)
+        await asyncio.sleep(hold)
+        self.start_kernel()
+
+    async def stop_server(self, hold):
+        await self._stop(self.server, hold)
+
+    async def stop_kernel(self, hold):
+        await self._stop(self.kernel, hold)
+
+    async def stop_clients(self, hold):
+        await self._stop(self.clients, hold)
+
+    @staticmethod
+    async def _stop(actor, hold):
+        actor.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(hold)
+        actor.process.send_signal(signal.SIGCONT)
+
+    async def reset(self, _hold):
+        """Reset every connection."""
+        self.proxy.reset_all()
+
+    async def cut(self, hold):
+        """Close every connection, each in the middle of what it carries."""
+        self.proxy.break_after(int(1000 * hold))
+
+    async def black_hole(self, hold):
+        """Nothing comes through for a while, and nobody is told."""
+        self.proxy.stall()
+        await asyncio.sleep(hold)
+        self.proxy.flow()
+
+    # The end.
+
+    async def finish(self, *, seconds=PATIENCE):
+        """Let all come to their end; what was promised and not kept.
+
+        Args:
+            seconds: For the kernel to end its run, and again for the clients. With a
+                planted fault they may not come to it.
+        """
+        self._is_up = False
+        (self.folder / "stop").touch()
+        for actor in (self.kernel, self.clients):
+            status = await actor.wait_ended(seconds)
+            assert status in (None, 0), actor.log
+            self._end(actor)
+        self.server.stop()
+        await self._copy_log()
+        entries = entries_of(self.folder)
+        self.figures = figures(entries)
+        return violations(entries)
+
+    async def _copy_log(self):
+        """Write down what the store holds, each run of it."""
+        journal = Journal(self.folder, "log")
+        log = open_log(self.log_url)
+        await log.open()
+        try:
+            for state in await log.streams(rows.STREAM):
+                run, seq = state.stream.removeprefix(rows.STREAM), 0
+                while page := await log.read(state.stream, seq, PAGE):
+                    for record in page:
+                        event = json.loads(record.payload)
+                        seq = record.seq
+                        journal.note("holds", run=run, seq=seq, fact=fact_of(event))
+        finally:
+            await log.aclose()
+            journal.close()
