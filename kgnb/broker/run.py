@@ -68,6 +68,8 @@ class Run:
         self.inbox: deque[Item] = deque()
         self.queued = (row.epoch, n)
         """Epoch and n of the last frame that was taken in."""
+        self.producer = row.process_id
+        """The process that sent it: the row has it once that is stored."""
         self.queued_events = 0
         self.is_committing = False
         self.tells_steps = row.start is not None and row.start.steps

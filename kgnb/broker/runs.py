@@ -129,6 +129,9 @@ class Runs:
         elif run.row.start is not None and run.queued == (run.row.epoch, 0):
             self.starts.began(run)
             self.subscriptions.run_appeared(run, now)
+        elif frame.epoch > run.queued[0]:
+            # It goes on: who came when it had ended, and reads all runs, reads it too.
+            self.subscriptions.run_appeared(run, now)
         self._take_in(run, source, frame, decoded)
         self.submit(run, now)
 
@@ -170,7 +173,7 @@ class Runs:
         frame: link.AppendFrame,
         decoded: list[events.AnyEvent],
     ) -> bool:
-        if frame.epoch == run.queued[0] and run.row.process_id == source.process_id:
+        if frame.epoch == run.queued[0] and run.producer == source.process_id:
             return True
         # A dead run goes on under the same id in a higher epoch.
         return (
@@ -207,6 +210,7 @@ class Runs:
             Frames(frame.epoch, expected, fresh, source.kernel_id, source.process_id)
         )
         run.queued = (frame.epoch, expected + len(fresh) - 1)
+        run.producer = source.process_id
         run.queued_events += len(fresh)
 
     def _acknowledge(self, run: Run) -> None:

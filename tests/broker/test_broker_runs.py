@@ -231,3 +231,52 @@ def test_run_whose_row_is_gone_from_the_log_is_written_anew(host, kernel):
     del host.tables.rows["run/r1"]
     kernel.append("r1", 2, {"type": "workflow_completed", "data": None})
     assert "run/r1" in host.tables.rows
+
+
+# A dead run goes on
+
+
+def taken_up(kernel, n=1, run_id="r1"):
+    kernel.append(
+        run_id, n, {"type": "workflow_started", "resumed_from": run_id}, epoch=3
+    )
+
+
+def test_run_taken_up_again_takes_frames_behind_the_first_before_it_is_stored(host):
+    host.kernel().start()
+    after = host.kernel(process_id="p2")
+    host.is_held = True
+    taken_up(after)
+    log = {"node_id": "A", "data": {"stream": "stdout", "text": "x"}}
+    after.append("r1", 2, {"type": "log", **log}, epoch=3)
+    host.is_held = False
+    host.settle()
+    assert after.take("refused") == []
+    assert [e["type"] for e in host.events()][-2:] == ["workflow_started", "log"]
+
+
+def test_run_taken_up_by_two_at_once_goes_on_with_the_first_alone(host):
+    first = host.kernel()
+    first.start(
+        "r1", {"type": "workflow_failed", "error": {"code": "x", "message": ""}}
+    )
+    other = host.kernel("k2", "p2")
+    host.is_held = True
+    taken_up(other)
+    taken_up(first)
+    host.is_held = False
+    host.settle()
+    assert [f["code"] for f in first.take("refused")] == ["conflict"]
+    assert [e["type"] for e in host.events()].count("workflow_started") == 2
+    first.log("r1", 2)
+    assert [f["code"] for f in first.take("refused")] == ["conflict"]
+
+
+def test_run_taken_up_again_is_read_by_who_reads_all_and_came_after_its_end(host):
+    host.kernel().start()
+    after = host.kernel(process_id="p2")
+    client = host.client()
+    client.ask(type="subscribe", topics=["all"])
+    assert client.seqs() == []
+    taken_up(after)
+    assert client.seqs() == [1, 2, 3]
