@@ -82,6 +82,16 @@ class Postgres:
             )
         RUNNING.add(self._server.pid)
 
+    def ask_for(self, method):
+        """Let people in by another method, ``trust`` or one with a password."""
+        rules = f"host all all 127.0.0.1/32 {method}\n"
+        (self._data / "pg_hba.conf").write_text(rules)
+        self._server.send_signal(signal.SIGHUP)
+        until = time.monotonic() + PATIENCE
+        while self._answers() is not (method == "trust"):
+            assert time.monotonic() < until, (self._folder / "log").read_text()
+            time.sleep(0.02)
+
     def _answers(self):
         try:
             psycopg.connect(self.url("postgres")).close()

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any, LiteralString
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
-
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
+from kgnb.storage.postgres_pool import Connections
 from kgnb.storage.postgres_schema import migrate
 from kgnb.storage.staged import Drop, Placed, Staged, touched
-from kgnb.storage.unanswered import is_stored, taken_over
+from kgnb.storage.unanswered import Disconnected, is_stored, taken_over
 from kgnb.storage.urls import shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+
+    import psycopg
 
     from kgnb.storage.base import Outcome, Transaction
+    from kgnb.storage.postgres_pool import Connection
 
-    Connection = psycopg.AsyncConnection[tuple[Any, ...]]
-
-CONNECT_TIMEOUT = 5
-"""Seconds that a server gets to answer a new connection."""
-POOL_TIMEOUT = 5.0
-"""Seconds to wait for a connection, a new one included."""
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -44,9 +38,8 @@ class PostgresLog:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._name = shown(url)
-        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._connections = Connections(url, self._name)
         self._owner = ""
         self._log_id = ""
         self._writing = asyncio.Lock()
@@ -58,22 +51,11 @@ class PostgresLog:
 
     async def open(self) -> None:
         """Connect, make or upgrade the tables, and take the log over."""
-        if self._pool is not None:
+        if self._connections.is_open:
             return
-        self._pool = AsyncConnectionPool(
-            self._url,
-            min_size=1,
-            max_size=4,
-            timeout=POOL_TIMEOUT,
-            # A server that is back is asked again at once, not after long pauses.
-            reconnect_timeout=1.0,
-            kwargs={"connect_timeout": CONNECT_TIMEOUT, "autocommit": True},
-            name="kgnb-log",
-            open=False,
-        )
         try:
-            await self._pool.open()
-            async with self._connection() as connection:
+            await self._connections.open()
+            async with self._connections.lend() as connection:
                 await self._take_over(connection)
         except BaseException:
             await self.aclose()
@@ -88,35 +70,31 @@ class PostgresLog:
             )
             (self._log_id,) = await _first(cursor)
 
-    @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        if self._pool is None:
-            raise Unavailable(f"{self._name}: expected the log to be open")
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except PoolTimeout:
-            raise Unavailable(f"{self._name}: PostgreSQL does not answer") from None
-        except PoolClosed:
-            raise Unavailable(f"{self._name}: expected the log to be open") from None
-        except psycopg.Error as error:
-            raise Unavailable(f"{self._name}: {_first_line(error)}") from error
-
     async def commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
         """Carry out ``batch`` in order, in one transaction."""
         async with self._writing:
-            mark = uuid.uuid4().hex
-            outcomes: list[Outcome] | None = None
             try:
-                async with self._connection() as connection, connection.transaction():
-                    staged = await self._fetch(connection, batch)
-                    outcomes = staged.carry_out(batch)
-                    if not staged.is_empty:
-                        await _write(connection, staged, mark)
-            except Unavailable:
-                if outcomes is None or not await self._is_stored(mark):
-                    raise
-            return outcomes
+                return await self._commit(batch)
+            except Disconnected:
+                await self._connections.replace_dead()
+                return await self._commit(batch)
+
+    async def _commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
+        mark = uuid.uuid4().hex
+        outcomes: list[Outcome] | None = None
+        try:
+            async with (
+                self._connections.lend() as connection,
+                connection.transaction(),
+            ):
+                staged = await self._fetch(connection, batch)
+                outcomes = staged.carry_out(batch)
+                if not staged.is_empty:
+                    await _write(connection, staged, mark)
+        except Unavailable:
+            if outcomes is None or not await self._is_stored(mark):
+                raise
+        return outcomes
 
     async def _fetch(
         self, connection: Connection, batch: Sequence[Transaction]
@@ -146,12 +124,15 @@ class PostgresLog:
     async def _is_stored(self, mark: str) -> bool:
         """Whether a transaction was committed whose answer was lost."""
         return await is_stored(
-            mark, self._mark, name=self._name, is_open=lambda: self._pool is not None
+            mark,
+            self._mark,
+            name=self._name,
+            is_open=lambda: self._connections.is_open,
         )
 
     async def _mark(self) -> str:
         """The mark of the last transaction, none being under way any more."""
-        async with self._connection() as connection:
+        async with self._connections.lend() as connection:
             # FOR UPDATE waits for one that is not yet over there.
             log = await connection.execute("SELECT mark FROM kgnb_log FOR UPDATE")
             (found,) = await _first(log)
@@ -202,16 +183,23 @@ class PostgresLog:
     async def _query(
         self, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[tuple[Any, ...]]:
-        async with self._connection() as connection:
+        try:
+            return await self._ask(statement, values)
+        except Disconnected:
+            await self._connections.replace_dead()
+            return await self._ask(statement, values)
+
+    async def _ask(
+        self, statement: LiteralString, values: tuple[Any, ...]
+    ) -> list[tuple[Any, ...]]:
+        async with self._connections.lend() as connection:
             # binary: a text format would be parsed for each bytea
             cursor = await connection.execute(statement, values, binary=True)
             return await cursor.fetchall()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(timeout=CONNECT_TIMEOUT)
+        await self._connections.aclose()
 
 
 async def _first(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -299,8 +287,3 @@ async def _write_step(connection: Connection, step: Placed | Trim | Drop) -> Non
                 "(SELECT id FROM kgnb_stream WHERE name = %s)",
                 (stream,),
             )
-
-
-def _first_line(error: Exception) -> str:
-    """What PostgreSQL said; its details may quote values."""
-    return str(error).partition("\n")[0] or type(error).__name__

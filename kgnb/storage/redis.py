@@ -20,11 +20,11 @@ from redis.backoff import NoBackoff
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
 from kgnb.storage.staged import Drop, Placed, Staged, touched
-from kgnb.storage.unanswered import is_stored, taken_over
+from kgnb.storage.unanswered import Disconnected, is_stored, taken_over
 from kgnb.storage.urls import shown, without_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from kgnb.storage.base import Outcome, Transaction
 
@@ -37,6 +37,9 @@ SCHEMA_VERSION = 1
 TIMEOUT = 5.0
 """Seconds that Redis gets to answer."""
 
+_REFUSAL = errors.ResponseError
+"""With this Redis says that nothing was done: it has no memory, or no disk. What is
+called a WatchError may as well be a connection that broke after the EXEC."""
 _Pair = tuple[int, bytes]
 _State = tuple[int, int, int]
 _pair = msgspec.msgpack.Decoder(_Pair)
@@ -131,31 +134,40 @@ class RedisLog:
             raise Unavailable(f"{self._name}: expected the log to be open")
         try:
             yield self._redis
-        except (errors.RedisError, OSError) as error:
-            said = str(error).partition("\n")[0] or type(error).__name__
-            raise Unavailable(f"{self._name}: {said}") from error
+        except (errors.ConnectionError, OSError) as error:
+            raise Disconnected(f"{self._name}: {_said(error)}") from error
+        except errors.RedisError as error:
+            raise Unavailable(f"{self._name}: {_said(error)}") from error
 
     async def commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
         """Carry out ``batch`` in order, in one MULTI."""
         async with self._writing:
-            mark = uuid.uuid4().hex
-            outcomes: list[Outcome] | None = None
             try:
-                async with (
-                    self._connected() as client,
-                    client.pipeline(transaction=True) as commands,
-                ):
-                    await commands.watch(self._key("log"))
-                    staged = await self._fetch(commands, batch)
-                    outcomes = staged.carry_out(batch)
-                    if not staged.is_empty:
-                        commands.multi()
-                        self._write(commands, staged, mark)
-                        await commands.execute()
-            except Unavailable:
-                if outcomes is None or not await self._is_stored(mark):
-                    raise
-            return outcomes
+                return await self._commit(batch)
+            except Disconnected:
+                return await self._commit(batch)
+
+    async def _commit(self, batch: Sequence[Transaction]) -> list[Outcome]:
+        mark = uuid.uuid4().hex
+        outcomes: list[Outcome] | None = None
+        try:
+            async with (
+                self._connected() as client,
+                client.pipeline(transaction=True) as commands,
+            ):
+                await commands.watch(self._key("log"))
+                staged = await self._fetch(commands, batch)
+                outcomes = staged.carry_out(batch)
+                if not staged.is_empty:
+                    commands.multi()
+                    self._write(commands, staged, mark)
+                    await commands.execute()
+        except Unavailable as error:
+            if outcomes is None or isinstance(error.__cause__, _REFUSAL):
+                raise
+            if not await self._is_stored(mark):
+                raise
+        return outcomes
 
     async def _fetch(self, commands: Any, batch: Sequence[Transaction]) -> Staged:
         """Read what the batch needs; the commands go out one by one until MULTI."""
@@ -240,10 +252,10 @@ class RedisLog:
 
     async def read(self, stream: str, after: int, limit: int) -> list[Record]:
         """Records above ``after``."""
-        async with self._connected() as client:
-            found = await client.xrange(
-                self._stream(stream), min=f"{after + 1}-0", count=limit
-            )
+        key, first = self._stream(stream), f"{after + 1}-0"
+        found = await self._ask(
+            lambda client: client.xrange(key, min=first, count=limit)
+        )
         return [
             Record(int(entry.partition(b"-")[0]), fields[b"p"])
             for entry, fields in found
@@ -251,8 +263,8 @@ class RedisLog:
 
     async def last_seq(self, stream: str) -> int:
         """The seq of the last record."""
-        async with self._connected() as client:
-            found = await client.hget(self._key("streams"), stream)
+        key = self._key("streams")
+        found = await self._ask(lambda client: client.hget(key, stream))
         return 0 if found is None else _state.decode(found)[0]
 
     async def streams(self, prefix: str) -> list[StreamState]:
@@ -262,8 +274,8 @@ class RedisLog:
 
     async def get(self, key: str) -> Row | None:
         """The row under ``key``."""
-        async with self._connected() as client:
-            found = await client.hget(self._key("rows"), key)
+        table = self._key("rows")
+        found = await self._ask(lambda client: client.hget(table, key))
         return None if found is None else Row(key, *_pair.decode(found))
 
     async def scan(self, prefix: str) -> list[Row]:
@@ -274,13 +286,24 @@ class RedisLog:
     async def _entries(self, table: str, prefix: str) -> list[tuple[str, bytes]]:
         """Fields of a hash whose names begin with ``prefix``, ordered by name."""
         start = prefix.encode()
-        async with self._connected() as client:
+
+        async def ask(client: Client) -> list[tuple[bytes, bytes]]:
             names = await client.zrangebylex(
                 self._key(f"{table}:order"), b"[" + start, b"[" + start + b"\xff"
             )
             # What is deleted between the two questions is left out.
-            found = await self._known(client, table, names)
-        return [(name.decode(), value) for name, value in found]
+            return await self._known(client, table, names)
+
+        return [(name.decode(), value) for name, value in await self._ask(ask)]
+
+    async def _ask(self, question: Callable[[Client], Awaitable[Any]]) -> Any:
+        """The answer to a question, put once more if its connection was dead."""
+        try:
+            async with self._connected() as client:
+                return await question(client)
+        except Disconnected:
+            async with self._connected() as client:
+                return await question(client)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -288,3 +311,7 @@ class RedisLog:
         if client is not None:
             with contextlib.suppress(errors.RedisError, OSError):
                 await client.aclose()
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

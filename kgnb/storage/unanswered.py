@@ -17,6 +17,10 @@ PAUSE = 0.25
 """Seconds between two tries to learn what became of a commit."""
 
 
+class Disconnected(Unavailable):
+    """The connection was dead, or died, and nothing was done; another one may do."""
+
+
 def taken_over(name: str) -> Unavailable:
     """Why a log refuses what an older opener writes."""
     return Unavailable(f"{name}: another process has taken this log over")
