@@ -357,7 +357,7 @@ class BrokerDriver(Sharing):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._read_forever())
-                tasks.create_task(self._get_forever())
+                tasks.create_task(self._get_forever(tasks))
                 tasks.create_task(self._tick_forever())
         except Exception:
             # The root of the broker's tasks: without them nothing can go on.
@@ -395,26 +395,29 @@ class BrokerDriver(Sharing):
             logger.warning("the log cannot be read: %s", error)
         self._call_back(read.done, records, self._clock())
 
-    async def _get_forever(self) -> None:
+    async def _get_forever(self, tasks: asyncio.TaskGroup) -> None:
         """Look up rows, beside the pages that may take longer."""
         while True:
             get = await self._gets.get()
             self._reading += 1
-            await self._get(get)
+            looking = tasks.create_task(self._look_up(get.key))
+            # Not a time-out around it: its cancellation may take as long as the log.
+            await asyncio.wait([looking], timeout=GET_TIMEOUT)
+            found = looking.result() if looking.done() else None
+            if not looking.done():
+                logger.warning("the log cannot be read: it does not answer")
+                looking.cancel()
             self._reading -= 1
+            self._call_back(get.done, found, self._clock())
             self._perform()
 
-    async def _get(self, get: Get) -> None:
-        found: list[Row] | None = None
+    async def _look_up(self, key: str) -> list[Row] | None:
         try:
-            async with asyncio.timeout(GET_TIMEOUT):
-                row = await self._log.get(get.key)
-            found = [] if row is None else [row]
-        except TimeoutError:
-            logger.warning("the log cannot be read: it does not answer")
+            row = await self._log.get(key)
         except Unavailable as error:
             logger.warning("the log cannot be read: %s", error)
-        self._call_back(get.done, found, self._clock())
+            return None
+        return [] if row is None else [row]
 
     def _next_read(self) -> Read | None:
         """The first read whose connection can take what it brings."""
