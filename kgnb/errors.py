@@ -20,6 +20,7 @@
     ├── NodeTimeout               expired        an attempt took longer than timeout=
     ├── ExecutorFault             unavailable    an executor= that cannot work
     │   └── NotPicklable          invalid        what cannot go to another process
+    ├── WorkerDied                unavailable    a cluster's worker, while it ran a node
     ├── OutsideRun                invalid        ask() where no run is
     ├── WrongThread               invalid        .result() on the loop that must work
     ├── NoSuchWorkflow            no_such_workflow
@@ -192,6 +193,15 @@ class NotPicklable(ExecutorFault):
     """What cannot travel to or from another process; ``culprit`` names it."""
 
     code = "invalid"
+
+
+class WorkerDied(KgnbError, RuntimeError):
+    """The process that ran a node's exec died, and its cluster gave up.
+
+    A failed attempt like any other: ``node`` and ``item`` say which.
+    """
+
+    code = "unavailable"
 
 
 class NotCopyable(KgnbError, TypeError):

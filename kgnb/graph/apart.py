@@ -15,22 +15,22 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
 )
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import ExecutorFault, NodeTimeout
-from kgnb.graph.context import attempt_left
+from kgnb.errors import ExecutorFault, NodeTimeout, WorkerDied
+from kgnb.graph.clusters import is_here, is_killed_worker, is_near
+from kgnb.graph.context import attempt_left, current_context
 from kgnb.graph.policies import NO_POLICY
-from kgnb.graph.sending import check_sendable, send, unpack
+from kgnb.graph.sending import check_sendable, packs_for, send
 from kgnb.graph.spec import label_of
 from kgnb.graph.workers import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kgnb.graph.context import Errand
     from kgnb.graph.nodes import Node
     from kgnb.graph.steps import Step
 
@@ -62,7 +62,7 @@ def executor_of(node: Node, step: Step) -> Executor | None:
     # wait for another one: it could wait for ever.
     if executor is None or executor is False or executor is _working_in.get():
         return None
-    if node._stays_here and not isinstance(executor, ThreadPoolExecutor):  # noqa: SLF001
+    if node._stays_here and not is_here(executor):  # noqa: SLF001
         return None
     found: Executor = executor
     return found
@@ -75,41 +75,113 @@ def check_items(node: Node, step: Step, items: Any) -> None:
         NotPicklable: One cannot, or the node itself.
     """
     is_known = isinstance(items, list | tuple)  # else they are made one by one
-    if is_known and isinstance(executor_of(node, step), ProcessPoolExecutor):
+    if is_known and packs_for(executor_of(node, step)):
         check_sendable(node, items)
 
 
 def _exec_apart(
     node: Node, step: Step, executor: Executor | None, prep_res: Any
 ) -> Any:
-    is_here = executor is None or isinstance(executor, ThreadPoolExecutor)
+    if executor is not None and not is_here(executor):
+        return _exec_afar(node, step, executor, prep_res)
     left = threading.Event()
+    work = _in_this_context(node, executor, prep_res, left)
     if executor is None:
-        future = in_thread(_in_this_context(node, None, prep_res, left))
+        future = in_thread(work)
     else:
-        try:
-            if is_here:
-                work = _in_this_context(node, executor, prep_res, left)
-                future = executor.submit(work)
-            else:
-                future = send(executor, node, prep_res)
-        except (BrokenExecutor, RuntimeError) as error:
-            raise _fault(node, error) from error
+        future = _submitted(node, partial(executor.submit, work))
+    _wait_or_leave(node, step, future, begins=_runs(future, executor), leave=left.set)
+    return _result(node, future)
+
+
+def _exec_afar(node: Node, step: Step, executor: Executor, prep_res: Any) -> Any:
+    """By another process, which reports to the run around this code, if any."""
+    context = current_context.get()
+    errand = None
+    if context is not None:
+        errand = context.away(executor, is_near=is_near(executor))
+    try:
+        ticket = None if errand is None else errand.ticket
+        future = _submitted(node, partial(send, executor, node, prep_res, ticket))
+        _wait_or_leave(
+            node,
+            step,
+            future,
+            begins=_runs(future, executor, errand),
+            leave=_nothing if errand is None else errand.leave,
+        )
+        outcome = _result(node, future)
+        if errand is not None:
+            errand.end(outcome.rest)
+    except Exception as error:
+        if is_killed_worker(error):
+            raise _died(node, error) from error
+        raise
+    finally:
+        if errand is not None:
+            errand.close()
+    return outcome.value()
+
+
+def _nothing() -> None:
+    """Nobody can be told."""
+
+
+def _submitted(node: Node, submit: Callable[[], Future[Any]]) -> Future[Any]:
+    try:
+        return submit()
+    except (BrokenExecutor, RuntimeError) as error:
+        raise _fault(node, error) from error
+
+
+def _result(node: Node, future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError) as error:
+        raise _fault(node, error) from error
+
+
+def _runs(
+    future: Future[Any], executor: Executor | None, errand: Errand | None = None
+) -> Callable[[], bool] | None:
+    """Asks whether an attempt has begun; None where that cannot be known."""
+    if errand is not None and is_near(executor) is not None:
+        # Dask's futures never say that they run, and a pool's do so in its queue.
+        return lambda: errand.has_begun
+    return future.running if is_here(executor) or is_near(executor) else None
+
+
+def _wait_or_leave(
+    node: Node,
+    step: Step,
+    future: Future[Any],
+    *,
+    begins: Callable[[], bool] | None,
+    leave: Callable[[], object],
+) -> None:
+    """Wait for an attempt; one that is waited for no more is told to end.
+
+    Raises:
+        NodeTimeout: Its time is over.
+        asyncio.CancelledError: The run was cancelled.
+    """
+    limit = node._policy.timeout  # noqa: SLF001 - its lifecycle
     is_done = False
     try:
-        is_done = _wait(future, executor, step, node._policy.timeout)  # noqa: SLF001
+        if limit is not None and begins is not None:
+            # An attempt has its time from when it begins; others may be before it.
+            while not (begins() or future.done()):
+                step.wait_for(future, TURN_POLL)
+        is_done = step.wait_for(future, limit)
     finally:
         if not is_done:  # nor will it be waited for, also if cancelled, interrupted
-            left.set()
-            if not future.cancel() and not future.done():
+            leave()
+            # Asked first: Dask's futures can be cancelled while they run.
+            was_running = begins is not None and begins() and not future.done()
+            if was_running if future.cancel() else not future.done():
                 step.attempt_left(node.cur_retry + 1)
     if not is_done:
         raise timed_out(node)
-    try:
-        outcome = future.result()
-    except (BrokenExecutor, CancelledError) as error:
-        raise _fault(node, error) from error
-    return outcome if is_here else unpack(outcome)
 
 
 def _in_this_context(
@@ -126,18 +198,6 @@ def _in_this_context(
     return partial(contextvars.copy_context().run, work)
 
 
-def _wait(
-    future: Future[Any], executor: Executor | None, step: Step, limit: float | None
-) -> bool:
-    if limit is not None and isinstance(
-        executor, ThreadPoolExecutor | ProcessPoolExecutor
-    ):
-        # An attempt has its time from when it begins; others may be before it.
-        while not (future.running() or future.done()):
-            step.wait_for(future, TURN_POLL)
-    return step.wait_for(future, limit)
-
-
 def timed_out(node: Node) -> NodeTimeout:
     """The error of the running attempt, whose time is over."""
     limit = node._policy.timeout  # noqa: SLF001 - its lifecycle
@@ -147,6 +207,21 @@ def timed_out(node: Node) -> NodeTimeout:
         node=label_of(node),
         attempt=attempt,
         timeout=limit,
+    )
+
+
+def _died(node: Node, error: Exception) -> WorkerDied:
+    label, item = label_of(node), None
+    context = current_context.get()
+    if context is not None and context.visit.item is not None:
+        item = context.visit.item
+        label = f"{label}, item {item}"
+    return WorkerDied(
+        f"{label}: the worker process died while it ran this, and so did each one that "
+        f"was tried after it; was its memory too small (memory_limit=), or was it "
+        f"killed? its log may say, and executor=False keeps the node here: {error}",
+        node=label_of(node),
+        item=item,
     )
 
 

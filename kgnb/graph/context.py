@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from kgnb.errors import OutsideRun
+
 if TYPE_CHECKING:
     import contextvars
     import threading
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -68,6 +71,52 @@ class Feed(Protocol):
 
     def end(self) -> None:
         """Nothing more comes; safe to call twice."""
+
+
+class Told(Protocol):
+    """What a call in another process has told by its end, but for what was sent."""
+
+    rest: bytes | None
+    """To be handed to ``Errand.end``; None where it told nothing at all."""
+
+
+class Ticket(Protocol):
+    """What a call of exec takes along to another process; can be pickled."""
+
+    @property
+    def line(self) -> str:
+        """Names the call, as no other."""
+        ...
+
+    def presented(self) -> AbstractContextManager[Told]:
+        """Surround the call, there: what it tells and prints goes to its run."""
+        ...
+
+
+class Errand(Protocol):
+    """A call of exec in another process, as its run knows it. From any thread."""
+
+    @property
+    def ticket(self) -> Ticket:
+        """What the call takes along."""
+        ...
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is known to have begun; where it is short it may never be."""
+        ...
+
+    def end(self, rest: bytes | None) -> None:
+        """The call has ended: see that all it told was heard, then ``rest``.
+
+        Blocks until then, a few seconds at most.
+        """
+
+    def leave(self) -> None:
+        """Nobody waits for the call any more: it is to end."""
+
+    def close(self) -> None:
+        """Hear no more of it. Safe to call twice."""
 
 
 class Context(Protocol):
@@ -181,6 +230,21 @@ class Context(Protocol):
     def log(self, text: str, *, level: str) -> None:
         """Add a line to the node's log."""
 
+    def output(self, stream: str, text: str, level: str | None = None) -> None:
+        """Add what the code printed (``stdout``, ``stderr``) or ``logging`` made."""
+
+    def away(self, executor: Any, *, is_near: bool | None) -> Errand | None:
+        """Have a call of exec in another process told of, and told to stop.
+
+        Args:
+            executor: What makes the call.
+            is_near: Whether its processes are on this machine; None: nobody knows.
+
+        Returns:
+            It must be ``close``d. None where nothing would be heard of the call.
+        """
+        ...
+
     def close(self) -> None:
         """The attempt is over. Whoever leaves the context it entered need not call it.
 
@@ -195,6 +259,14 @@ attempt_left: ContextVar[threading.Event | None] = ContextVar(
 
 elsewhere: ContextVar[str | None] = ContextVar("kgnb_elsewhere", default=None)
 """In a process that only executes a node for another one: the node's name."""
+
+
+def cannot_reach(what: str, node: str) -> OutsideRun:
+    """Why a helper that needs the run cannot work in another process."""
+    return OutsideRun(
+        f"{what}: {node} runs in another process, which can reach nobody; give the "
+        f"node executor=False, or do this before it or after it"
+    )
 
 
 def check_attempt() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import msgspec
 
+from kgnb.graph.clusters import as_executor
 from kgnb.graph.near import did_you_mean
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def policy_of(cls: type, given: Mapping[str, Any]) -> Policy:
             raise TypeError(msg)
     settings = {name: getattr(cls, name) for name in names if _is_set(cls, name)}
     settings.update(given)
+    if "executor" in settings:
+        settings["executor"] = as_executor(settings["executor"])
     if not settings:
         return NO_POLICY
     policy = Policy(**settings)

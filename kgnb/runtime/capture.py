@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
 from kgnb.graph.context import current_context
-from kgnb.runtime.context import RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class _Tee:
         context = current_context.get()
         # A handler that writes a record here repeats what the log has as a record.
         is_record = sys._getframe(1).f_globals.get("__name__") == "logging"  # noqa: SLF001 - as logging itself does
-        if isinstance(context, RunContext) and text and not is_record:
+        if context is not None and text and not is_record:
             context.output(self._name, str(text))
         return self._original.write(text)
 
@@ -95,8 +95,14 @@ class _Capture:
         if logging.getLogRecordFactory() is self._ours and self._make_record:
             logging.setLogRecordFactory(self._make_record)
 
+    def renew_lock(self) -> None:
+        """In a forked child: a thread of its parent may have held it."""
+        self._lock = threading.Lock()
+
 
 _capture = _Capture()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_capture.renew_lock)
 
 
 @contextlib.contextmanager
@@ -111,7 +117,7 @@ def capturing() -> Iterator[None]:
 
 def _note(record: logging.LogRecord) -> None:
     context = current_context.get()
-    if not isinstance(context, RunContext):
+    if context is None:
         return
     try:
         text = record.getMessage()

@@ -16,6 +16,13 @@ from kgnb.runtime.showing import ShownStream
 from kgnb.runtime.streaming import FedStream, Stream
 from kgnb.runtime.texts import Part
 from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
+from kgnb.runtime.updates import (
+    LARGEST,
+    check_type,
+    get_field,
+    read_message,
+    read_progress,
+)
 from kgnb.runtime.voting import Rules
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from kgnb.graph.context import Context, NodeVisit
+    from kgnb.runtime.afar.lines import Line
     from kgnb.runtime.asked import Asked
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.result import Answer
@@ -31,13 +39,6 @@ if TYPE_CHECKING:
     from kgnb.runtime.tracking import Bar
 
 T = TypeVar("T")
-
-_LARGEST = 256 * 1024
-"""Bytes of JSON of one event that a node sends under a name of its own."""
-_NAMED = 200
-"""Characters of such a name."""
-_MADE = frozenset({"message", "progress", "result", "token"})
-"""Reserved names that a node may send: they make the real event."""
 
 
 class RunContext:
@@ -165,15 +166,17 @@ class RunContext:
 
     def stream(self, source: Source, *, name: str | None) -> Stream:
         """See ``Context.stream``."""
-        return Stream(source, ShownStream(self, self._name_stream(name), name))
+        return Stream(source, self.shown(name))
 
     def feed(self, name: str | None) -> FedStream:
         """See ``Context.feed``."""
-        return FedStream(ShownStream(self, self._name_stream(name), name))
+        return FedStream(self.shown(name))
 
-    def _name_stream(self, name: str | None) -> str:
+    def shown(self, name: str | None) -> ShownStream:
+        """Where another stream of this attempt is shown."""
         with self._lock:
-            return self._free_name(name)
+            local = self._free_name(name)
+        return ShownStream(self, local, name)
 
     def _free_name(self, name: str | None) -> str:
         number = len(self._streams) + 1
@@ -201,7 +204,14 @@ class RunContext:
 
     def _bar_events(self, bar: Bar) -> list[e.AnyEvent]:
         """What is to be told of a bar now. On the link's thread."""
-        data = bar.data(None if self._visit.item is None else str(self._visit.item))
+        item = None if self._visit.item is None else str(self._visit.item)
+        return self._moved(bar.data(item))
+
+    def bar(self, data: e.ProgressData) -> None:
+        """Tell of a loop that another process goes through."""
+        self.execution.producer.later(lambda: self._moved(data))
+
+    def _moved(self, data: e.ProgressData) -> list[e.AnyEvent]:
         where = self.execution.place(self._visit)
         events: list[e.AnyEvent] = [e.Progress(data=data, **where)]
         if data.track is None and data.item is None:
@@ -263,16 +273,16 @@ class RunContext:
     def _send(self, what: str, kind: str, data: Any) -> None:
         check_type(what, kind)
         where = self.execution.place(self._visit)
-        plain, was_replaced = codec.json_safe(data, limit=_LARGEST)
+        plain, was_replaced = codec.json_safe(data, limit=LARGEST)
         match kind:
             case "message":
                 self._end_told()  # it holds the tokens before it
-                self.execution.put(e.Message(data=_message(plain), **where))
+                self.execution.put(e.Message(data=read_message(plain), **where))
             case "result":
                 result = e.ResultEvent(data=plain, truncated=was_replaced, **where)
                 self.execution.put(result)
             case "progress":
-                self._send_progress(what, plain)
+                self.progress(**read_progress(what, plain))
             case "token":
                 text = get_field(plain, "text", get_field(plain, "token", plain))
                 self._tell(str(text))
@@ -293,30 +303,21 @@ class RunContext:
         if shown is not None:
             shown.end(None)
 
-    def _send_progress(self, what: str, data: Any) -> None:
-        percent = get_field(data, "percent", get_field(data, "progress", data))
-        if isinstance(percent, bool) or not isinstance(percent, int | float):
-            raise InvalidValue(f"{what}: expected a percentage, got {data!r:.80}")
-        message = get_field(data, "message", None)
-        current, total = (_number(data, name) for name in ("current", "total"))
-        self.progress(
-            percent,
-            None if message is None else str(message),
-            current=current,
-            total=total,
-        )
-
     def log(self, text: str, *, level: str) -> None:
         """See ``Context.log``."""
         line = text if text.endswith("\n") else text + "\n"
         self.output("logging", line, level)
 
     def output(self, stream: str, text: str, level: str | None = None) -> None:
-        """What the node's code printed or logged."""
+        """See ``Context.output``."""
         data = e.LogData(stream=stream, text=text, level=level)  # type: ignore[arg-type]  # one of three
         self.execution.producer.log(
             e.Log(data=data, **self.execution.place(self._visit))
         )
+
+    def away(self, executor: Any, *, is_near: bool | None) -> Line:
+        """See ``Context.away``."""
+        return self.execution.lines.open(self, executor, is_near=is_near)
 
     def run_coroutine(self, work: Coroutine[Any, Any, StreamText]) -> StreamText:
         """Block this thread until a coroutine is done on the run's loop."""
@@ -334,39 +335,3 @@ class RunContext:
             raise
         finally:
             forget()
-
-
-def check_type(what: str, kind: str) -> None:
-    """Refuse a name that a node's own event cannot have.
-
-    Raises:
-        InvalidValue: It is the run's own, or cannot be shown.
-    """
-    if not kind or len(kind) > _NAMED or not kind.isprintable():
-        raise InvalidValue(f"{what}: expected a printable name")
-    if kind in codec.RESERVED - _MADE:
-        raise InvalidValue(f"{what}: this name is the run's own; choose another one")
-
-
-def _number(data: Any, name: str) -> float | None:
-    value = get_field(data, name, None)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number else None
-
-
-def _message(data: Any) -> e.MessageData:
-    """A chat message of a dict in LangChain's or OpenAI's words, or of any value."""
-    name, call = get_field(data, "name", None), get_field(data, "tool_call_id", None)
-    return e.MessageData(
-        role=str(get_field(data, "role", "assistant")),
-        content=get_field(data, "content", data),
-        name=None if name is None else str(name),
-        tool_call_id=None if call is None else str(call),
-        args=get_field(data, "args", None),
-        failed=bool(get_field(data, "failed", False)),
-    )
-
-
-def get_field(data: Any, name: str, default: Any) -> Any:
-    """A field of what may be a dict."""
-    return data.get(name, default) if isinstance(data, Mapping) else default

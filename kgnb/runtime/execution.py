@@ -30,6 +30,7 @@ from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import commands, ids
 from kgnb.protocol import events as e
 from kgnb.runtime import hooks, outcomes, process, prompting, threads, voting
+from kgnb.runtime.afar.lines import Lines
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
@@ -123,6 +124,7 @@ class Execution:
         """Pauses and their ends are told in the order in which they come."""
         self.questions = Questions(self)
         self.threads = threads.Threads()
+        self.lines = Lines(self)
         self.observer = RunObserver(self, options.pause_before)
         self.port: LogPort
         self.producer: Producer
@@ -368,6 +370,7 @@ class Execution:
             logger.exception("run %s broke", self.id)
         finally:
             worker.close()
+            self.lines.close()
             self._is_over = True
             self.loop = None
             self.home.end(self)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 import msgspec
 
 from kgnb.errors import OutsideRun
-from kgnb.graph.context import current_context, elsewhere
+from kgnb.graph.context import cannot_reach, current_context, elsewhere
 from kgnb.runtime.streaming import Stream, Unshown
 
 if TYPE_CHECKING:
@@ -91,10 +91,7 @@ def ask(
     """
     context = current_context.get()
     if context is None and (node := elsewhere.get()) is not None:
-        raise OutsideRun(
-            f"ask({message!r}): {node} runs in another process, which can ask nobody; "
-            f"give the node executor=False, or ask before it or after it"
-        )
+        raise cannot_reach(f"ask({message!r})", node)
     if context is None:
         raise OutsideRun(
             f"ask({message!r}): there is nobody to ask outside a run; start the graph "

@@ -330,14 +330,15 @@ def _encode(event: e.AnyEvent) -> bytes:
         # A lone surrogate, or a value that json_safe did not see: text is never
         # worth losing an event for.
         plain = msgspec.to_builtins(event, enc_hook=repr)
-        return msgspec.json.encode(_printable(plain))
+        return msgspec.json.encode(printable(plain))
 
 
-def _printable(value: Any) -> Any:
+def printable(value: Any) -> Any:
+    """Builtins whose text any encoder takes: no lone surrogates in it."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_printable(str(k)): _printable(v) for k, v in value.items()}
+        return {printable(str(k)): printable(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable(entry) for entry in value]
+        return [printable(entry) for entry in value]
     return value

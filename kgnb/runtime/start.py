@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kgnb.engines import GraphCall, engine_for
 from kgnb.engines.base import SessionEngine
 from kgnb.errors import InvalidValue, Unavailable
+from kgnb.graph.clusters import as_executor
 from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
 from kgnb.runtime import hooks, nesting, process, views
@@ -114,6 +115,7 @@ def run(
     _check_choice("loop", loop, _LOOPS)
     if timeout is not None and timeout <= 0:
         raise InvalidValue(f"timeout={timeout!r}: expected seconds above 0, or None")
+    executor = as_executor(executor)
     if executor is not None and not hasattr(executor, "submit"):
         raise InvalidValue(
             f"run(executor={executor!r:.60}): expected a concurrent.futures.Executor"

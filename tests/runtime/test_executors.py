@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from kgnb.errors import (
     OutsideRun,
     RunCancelled,
 )
+from kgnb.graph import sending
 from kgnb.runtime import run
 
 sys.path.insert(
@@ -255,10 +257,18 @@ def test_unpicklable_attribute_is_named(processes):
         of(kgnb.Graph(WithLock()), {"items": [1]}, executor=processes)
 
 
-def test_unpicklable_class_is_named(processes):
+def test_local_class_travels_by_cloudpickle(processes):
+    class Local(pooled.Where):
+        pass
+
+    assert of(kgnb.Graph(Local()), executor=processes)["where"][0] != os.getpid()
+
+
+def test_local_class_without_cloudpickle_is_named(processes, monkeypatch):
     class Local(kgnb.Node):
         pass
 
+    monkeypatch.setattr(sending, "_pickler", lambda: pickle)
     with pytest.raises(NotPicklable, match=r"its class .*Local, which must stand at"):
         of(kgnb.Graph(Local()), executor=processes)
 
