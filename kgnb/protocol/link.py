@@ -380,8 +380,8 @@ class Recalled(LinkFrame, kw_only=True, omit_defaults=True, tag="recalled"):
     session_id: str | None = None
     is_durable: bool = False
     records: list[KeptRecord] = []
-    last: int = 0
-    """The run's last checkpoint: there are further pages until it has come."""
+    more: bool = False
+    """Whether a further page may follow: ask again, behind the last of these."""
     code: str | None = None
     message: str = ""
 

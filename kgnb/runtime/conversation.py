@@ -18,6 +18,7 @@ import msgspec
 from kgnb.errors import KgnbError
 from kgnb.protocol import codec, link
 from kgnb.runtime.mail import Mail
+from kgnb.runtime.recalling import Recalling
 from kgnb.runtime.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ class Conversation:
         """Whether votes can be counted there, as its last welcome said."""
         self.mail = Mail(self.send)
         self.sharing = Sharing(self.send)
+        self.recalling = Recalling(self.send)
         self.on_up: Callable[[], None] = lambda: None
 
     # The socket's side.
@@ -229,6 +231,7 @@ class Conversation:
         self._write = None
         self.is_up = False
         self.sharing.disconnected()
+        self.recalling.disconnected()
         for channel in list(self._channels.values()):
             if channel.opened is None:
                 del self._channels[channel.name]
@@ -254,6 +257,8 @@ class Conversation:
                 self.mail.handled(frame)
             case link.Shared():
                 self.sharing.answered(frame)
+            case link.Recalled():
+                self.recalling.answered(frame)
             case link.ClientChanged():
                 self.mail.changed(frame)
             case link.Published() | link.Start() | link.TellSteps():
