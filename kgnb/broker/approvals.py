@@ -174,6 +174,10 @@ class Approvals:
         if known is not None and known.state == "open":
             if known.data.args_hash == data.args_hash:
                 votes = known.votes
+                if known.epoch < draft.row.epoch:
+                    # Asked again after a resume: it is due when it was to be due.
+                    self._ask_again(draft, event, known, revision)
+                    return
             else:
                 resolved = decisions.cancelled(known, "superseded", event.timestamp)
                 draft.decide(known, resolved, "withdraw", event.timestamp)
@@ -198,6 +202,7 @@ class Approvals:
             data=data,
             opened_at=event.timestamp or ids.timestamp(now),
             deadline=decisions.deadline_of(event, now),
+            epoch=draft.row.epoch,
             votes=votes,
         )
         draft.add(event)
@@ -206,6 +211,17 @@ class Approvals:
             resolved = decisions.given_early(row, early)
             draft.decide(row, resolved, "answer", event.timestamp)
             row = decisions.closed(row, resolved, early.command)
+        draft.stage(row, revision)
+
+    @staticmethod
+    def _ask_again(
+        draft: Draft, event: events.ApprovalRequest, known: ApprovalRow, revision: int
+    ) -> None:
+        """Show an open question of an earlier process again, as it was opened."""
+        event.data.expires_at = known.data.expires_at
+        event.data.on_timeout = known.data.on_timeout
+        draft.add(event)
+        row = msgspec.structs.replace(known, epoch=draft.row.epoch)
         draft.stage(row, revision)
 
     def withdraw(self, draft: Draft, event: events.ApprovalResolved) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from kgnb.broker import rows
 from kgnb.broker.approvals import Approvals
 from kgnb.broker.audience import Audience
+from kgnb.broker.checkpoints import Checkpoints
 from kgnb.broker.clients import Clients
 from kgnb.broker.connections import OF_THE_KERNEL, Channel, Connection, Link
 from kgnb.broker.effects import Effects
@@ -49,6 +50,7 @@ Word = (
     | link.Started
     | link.Share
     | link.Unshare
+    | link.Recall
 )
 """What a kernel says for itself: no run's events, and no view's frames."""
 
@@ -130,6 +132,7 @@ class Broker:
             self.effects, self.limits, self.runs, self.workflows, tokens
         )
         self.kernel_shares = KernelShares(self.shares)
+        self.checkpoints = Checkpoints(self.effects, self.limits, self.runs)
         self.sessions = Sessions(
             self.limits,
             self.runs,
@@ -385,6 +388,8 @@ class Broker:
                 self.starts.answered(source, frame, now)
             case link.Share() | link.Unshare():
                 self.kernel_shares.receive(source, frame, now)
+            case link.Recall():
+                self.checkpoints.receive(source, frame)
 
     def _receive_channel(
         self,

@@ -32,6 +32,8 @@ class Draft:
         self.row = msgspec.structs.replace(row)
         self.n = n
         self.payloads: list[bytes] = []
+        self.records: list[bytes] = []
+        """Checkpoints, which nobody is shown."""
         self.approvals: dict[str, ApprovalRow] = {}
         """Staged rows, in the order in which they will be put."""
         self.is_durable = False
@@ -117,6 +119,9 @@ class Draft:
             puts.insert(0, Put(key, rows.encode(self.row)))
         puts += self._rest.values()
         appends = [Append(stream, tuple(self.payloads), producer)]
+        if self.records:
+            kept = rows.CHECKPOINT + self.row.run_id
+            appends.append(Append(kept, tuple(self.records)))
         if self._entries:
             appends.append(audit.append_of(*self._entries))
         return Transaction(tuple(checks), tuple(puts), tuple(appends), self.is_durable)

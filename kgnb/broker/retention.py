@@ -128,7 +128,9 @@ class Retention:
         if is_last:
             # Who takes the run up again at this very moment changes its row.
             unchanged = RowIs(rows.RUN + run.id, run.revision)
-            transaction = Transaction((unchanged,), puts, drops=(stream,))
+            transaction = Transaction(
+                (unchanged,), puts, drops=(stream, rows.CHECKPOINT + run.id)
+            )
         else:
             transaction = Transaction(trims=(Trim(stream, through),))
 

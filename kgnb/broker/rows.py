@@ -23,6 +23,7 @@ MAIL = "mail/"
 WORKFLOWS = "workflows/"
 SESSION = "session/"
 SHARE = "share/"
+CHECKPOINT = "checkpoint/"
 """Prefixes of keys, and of the streams that hold runs' events and messages."""
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -71,6 +72,10 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Those that the graph is known to have, while it is not over."""
     early: dict[NodeId, EarlyInput] = {}
     """By the node that will wait for it."""
+    is_durable: bool = False
+    """Whether its checkpoints are kept, in the stream ``checkpoint/<run_id>``."""
+    key: str | None = None
+    """What later runs of the same cell or script have as well."""
 
     @property
     def has_ended(self) -> bool:
@@ -109,6 +114,8 @@ class ApprovalRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     opened_at: str = ""
     deadline: float | None = None
     """Seconds since the epoch, by the broker's clock."""
+    epoch: int = 1
+    """Of the process that asked."""
     state: Literal["open", "answered", "timed_out", "cancelled"] = "open"
     resolved: ResolvedData | None = None
     command: str | None = None

@@ -30,6 +30,10 @@ class Frames(msgspec.Struct):
     events: list[events.AnyEvent]
     kernel_id: str
     process_id: str
+    records: dict[int, list[bytes]] = {}
+    """Checkpoints, by the number of the event that they are stored with."""
+    key: str | None = None
+    """See ``RunRow.key``; with the first event."""
 
 
 class Declaration(msgspec.Struct):
@@ -121,7 +125,11 @@ def declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
     kind: type[events.WorkflowStalled | events.WorkflowPaused | events.WorkflowResumed]
     if item.kind == "lost":
         return events.WorkflowLost(
-            run_id=run_id, workflow=workflow, timestamp=at, reason=item.reason
+            run_id=run_id,
+            workflow=workflow,
+            timestamp=at,
+            reason=item.reason,
+            resumable=row.is_durable,
         )
     if item.kind == "stalled":
         kind = events.WorkflowStalled

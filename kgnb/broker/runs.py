@@ -207,7 +207,15 @@ class Runs:
             source.close(4009, "the log is slower than this kernel")
             return
         run.inbox.append(
-            Frames(frame.epoch, expected, fresh, source.kernel_id, source.process_id)
+            Frames(
+                frame.epoch,
+                expected,
+                fresh,
+                source.kernel_id,
+                source.process_id,
+                records=_records(frame),
+                key=frame.key,
+            )
         )
         run.queued = (frame.epoch, expected + len(fresh) - 1)
         run.producer = source.process_id
@@ -293,10 +301,13 @@ class Runs:
             row.over_at = 0.0
         if row.status == "stalled":
             row.status = "paused" if row.is_paused else "running"
-        for event in item.events:
+        if item.key is not None:
+            row.key = item.key
+        for n, event in enumerate(item.events, item.first):
             # Whatever trails behind a run's end, its views could not show.
             if not row.has_ended:
                 self._write_event(draft, event, now)
+                draft.records += item.records.get(n, ())
         draft.n = item.first + len(item.events) - 1
 
     def _write_event(self, draft: Draft, event: events.AnyEvent, now: float) -> None:
@@ -311,6 +322,7 @@ class Runs:
             case events.WorkflowStarted():
                 row.workflow = event.workflow
                 row.session_id = event.session_id
+                row.is_durable = event.durable
                 row.start = None
                 row.nodes = [node.id for node in event.graph.nodes]
                 row.started_at = row.started_at or event.timestamp or timestamp(now)
@@ -324,9 +336,12 @@ class Runs:
                 row.status, row.is_paused = "running", False
         ending = _ENDINGS.get(type(event))
         if ending is not None:
-            self.approvals.close_all(draft, f"the run was {ending}", now)
+            if ending != "lost" or not row.is_durable:
+                # Else they stay open, for the process that goes on with the run.
+                self.approvals.close_all(draft, f"the run was {ending}", now)
+                row.early = {}
             row.status = ending
-            row.early, row.nodes = {}, []
+            row.nodes = []
             row.ended_at = event.timestamp or timestamp(now)
             row.over_at = now
         draft.add(event)
@@ -429,6 +444,14 @@ class Runs:
         """Let no client wait for the log; its input may come again."""
         tell([*items, *run.inbox], error)
         run.inbox = deque(item for item in run.inbox if not isinstance(item, Given))
+
+
+def _records(frame: link.AppendFrame) -> dict[int, list[bytes]]:
+    """A frame's checkpoints, by the number of their event."""
+    found: dict[int, list[bytes]] = {}
+    for kept in frame.records:
+        found.setdefault(frame.n + kept.at, []).append(bytes(kept.record))
+    return found
 
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:
