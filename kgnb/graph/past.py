@@ -49,16 +49,16 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
     def next(self) -> tuple[str, ...]:
         """The nodes that come next, or are being visited; none at the end."""
         places = self.state.places
+        open_places = [place for place, at in places.items() if at.next is not None]
         return tuple(
-            position.next
-            for position in places.values()
-            if position.next is not None
-            and not _is_open(places, f"{position.next}:{position.visit}")
+            at.next
+            for at in places.values()
+            if at.next is not None and not _holds(f"{at.next}:{at.visit}", open_places)
         )
 
 
-def _is_open(places: Iterable[str], task_id: str) -> bool:
-    """Whether a visit is within a graph of its own, whose nodes come next."""
+def _holds(task_id: str, places: Iterable[str]) -> bool:
+    """Whether a visit is of a graph, and nodes of that come next."""
     return any(each == task_id or each.startswith(f"{task_id}#") for each in places)
 
 

@@ -142,6 +142,20 @@ def test_next_is_within_the_graph_that_is_being_visited():
     assert inner.find(None).next == ("Inner/B",)
 
 
+def test_next_is_the_graph_itself_once_its_nodes_are_done():
+    inner = past(
+        START,
+        Record(
+            task_id="Inner/B:1",
+            places={
+                "": Position(next="Inner", visit=1),
+                "Inner:1": Position(action="default"),
+            },
+        ),
+    )
+    assert inner.find(None).next == ("Inner",)
+
+
 def test_states_of_earlier_moments_stay_as_they_were():
     moments = list(LOOP.moments())
     assert [m.state.visits.get("A", 0) for m in moments] == [0, 1, 1, 2, 2, 2]
