@@ -27,6 +27,8 @@ logger = logging.getLogger("kgnb.clients")
 
 _READ = "read:"
 """Before the number of a subscription, in its id."""
+AGAIN_FOR = 10.0
+"""Seconds for which a command is sent again that the server cannot store now."""
 _MOST_RUNS = 100
 """Of which one socket reads each by a subscription of its own; a server allows 128."""
 _REPLIES = frozenset({"ack", "joined_group", "left_group", "pong"})
@@ -158,7 +160,7 @@ class Exchange:
     # ---- commands
 
     async def command(self, command: commands.AnyCommand) -> Frame:
-        """Send a command, again after each break; its reply.
+        """Send a command, again after each break and to a log in trouble; its reply.
 
         Cancelling it forgets the reply; the effect may still come.
 
@@ -176,12 +178,8 @@ class Exchange:
                 size=size,
                 limit=self._largest,
             )
-        reply = asyncio.get_running_loop().create_future()
-        self._pending[command.id] = _Pending(frame, reply)
-        if self._is_up:
-            self._put(frame)
         try:
-            answered: Frame = await reply
+            answered = await self._answered(command.id, frame)
         finally:
             self._pending.pop(command.id, None)
         if isinstance(command, JoinGroup):
@@ -189,6 +187,28 @@ class Exchange:
         elif isinstance(command, LeaveGroup):
             self._groups.discard(command.group)
         return answered
+
+    async def _answered(self, command_id: str, frame: str) -> Frame:
+        """The reply to a command, sent again by the same id while the log is away."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + AGAIN_FOR
+        while True:
+            reply = loop.create_future()
+            self._pending[command_id] = _Pending(frame, reply)
+            if self._is_up:
+                self._put(frame)
+            try:
+                answered: Frame = await reply
+            except Unavailable as error:
+                pause = error.data.get("retry_after")
+                if pause is None or loop.time() + pause > until:
+                    raise
+                del self._pending[command_id]
+                await asyncio.sleep(pause)
+                if self._error is not None:
+                    raise self._error from None
+            else:
+                return answered
 
     # ---- readings
 

@@ -8,7 +8,7 @@ import pytest
 from scripted_server import QUICK, RUN, ScriptedServer, gathered, run_of
 
 from kgnb import errors
-from kgnb.clients import connect
+from kgnb.clients import connect, exchange
 from kgnb.clients.connection import Backoff
 from kgnb.protocol.ids import timestamp
 
@@ -227,7 +227,8 @@ async def test_named_client_without_messages_comes_back_with_its_first_position(
         ("internal", errors.KgnbError),
     ],
 )
-async def test_refused_command_raises_the_class_of_its_code(code, kind):
+async def test_refused_command_raises_the_class_of_its_code(code, kind, monkeypatch):
+    monkeypatch.setattr(exchange, "AGAIN_FOR", 0.0)
     refusal = {"type": "error", "code": code, "message": "no", "retry_after": 2.5}
     async with ScriptedServer() as server:
         server.refused["answer"] = {**refusal, "data": {"value": "yes", "code": 1}}
@@ -237,6 +238,19 @@ async def test_refused_command_raises_the_class_of_its_code(code, kind):
     assert type(caught.value) is kind
     assert (caught.value.code, str(caught.value)) == (code, "no")
     assert (caught.value.value, caught.value.retry_after) == ("yes", 2.5)
+
+
+async def test_command_that_the_log_cannot_store_yet_is_sent_again_by_its_id():
+    refusal = {"type": "error", "code": "unavailable", "message": "no"}
+    async with ScriptedServer() as server:
+        server.refused["answer"] = {**refusal, "retry_after": 0.01}
+        async with connect(server.url) as client:
+            answering = asyncio.create_task(client.answer("a", "yes"))
+            while len(server.of_type("answer")) < 3:
+                await asyncio.sleep(0.005)
+            del server.refused["answer"]
+            await answering
+    assert len({frame["id"] for frame in server.of_type("answer")}) == 1
 
 
 async def test_events_of_an_unknown_run_raise():

@@ -221,13 +221,17 @@ class Watch:
         del self._readings[name, run]
 
     async def _answer(self, name, data):
-        from kgnb.errors import AlreadyAnswered, Conflict
+        from kgnb.errors import AlreadyAnswered, Conflict, NoSuchApproval, Unavailable
 
         journal, approval = self._journals[name], data["approval_id"]
         try:
             await self._clients[name].answer(approval, name)
+        except Unavailable:  # for long: the log is away
+            await self._answer(name, data)
         except AlreadyAnswered as error:
             journal.note("told", client=name, approval=approval, value=error.value)
+        except NoSuchApproval:
+            journal.note("unknown", client=name, approval=approval)
         except Conflict:  # its run was lost
             pass
         else:

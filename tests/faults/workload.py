@@ -1,8 +1,10 @@
 """The graph of the fault tests: notes, a message to all, a question, notes."""
 
 import itertools
+import time
 
 import kgnb
+from kgnb.errors import Unavailable
 from kgnb.graph.context import current_context
 
 MOST_NOTES = 60
@@ -66,7 +68,12 @@ class Tell(Worker):
         work = self.workload
         n = next(work.messages)
         letter = {"type": "letter", "life": work.life, "n": n}
-        kgnb.manager.broadcast_to_group(work.group, letter).result()
+        while True:
+            try:
+                kgnb.manager.broadcast_to_group(work.group, letter).result()
+                break
+            except Unavailable:  # the log is away, and nothing of it was stored
+                time.sleep(0.1)
         work.journal.note("posted", life=work.life, n=n)
 
 
