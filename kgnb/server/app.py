@@ -18,6 +18,7 @@ from kgnb.broker.limits import DAY, BrokerLimits
 from kgnb.broker.peer import Voters
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
+from kgnb.server.backplane import joining
 from kgnb.server.beginning import begin
 from kgnb.server.calls.table import ROUTES
 from kgnb.server.figures import Series
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from jupyter_server.serverapp import ServerApp
 
+    from kgnb.server.backplane.member import Member
     from kgnb.server.beginning import Begun
 
 _STOP_TIMEOUT = 8.0
@@ -150,14 +152,28 @@ class KgnbApp(ExtensionApp):
         " prompts, payloads and answers.",
     ).tag(config=True)
 
+    backplane_url = Unicode(
+        "",
+        help="Joins several servers, which then act as one: 'redis://host:port/0', or"
+        " 'rediss://' with TLS, the same for all (extra redis). They need the same"
+        " log_url, of Redis or PostgreSQL, and the same link_secret. Empty: this"
+        " server is alone.",
+    ).tag(config=True)
+
     _begun: Begun | None = None
+    _member: Member | None = None
     _watcher: KernelWatcher | None = None
     _rounds: Rounds | None = None
     _series: Series | None = None
     _environment: Mapping[str, str] = MappingProxyType({})
 
     def initialize_handlers(self) -> None:
-        """The routes; the broker behind them starts later."""
+        """The routes; the broker behind them starts later.
+
+        Raises:
+            InvalidValue: The settings cannot join servers.
+        """
+        joining.check(self.backplane_url, self.log_url)
         self.host = Host(self._read_settings())
         shared = {"host": self.host}
         self.handlers.extend(
@@ -208,8 +224,16 @@ class KgnbApp(ExtensionApp):
         starts meanwhile inherits it, and dials until the broker is there.
         """
         self._set_environment(serverapp)
-        driver = await self._start_driver()
-        self.host.driver = driver
+        if self.backplane_url:
+            self._member = joining.join(
+                self.host,
+                self.backplane_url,
+                root=self._root,
+                make=lambda: self._driver(self.log_url),
+            )
+            await self._member.start()
+        else:
+            self.host.driver = await self._start_driver()
         self._watcher = KernelWatcher(serverapp.kernel_manager, lambda: self.host.doors)
         self._watcher.start()
         self._rounds = Rounds(self.host)
@@ -279,9 +303,13 @@ class KgnbApp(ExtensionApp):
             access.derive_share_key(self._root),
             public_url=self.host.settings.public_url,
         )
+        # Servers that are one know a voter by one mark.
+        secret = self._serverapp.cookie_secret
         voters = Voters(
             are_known=names_people(self._serverapp.identity_provider),
-            key=access.derive_voter_key(self._serverapp.cookie_secret),
+            key=access.derive_voter_key(
+                self._root.encode() if self.backplane_url else secret
+            ),
         )
         return BrokerDriver(
             open_log(url),
@@ -318,12 +346,15 @@ class KgnbApp(ExtensionApp):
         series, self._series = self._series, None
         if series is not None:
             prometheus_client.REGISTRY.unregister(series)
-        driver, self.host.driver = self.host.driver, None
+        driver = self.host.driver
+        if self._member is None:
+            self.host.driver = None
         if self._rounds is not None:
             await self._rounds.aclose()
         if self._watcher is not None:
             await self._watcher.aclose()
-        for socket in list(self.host.sockets):
-            socket.leave(*closecodes.RESTARTING)
-        if driver is not None:
+        self.host.close_sockets(*closecodes.RESTARTING)
+        if self._member is not None:
+            await self._member.aclose()
+        elif driver is not None:
             await driver.aclose()

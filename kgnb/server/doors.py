@@ -7,9 +7,11 @@ others ``backplane.following.FarDoors``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+
+from kgnb.server.figures import of_broker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,6 +73,10 @@ class Doors(Protocol):
         """Whether the log can be written now."""
         ...
 
+    async def figures(self) -> dict[str, Any]:
+        """What the broker knows of itself; see ``figures.of_broker``."""
+        ...
+
 
 class OwnDoors:
     """See :class:`Doors`: of a broker on this loop.
@@ -123,6 +129,10 @@ class OwnDoors:
     async def probe(self) -> bool:
         """See :class:`Doors`."""
         return await self._driver.probe()
+
+    async def figures(self) -> dict[str, Any]:
+        """See :class:`Doors`."""
+        return of_broker(self._driver)
 
 
 def kernels_of(driver: BrokerDriver, server: str) -> dict[str, set[str]]:

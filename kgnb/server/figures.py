@@ -31,8 +31,20 @@ def queued_bytes(host: Host) -> int:
     return sum(socket.queued_bytes for socket in host.sockets)
 
 
-def figures(host: Host, driver: BrokerDriver) -> dict[str, Any]:
-    """Everything at once: the documents' four fields, then ours."""
+def of_server(host: Host) -> dict[str, Any]:
+    """What is this server's own, also where another one has the broker."""
+    own: dict[str, Any] = {
+        "max_connections": host.settings.max_connections,
+        "send_queue_bytes": queued_bytes(host),
+        "rss_bytes": resident_bytes(),
+    }
+    if host.server:
+        own |= {"server": host.server, "role": host.role, "sockets": len(host.sockets)}
+    return own
+
+
+def of_broker(driver: BrokerDriver) -> dict[str, Any]:
+    """What a broker knows: the documents' four fields, then ours."""
     counts = driver.statistics()
     store = driver.store()
     return {
@@ -40,14 +52,11 @@ def figures(host: Host, driver: BrokerDriver) -> dict[str, Any]:
         "total_messages": counts.total_messages,
         "uptime": round(counts.uptime, 3),
         "clients": msgspec.to_builtins(driver.clients()),
-        "max_connections": host.settings.max_connections,
         "links": counts.links,
         "channels": counts.channels,
         "runs": counts.runs,
         "runs_stored": counts.runs_stored,
         "open_approvals": counts.open_approvals,
-        "send_queue_bytes": queued_bytes(host),
-        "rss_bytes": resident_bytes(),
         "store_pool_size": store.pool_size,
         "store_pool_in_use": store.pool_in_use,
         "store_waiting": store.waiting,
@@ -59,20 +68,26 @@ def figures(host: Host, driver: BrokerDriver) -> dict[str, Any]:
 
 
 class Series(Collector):
-    """The same figures as Prometheus series; none while the broker is not there."""
+    """The same figures as Prometheus series; none while the broker is not there.
+
+    Of several servers each tells its own; what the broker knows the leader tells alone.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
     def collect(self) -> Iterable[Metric]:
         """The figures of this moment. On the server's loop, as Jupyter calls it."""
-        driver = self._host.driver
-        if driver is None:
+        if self._host.doors is None:
             return
-        known = figures(self._host, driver)
+        driver = self._host.driver
+        known = of_server(self._host) | (of_broker(driver) if driver else {})
+        known["leads"] = None if known.get("role") is None else driver is not None
         for name, key, text in _GAUGES:
-            if known[key] is not None:
+            if known.get(key) is not None:
                 yield GaugeMetricFamily(f"kgnb_{name}", text, value=float(known[key]))
+        if driver is None:
+            return  # the rest is the leader's to tell
         for name, key, text in _COUNTERS:
             yield CounterMetricFamily(f"kgnb_{name}", text, value=known[key])
         by_status = Counter(row.status for row in driver.runs())
@@ -91,6 +106,8 @@ _GAUGES = (
     ("channels", "channels", "Clients that kernels carry over their links."),
     ("open_approvals", "open_approvals", "Questions that nobody has answered."),
     ("uptime_seconds", "uptime", "Since the broker's start."),
+    ("sockets", "sockets", "Of several servers: what is connected to this one."),
+    ("leads", "leads", "Of several servers: whether this one has the broker."),
     ("send_queue_bytes", "send_queue_bytes", "That wait for slow readers."),
     ("resident_memory_bytes", "rss_bytes", "Of the whole server process."),
     ("store_pool_size", "store_pool_size", "Calls that the log takes at once."),

@@ -80,6 +80,13 @@ class Host:
             return OwnDoors(self.driver, self.server)
         return self.far
 
+    @property
+    def connections(self) -> int:
+        """Clients' sockets and event readers that are connected to this server."""
+        if self.server:
+            return sum(socket.guest is not None for socket in self.sockets)
+        return 0 if self.driver is None else self.driver.statistics().connections
+
     def close_sockets(self, code: int, reason: str) -> None:
         """Let everybody go who is connected to this server; they may come back."""
         for socket in list(self.sockets):

@@ -118,6 +118,7 @@ def create_app(
     config: Mapping[str, Any] | None = None,
     allow_origins: Collection[str] | None = None,
     log_url: str | None = None,
+    backplane_url: str | None = None,
     public_url: str | None = None,
     token: str | None = None,
     secret: str | None = None,
@@ -129,8 +130,8 @@ def create_app(
     application, whose ``lifespan=kgnb_app.lifespan`` starts and stops it (without
     that the first request starts it). What ``kgnb.publish`` published, at import or
     later, is served; runs that the process begins while it is served are shown. A
-    process has one such application, and an application one process: with several
-    workers each would have its own runs.
+    process has one such application. An application has one process, unless a
+    ``backplane_url`` joins several: else each would have its own runs.
 
     Args:
         auth: Takes a token, and gives the user it belongs to or None; async or not.
@@ -146,6 +147,9 @@ def create_app(
             ``origins``; and any other setting of :class:`config.Config`.
         allow_origins: Origins whose pages may connect, besides the application's own.
         log_url: Where runs are kept; by default a file of this user and directory.
+        backplane_url: ``redis://…`` joins several servers, which then act as one; they
+            have one ``log_url`` (Redis or PostgreSQL), one ``secret`` and one way to
+            know people.
         public_url: Where people reach the application, for links.
         token: In place of the printed one, where there is no ``auth``. Who has it may
             come from other machines, too: you chose it.
@@ -155,7 +159,11 @@ def create_app(
         InvalidValue: A setting is unknown, or not what it should be.
     """
     read = read_config(
-        config, allow_origins=allow_origins, log_url=log_url, public_url=public_url
+        config,
+        allow_origins=allow_origins,
+        log_url=log_url,
+        backplane_url=backplane_url,
+        public_url=public_url,
     )
     root = secret or kept_secret()
     if auth is not None and token is not None:

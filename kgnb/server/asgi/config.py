@@ -11,6 +11,7 @@ from kgnb.broker.limits import DAY, BrokerLimits
 from kgnb.errors import InvalidValue
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses
+from kgnb.server.backplane import joining
 from kgnb.server.host import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days for which finished runs and the audit are kept; 0: for ever."""
     log_url: str = ""
     """Empty: a file of this user and working directory."""
+    backplane_url: str = ""
+    """Redis that joins several servers with one ``log_url``; empty: it is alone."""
     share_link_max_ttl: Annotated[float, msgspec.Meta(ge=1)] = 86_400.0
     """Seconds for which a share link may hold, at most."""
     public_url: str | None = None
@@ -127,7 +130,9 @@ def read_config(given: Mapping[str, Any] | None, **more: Any) -> Config:
             f"config: origins={named['origins']!r}: expected a list of origins"
         )
     try:
-        return msgspec.convert(named, Config)
+        config = msgspec.convert(named, Config)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`")
         raise InvalidValue(f"config: {text}") from None
+    joining.check(config.backplane_url, config.log_url)
+    return config

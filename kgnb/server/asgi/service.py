@@ -18,6 +18,7 @@ from kgnb.broker.driver import BrokerDriver
 from kgnb.broker.peer import Voters
 from kgnb.server import access, closecodes, logs
 from kgnb.server.asgi.leaving import EndOfProcess
+from kgnb.server.backplane.joining import join
 from kgnb.server.beginning import begin
 from kgnb.server.host import Host
 from kgnb.server.links import Signer
@@ -25,7 +26,10 @@ from kgnb.server.rounds import Rounds
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from kgnb.server.asgi.config import Config
+    from kgnb.server.doors import Doors
 
 logger = logging.getLogger("kgnb.server")
 
@@ -89,10 +93,15 @@ class Service:
         )
         key = access.derive_share_key(root)
         self._signer = Signer(key, public_url=base)
+        self._root = root
+        self._doors: Doors | None = None
+        """Those that this process's own runs go through."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_ready: asyncio.Future[None] | None = None
         self._is_over = asyncio.Event()
+        self._has_arrived = asyncio.Event()
+        self._drain: Callable[[], None] = lambda: None
 
     async def ensure(self) -> None:
         """Start the broker, unless it runs; returns when it does. Safe to cancel.
@@ -112,6 +121,7 @@ class Service:
             raise RuntimeError(msg)
         self._loop = loop
         self._is_over = asyncio.Event()
+        self._has_arrived = asyncio.Event()
         self._is_ready = loop.create_future()
         self._keeping = loop.create_task(self._keep(self._is_ready), name="kgnb-asgi")
 
@@ -125,69 +135,101 @@ class Service:
     async def _keep(self, is_ready: asyncio.Future[None]) -> None:
         """From the start to the stop, also where the loop's end cancels it."""
         end = EndOfProcess(self._end_is_near)
+        rounds = Rounds(self.host)
         try:
-            begun = await begin(self._claim, self._driver, what="config's log_url")
+            async with self._joined() if self._config.backplane_url else self._alone():
+                end.listen()
+                rounds.start()
+                await self._wait_arrived()
+                if not is_ready.done():
+                    is_ready.set_result(None)
+                await self._is_over.wait()
         except BaseException as error:
-            self._loop = None
             if not is_ready.done():
                 is_ready.set_exception(error)
                 is_ready.exception()  # looked at, whoever waits
             raise
-        self.host.trouble = begun.trouble
-        end.listen()
-        rounds = Rounds(self.host)
-        rounds.start()
-        try:
-            await self._open(begun.driver)
-            if not is_ready.done():
-                is_ready.set_result(None)
-            await self._is_over.wait()
         finally:
             end.stop()
             await rounds.aclose()
-            await self._stop(begun.driver)
-            begun.release()
             self._loop = None
 
-    async def _open(self, driver: BrokerDriver) -> None:
-        for kernel_id in driver.watched_kernels():
-            # The log was claimed, so no process that served this application before
-            # can be serving it still; nor can what it ran have gone on.
-            if kernel_id.endswith(SUFFIX) and kernel_id != KERNEL_ID:
-                await driver.kernel_gone(kernel_id, "the application was restarted")
-        self.host.driver = driver
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """The broker on a log of this server's own."""
+        begun = await begin(self._claim, self._driver, what="config's log_url")
+        self.host.trouble = begun.trouble
+        driver = begun.driver
+        try:
+            for kernel_id in driver.watched_kernels():
+                # The log was claimed, so no process that served this application
+                # before can be serving it still; nor can what it ran have gone on.
+                if kernel_id.endswith(SUFFIX) and kernel_id != KERNEL_ID:
+                    await driver.kernel_gone(kernel_id, "the application was restarted")
+            self.host.driver = driver
+            self._let_in(self.host.doors)
+            yield
+        finally:
+            self._let_in(None)
+            self.host.driver = None
+            self._end_is_near()
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT):
+                    await driver.aclose()
+            except TimeoutError:
+                logger.warning("stopping took over %s s; left", _STOP_TIMEOUT)
+            begun.release()
+
+    @contextlib.asynccontextmanager
+    async def _joined(self) -> AsyncIterator[None]:
+        """One of several servers, on a log that they share."""
+        config = self._config
+        member = join(
+            self.host,
+            config.backplane_url,
+            root=self._root,
+            make=lambda: self._driver(config.log_url),
+            changed=self._let_in,
+        )
+        self._drain = member.drain
+        try:
+            await member.start()
+            yield
+        finally:
+            await member.aclose()
+
+    def _let_in(self, doors: Doors | None) -> None:
+        """Let the runs of this process in, or out."""
+        if self._doors is not None:
+            door.close(self._doors)
+        self._doors = doors
+        if doors is None:
+            return
+        loop = asyncio.get_running_loop()
         opening = Opening(
-            driver,
+            doors,
             loop,
             page_url=lambda: self.page_url,
-            arrived=lambda: loop.call_soon_threadsafe(arrived.set),
+            arrived=lambda: loop.call_soon_threadsafe(self._has_arrived.set),
         )
-        is_watched = door.is_watched
         if not door.open(opening):
             logger.warning(
                 "another application of this process has its workflows: this one"
                 " serves none of them"
             )
-        elif is_watched:
+            self._has_arrived.set()
+
+    async def _wait_arrived(self) -> None:
+        """Wait, not for long, until what this process has published is known."""
+        if door.is_watched:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ARRIVAL):
-                    await arrived.wait()
+                    await self._has_arrived.wait()
 
     def _end_is_near(self) -> None:
         """The server was told to end: let everybody go, so that it can."""
-        for socket in list(self.host.sockets):
-            socket.leave(*closecodes.RESTARTING)
-
-    async def _stop(self, driver: BrokerDriver) -> None:
-        door.close(driver)
-        self.host.driver = None
-        self._end_is_near()
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT):
-                await driver.aclose()
-        except TimeoutError:
-            logger.warning("stopping took over %s s; left", _STOP_TIMEOUT)
+        self._drain()
+        self.host.close_sockets(*closecodes.RESTARTING)
 
     # ---- the log
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from kgnb.errors import BadFrame
+from kgnb.errors import BadFrame, Unavailable
 from kgnb.server import access
 from kgnb.server.calls.call import Reply
-from kgnb.server.figures import Series, figures, prometheus_text
+from kgnb.server.figures import Series, of_server, prometheus_text
 from kgnb.server.links import LinkCaller
 from kgnb.version import __version__
 
@@ -20,27 +20,29 @@ if TYPE_CHECKING:
 async def health(call: Call) -> Reply:
     """How things are; 503 when the log cannot be written, which is tried.
 
+    Of several servers each speaks for itself: 503 while there is none that leads.
     Without a credential no ids, names or counts of runs.
     """
     host = call.host
-    driver = host.driver
+    driver, doors = host.driver, host.doors
     body: dict[str, Any] = {
         "status": "healthy",
-        "connections": driver.statistics().connections if driver else 0,
+        "connections": host.connections,
         "max_connections": host.settings.max_connections,
     }
-    is_down = driver is None or not await driver.probe()
-    if driver is None or is_down:
+    is_down = doors is None or not await doors.probe()
+    is_short = driver is not None and driver.is_short_of_memory
+    if is_down:
         body["status"] = "unhealthy"
-    elif host.trouble is not None or driver.is_short_of_memory:
+    elif host.trouble is not None or is_short:
         body["status"] = "degraded"
-    if host.driver is not None and await _is_trusted(call):
-        counts = host.driver.statistics()
-        body |= {
-            "runs": counts.runs,
-            "uptime": round(counts.uptime, 3),
-            "version": __version__,
-        }
+    if host.doors is not None and await _is_trusted(call):
+        body["version"] = __version__
+        if host.role is not None:
+            body["role"] = host.role
+        if host.driver is not None:
+            counts = host.driver.statistics()
+            body |= {"runs": counts.runs, "uptime": round(counts.uptime, 3)}
     return Reply.json(body, status=503 if is_down else 200)
 
 
@@ -57,7 +59,10 @@ async def metrics(call: Call) -> Reply:
     if _wants_text(call):
         text = prometheus_text(Series(call.host))
         return Reply.text(text, kind=CONTENT_TYPE_LATEST)
-    return Reply.json(figures(call.host, call.driver))
+    doors = call.host.doors
+    if doors is None:
+        raise Unavailable("kgnb is starting or stopping; try again")
+    return Reply.json(await doors.figures() | of_server(call.host))
 
 
 def _wants_text(call: Call) -> bool:

@@ -44,9 +44,11 @@ class Health(Body, kw_only=True, omit_defaults=True):
     uptime: float | None = None
     """Seconds."""
     version: str | None = None
+    role: Literal["leader", "follower"] | None = None
+    """Of several servers."""
 
 
-class Metrics(Body, kw_only=True):
+class Metrics(Body, kw_only=True, omit_defaults=True):
     """``kgnb/metrics``."""
 
     active_connections: int
@@ -72,6 +74,11 @@ class Metrics(Body, kw_only=True):
     """Transactions that it did not store."""
     store_doubted: int
     """Those of which it was not known in time whether they were stored."""
+    server: str | None = None
+    """Of several servers the one that was asked."""
+    role: Literal["leader", "follower"] | None = None
+    sockets: int | None = None
+    """That are connected to it, kernels' too."""
 
 
 class Offer(Body, kw_only=True):
@@ -102,6 +109,8 @@ class RunSummary(Body, kw_only=True):
     started_at: str
     ended_at: str | None
     kernel_id: str
+    resumable: bool
+    """Whether it is lost and can go on: its questions are open still."""
 
 
 class Runs(Body, kw_only=True):
