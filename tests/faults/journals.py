@@ -16,6 +16,7 @@ end. :func:`violations` compares: it reads nothing but these lines.
     gave_up   reader, run             it waits no longer
     accepted  client, approval, value its answer counts
     told      client, approval, value another one does
+    unknown   client, approval        the question that it was shown is not known
     holds     run, seq, fact          the log, when all is over
 
 A *life* is a process of the kernel, counted from 1. A *fact* is what matters of an
@@ -253,6 +254,8 @@ def answers_have_their_effect(told):
             if entry["value"] not in decided:
                 text = f"{what} {entry['value']!r}, the log has {decided}"
                 yield AcceptedThenLost(entry["approval"], text)
+    for entry in told.all("unknown"):
+        yield Lost(entry["approval"], f"{entry['client']} was shown it; it is no more")
 
 
 def _decisions(told):

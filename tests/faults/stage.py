@@ -58,38 +58,55 @@ class Stage:
         log_url: The store; by default SQLite.
         planted: Faults of ``planted.py`` by role: ``{"server": "skips_a_seq"}``.
         faults: What befalls the connections, once all are up; of clients and kernel.
+        patience: Seconds for the work to go on after a fault, and to come to its end.
     """
 
-    def __init__(self, folder, *, seed=0, log_url=None, planted=(), faults=()):
+    def __init__(
+        self,
+        folder,
+        *,
+        seed=0,
+        log_url=None,
+        planted=(),
+        faults=(),
+        patience=PATIENCE,
+    ):
         self.folder = folder
         self.log_url = log_url or f"sqlite://{folder}/log.sqlite"
         self.injected = Counter()
         """Faults, by kind."""
         self._planted = dict(planted)
         self._seed = seed
+        self._patience = patience
         self._faults = iter(faults)
         self._is_up = False
         self._life = 0
-        self._all = contextlib.ExitStack()
+        self._all = contextlib.AsyncExitStack()
         self._journals = Tail(folder)
         self.port = free_port()
-
-    async def __aenter__(self):
-        self.server = self._actor("server", "--log-url", self.log_url)
-        await self._ready()
         per_connection = (self._fault() for _ in itertools.count())
         self.proxy = FaultProxy("127.0.0.1", self.port, per_connection)
-        await self.proxy.__aenter__()
+
+    async def __aenter__(self):
+        try:
+            await self._begin()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _begin(self):
+        self.server = self._actor("server", "--log-url", self.log_url)
+        await self.server.wait_ready(PATIENCE)
+        await self._all.enter_async_context(self.proxy)
         self.clients = self._actor("clients", "--url", self._url("http", ""))
         await self._wait(lambda: self._told["joined"] == len(CLIENTS))
         self.start_kernel()
         await self._wait(lambda: self._told["read"] > 0)
         self._is_up = True
-        return self
 
-    async def __aexit__(self, *error):
-        await self.proxy.__aexit__(*error)
-        self._all.close()
+    async def __aexit__(self, *_):
+        await self._all.aclose()
 
     def _actor(self, role, *options):
         more = ["--plant", self._planted[role]] if role in self._planted else []
@@ -105,9 +122,6 @@ class Stage:
             actor.process.send_signal(signal.SIGCONT)
             actor.kill()
         actor.output.close()
-
-    async def _ready(self):
-        await self.server.wait_ready(PATIENCE)
 
     def _url(self, scheme, path):
         return f"{scheme}://127.0.0.1:{self.proxy.port}/{path}"
@@ -132,8 +146,12 @@ class Stage:
     # What goes on.
 
     async def go_on(self, lines):
-        """Wait until so many more lines were written in the journals."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait until so many more lines were written in the journals.
+
+        Raises:
+            TimeoutError: Nothing goes on any more.
+        """
+        async with asyncio.timeout(self._patience):
             while lines > 0:
                 lines -= sum(1 for _ in self._journals.new())
                 self._check_alive()
@@ -197,17 +215,12 @@ class Stage:
 
     # The end.
 
-    async def finish(self, *, seconds=PATIENCE):
-        """Let all come to their end; what was promised and not kept.
-
-        Args:
-            seconds: For the kernel to end its run, and again for the clients. With a
-                planted fault they may not come to it.
-        """
+    async def finish(self):
+        """Let all come to their end; what was promised and not kept."""
         self._is_up = False
         (self.folder / "stop").touch()
         for actor in (self.kernel, self.clients):
-            status = await actor.wait_ended(seconds)
+            status = await actor.wait_ended(self._patience)
             assert status in (None, 0), actor.log
             self._end(actor)
         self.server.stop()

@@ -140,6 +140,10 @@ BROKEN = {
         [*WELL, says("given", approval="q", value="bob")],
         {AcceptedThenLost},
     ),
+    "a question that was shown is not known": (
+        [*WELL, says("unknown", client="ann", approval="q")],
+        {Lost},
+    ),
     "a message is not heard": (without("heard"), {AcceptedThenLost}),
     "a message is heard twice": (
         [*WELL, says("heard", client="ann", life=1, n=1)],
