@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kgnb.protocol import RunView, decode_event, fold
+from kgnb.protocol.moments import moments
 from kgnb.protocol.record import static_record
 
 WIRE = Path(__file__).parent.parent / "tests" / "wire"
@@ -22,6 +23,7 @@ def refold(golden: dict[str, Any]) -> None:
     for event in golden["events"]:
         fold(view, decode_event(json.dumps(event).encode()))
     golden["view"] = view.to_dict()
+    golden["moments"] = moments(golden["view"])
 
 
 def record_again(golden: dict[str, Any]) -> None:

@@ -463,7 +463,7 @@ class Broker:
             links=kinds.count(Link),
             runs=len(unfinished),
             runs_stored=len(self.runs.by_id),
-            open_approvals=sum(len(run.open_approvals) for run in unfinished),
+            open_approvals=sum(len(r.open_approvals) for r in self.runs.awaited()),
             total_messages=self.effects.sent,
             uptime=now - self._started_at,
         )

@@ -103,6 +103,11 @@ class Runs:
         """Runs that have not ended."""
         return [run for run in self.by_id.values() if not run.row.has_ended]
 
+    def awaited(self) -> list[Run]:
+        """Those, and lost ones that can go on, of which something is asked still."""
+        runs = self.by_id.values()
+        return [run for run in runs if not run.row.has_ended or run.open_approvals]
+
     # What a kernel appends
 
     def append(self, source: Link, frame: link.AppendFrame, now: float) -> None:

@@ -176,7 +176,7 @@ class Subscriptions:
             self._attach(conn, run, command.since)
             return
         self._broad[conn.id] = conn
-        for present in self._runs.unfinished():
+        for present in self._runs.awaited():
             if scope.covers(present) and may_see(conn.peer, present.row):
                 self._attach(conn, present, None)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from kgnb.drawing.text import label
 from kgnb.panel.static import record_html, record_svg, record_text
+from kgnb.protocol.moments import moments
 from kgnb.protocol.record import answered_by, static_record, votes_by
 from kgnb.protocol.view import RunView
 from kgnb.runtime.process import allowed_transports
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.kgnb.run+json"
 VERSION = 1
+MAX_MOMENTS = 300
+"""Of those that an output keeps; each is some 100 bytes."""
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
 """Data and metadata of an output, both keyed by MIME type."""
@@ -130,6 +133,7 @@ def final_metadata(
         },
         "answered_by": answered_by(plain),
         **({"votes": votes} if (votes := votes_by(plain)) else {}),
+        **({"moments": told[-MAX_MOMENTS:]} if (told := moments(plain)) else {}),
     }
 
 

@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 
 import { build, transform } from "esbuild";
 
+/** What nearly every rule of the style sheet begins with. */
+const ROOT = ".kgnb ";
 const HERE = new URL("./", import.meta.url);
 const MOST_BYTES = 160 * 1024;
 
@@ -21,9 +23,41 @@ const minified = {
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const source = readFileSync(path, "utf8");
       const { code } = await transform(source, { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text" };
+      return { contents: nested(code.trim()), loader: "text" };
     }),
 };
+
+/**
+ * Neighbouring rules below the root class as one nested rule: the same to a browser, but
+ * for the root's name on each of them.
+ * @param {string} css minified
+ */
+function nested(css) {
+  let made = "";
+  let isWithin = false;
+  for (const rule of rules(css)) {
+    const [head, body] = [rule.slice(0, rule.indexOf("{")), rule.slice(rule.indexOf("{") + 1, -1)];
+    const selectors = head.split(/,(?![^(]*\))/);
+    const isBelow = selectors.every((one) => one.startsWith(ROOT));
+    if (isBelow !== isWithin) made += isBelow ? `${ROOT.trim()}{` : "}";
+    isWithin = isBelow;
+    const within = /^@(container|media)/.test(head) ? nested(body) : body;
+    made += `${isBelow ? selectors.map((one) => one.slice(ROOT.length)).join() : head}{${within}}`;
+  }
+  return isWithin ? `${made}}` : made;
+}
+
+/** @param {string} css @returns {Generator<string>} its rules, those of a condition as one */
+function* rules(css) {
+  let depth = 0;
+  let start = 0;
+  for (const { 0: brace, index } of css.matchAll(/[{}]/g)) {
+    depth += brace === "{" ? 1 : -1;
+    if (depth) continue;
+    yield css.slice(start, index + 1);
+    start = index + 1;
+  }
+}
 
 const common = {
   absWorkingDir: fileURLToPath(HERE),

@@ -156,6 +156,25 @@ def test_subscribe_to_all_covers_present_and_future_runs(host, kernel):
     assert [(f["run_id"], f["seq"]) for f in client.take()] == [("r2", 1), ("r2", 2)]
 
 
+def test_subscribe_to_all_covers_lost_runs_that_still_ask(host, kernel):
+    asked = kernel.request(host)
+    kernel.append("r1", 1, {"type": "workflow_started", "durable": True}, asked)
+    kernel.append("r2", 1, {"type": "workflow_started", "durable": True})
+    kernel.start("r3", kernel.request(host, "a3"))
+    host.broker.kernels.gone("k1", "the kernel died", host.now)
+    host.perform()
+    assert host.broker.statistics(host.now).open_approvals == 1
+    client = host.client()
+    client.take()
+    client.send(type="subscribe", topics=["approvals"])
+    assert [(f["type"], f.get("run_id")) for f in client.take()] == [
+        ("subscribed", None),
+        ("workflow_started", "r1"),
+        ("approval_request", "r1"),
+        ("workflow_lost", "r1"),
+    ]
+
+
 def test_subscribe_to_a_workflow_covers_its_runs_only(host, kernel):
     client = host.client()
     client.send(type="subscribe", workflow="w")

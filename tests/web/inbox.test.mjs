@@ -47,6 +47,31 @@ test("the end of a run closes its questions and no other's", () => {
   assert.equal(ledger.runs.get("r1").status, "lost");
 });
 
+const lost = { type: "workflow_lost", run_id: "r1", workflow: "w", seq: 5, resumable: true };
+const resumed = { type: "workflow_started", run_id: "r1", workflow: "w", seq: 6, resumed_from: "r1" };
+
+test("a lost run that can go on keeps its questions", () => {
+  const ledger = ledgerOf(ask("a"), lost, ask("b"));
+  assert.deepEqual(open(ledger), ["a", "b"]);
+  assert.equal(ledger.runs.get("r1").resumable, true);
+});
+
+test("a listed run that can go on keeps its questions", () => {
+  const ledger = ledgerOf(ask("a"));
+  ledger.list([{ run_id: "r1", workflow: "w", status: "lost", started_at: null, resumable: true }]);
+  assert.deepEqual(open(ledger), ["a"]);
+});
+
+test("a run that goes on is not lost again by what was told before", () => {
+  const ledger = ledgerOf(lost, resumed, lost);
+  assert.equal(ledger.runs.get("r1").status, "running");
+});
+
+test("a run that had failed goes on too", () => {
+  const ledger = ledgerOf({ type: "workflow_failed", run_id: "r1", workflow: "w", seq: 5 }, resumed);
+  assert.equal(ledger.runs.get("r1").status, "running");
+});
+
 test("a list of runs does not bring an ended one back to life", () => {
   const ledger = ledgerOf({ type: "workflow_completed", run_id: "r1", workflow: "w" });
   ledger.list([{ run_id: "r1", workflow: "w", status: "running", started_at: null }]);

@@ -4,7 +4,7 @@
  * @import * as wire from "./wire.d.ts"
  */
 
-import { ENDED } from "./reduce.js";
+import { isOver } from "./reduce.js";
 import { approvalView, showVotes } from "./reduce-approvals.js";
 
 /**
@@ -14,6 +14,7 @@ import { approvalView, showVotes } from "./reduce-approvals.js";
  * @property {wire.RunStatus} status
  * @property {string | null} started_at
  * @property {string | null} kernel_id
+ * @property {boolean} [resumable] lost, and able to go on: its questions stay open
  */
 
 /** @type {Record<string, wire.RunStatus>} */
@@ -37,6 +38,8 @@ export class Ledger {
   runs = new Map();
   /** @type {Map<string, {run_id: string, request: wire.ApprovalRequest}>} */
   open = new Map();
+  /** @type {Map<string, number>} by run, the seq of what its status was last told by */
+  #heard = new Map();
   /** @type {Set<string>} */
   #resolved = new Set();
   /** @type {Map<string, wire.ApprovalVote>} by question; votes are only ever added */
@@ -46,12 +49,12 @@ export class Ledger {
   list(rows) {
     for (const row of rows) {
       const known = this.runs.get(row.run_id);
-      if (known && ENDED.has(known.status)) {
+      if (known && isOver(known)) {
         known.kernel_id ??= row.kernel_id;
         continue;
       }
       this.runs.set(row.run_id, row);
-      if (ENDED.has(row.status)) this.#close(row.run_id);
+      if (isOver(row)) this.#close(row.run_id);
     }
   }
 
@@ -60,12 +63,12 @@ export class Ledger {
     const { run_id } = event;
     const status = STATUS_OF[event.type];
     if (status) this.#note(event, status);
-    if (status && ENDED.has(status)) this.#close(run_id);
+    const run = this.runs.get(run_id);
+    if (status && run && isOver(run)) this.#close(run_id);
     if (event.type === "approval_request") {
       const request = /** @type {wire.ApprovalRequest} */ (/** @type {unknown} */ (event));
       const key = `${request.data.approval_id} ${request.data.args_hash}`;
-      const isOver = ENDED.has(this.runs.get(run_id)?.status ?? "");
-      if (!this.#resolved.has(key) && !isOver) this.open.set(key, { run_id, request });
+      if (!this.#resolved.has(key) && !(run && isOver(run))) this.open.set(key, { run_id, request });
     } else if (event.type === "approval_vote") {
       const vote = /** @type {wire.ApprovalVote} */ (/** @type {unknown} */ (event));
       const key = `${vote.data.approval_id} ${vote.data.args_hash}`;
@@ -95,13 +98,17 @@ export class Ledger {
   /** @param {wire.AnyEvent} event @param {wire.RunStatus} status */
   #note(event, status) {
     const known = this.runs.get(event.run_id);
-    if (known && ENDED.has(known.status)) return;
+    const { seq = 0 } = event;
+    if (known && isOver(known) && !("resumed_from" in event)) return;
+    if (seq < (this.#heard.get(event.run_id) ?? 0)) return; // told again, and gone on since
+    this.#heard.set(event.run_id, seq);
     this.runs.set(event.run_id, {
       run_id: event.run_id,
       workflow: event.workflow || known?.workflow || "run",
       started_at: known?.started_at ?? event.timestamp ?? null,
       kernel_id: known?.kernel_id ?? null,
       status,
+      resumable: "resumable" in event && event.resumable === true,
     });
   }
 

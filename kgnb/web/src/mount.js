@@ -7,7 +7,7 @@
 
 import { ways } from "./pool.js";
 import { recordView } from "./record.js";
-import { ENDED, emptyNode, emptyView, graphSpec } from "./reduce.js";
+import { emptyNode, emptyView, graphSpec, isOver } from "./reduce.js";
 import { Route } from "./route.js";
 import { Panel } from "./views/panel.js";
 
@@ -37,6 +37,7 @@ export function mountRecord(host, record, metadata, signal) {
   const context = {
     signal,
     isFinal: true,
+    moments: metadata.moments ?? [],
     disarmed: () => "",
     isArmed: () => false,
     identity: () => null,
@@ -57,6 +58,7 @@ export function mountRecord(host, record, metadata, signal) {
  * @property {string} [name] of the workflow, until the log is read
  * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph] likewise
  * @property {boolean} [compact]
+ * @property {import("./views/context.js").Context["reruns"]} [reruns]
  * @property {() => string} [disarmed] why no click may be sent from here, or ""
  * @property {(view: wire.RunView) => void} [onEnd] called once, when the end is read live
  * @property {(state: import("./connect.js").ConnectionState) => void} [onState]
@@ -72,12 +74,12 @@ export function mountRecord(host, record, metadata, signal) {
  * @returns {Panel}
  */
 export function mountLive(host, options, signal) {
-  const { runId, target, disarmed = () => "", onEnd, onState, explain } = options;
+  const { runId, target, disarmed = () => "", onEnd, onState, explain, reruns } = options;
   /** @type {Route | undefined} */
   let route;
-  const pageUrl =
-    target.baseUrl && target.log !== "kernel"
-      ? `${target.baseUrl}kgnb/runs/${encodeURIComponent(runId)}`
+  const pageOf = (/** @type {string} */ id) =>
+    target.baseUrl && target.log !== "kernel" && !target.token
+      ? `${target.baseUrl}kgnb/runs/${encodeURIComponent(id)}`
       : "";
   const panel = new Panel(
     {
@@ -85,26 +87,28 @@ export function mountLive(host, options, signal) {
       isFinal: false,
       disarmed,
       explain,
+      reruns,
+      pageOf,
       isArmed: () => !disarmed() && !!route?.connection,
       identity: () => route?.connection?.identity ?? null,
       via: () => route?.via ?? "",
       command: (frame) =>
         route?.command(frame) ?? Promise.reject(new Error("not connected")),
     },
-    { pageUrl: target.via === "page" ? "" : pageUrl, isCompact: options.compact },
+    { pageUrl: target.via === "page" ? "" : pageOf(runId), isCompact: options.compact },
   );
   panel.show(placeholder(options), null);
   panel.draw();
   place(host, panel, signal);
-  let isOver = false;
+  let hasEnded = false;
   route = new Route(
     runId,
     ways(target),
     {
       onView: (view, event) => {
         panel.show(view, event);
-        if (isOver || !ENDED.has(view.status)) return;
-        isOver = true;
+        if (hasEnded || !isOver(view)) return;
+        hasEnded = true;
         onEnd?.(view);
       },
       onState: (state) => {

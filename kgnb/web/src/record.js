@@ -5,7 +5,10 @@
  * @import * as wire from "./wire.d.ts"
  */
 
+import { moments } from "./moments.js";
 import { emptyNode, emptyView, graphSpec } from "./reduce.js";
+import { approvalView } from "./reduce-approvals.js";
+import { newStream } from "./reduce-live.js";
 
 /**
  * @typedef {object} RecordNode
@@ -71,6 +74,7 @@ import { emptyNode, emptyView, graphSpec } from "./reduce.js";
  * @property {Record<string, number>} [durations]
  * @property {Record<string, wire.By>} [answered_by]
  * @property {Record<string, Omit<wire.CastVote, "voter">[]>} [votes]
+ * @property {import("./moments.js").Moment[]} [moments] for looking back
  */
 
 /**
@@ -161,12 +165,14 @@ export function recordMetadata(view) {
     const cast = votes.map(({ voter, ...vote }) => vote);
     if (cast.length) votesBy[String(index)] = cast;
   });
+  const told = moments(view).slice(-MAX_MOMENTS);
   return {
     started_at: view.started_at,
     ended_at: view.ended_at,
     durations,
     answered_by: answeredBy,
     ...(Object.keys(votesBy).length ? { votes: votesBy } : {}),
+    ...(told.length ? { moments: told } : {}),
   };
 }
 
@@ -194,20 +200,10 @@ export function recordView(record, metadata = {}) {
   view.streams = record.streams.map(streamView);
   view.usage = record.usage ?? null;
   view.approvals = record.approvals.map((approval, index) => ({
-    edited_payload: null,
-    need: 1,
-    approvers: null,
-    veto: null,
+    ...BLANK,
     ...approval,
-    correction: null,
     approval_id: `recorded-${index}`,
-    task_id: null,
     args_hash: "",
-    schema: null,
-    name: null,
-    expires_at: null,
-    on_timeout: null,
-    opened_at: "",
     votes: (metadata.votes?.[String(index)] ?? []).map((vote) => ({ ...vote, voter: "" })),
     by: metadata.answered_by?.[String(index)] ?? null,
   }));
@@ -221,7 +217,7 @@ export function recordView(record, metadata = {}) {
 }
 
 /** @type {wire.ProgressView} */
-const IDLE_BAR = {
+export const IDLE_BAR = {
   percent: 0,
   current: null,
   total: null,
@@ -235,26 +231,20 @@ const IDLE_BAR = {
   attempt: null,
 };
 
+/** A question of which nothing is known. */
+const BLANK = approvalView(/** @type {any} */ ({ data: {} }));
+
 /** @param {RecordStream} recorded @param {number} index @returns {wire.StreamView} */
 function streamView(recorded, index) {
   const { node_id, visit, stream = String(index), text, ...more } = recorded;
   const { item = null, attempt = 1 } = more;
-  const task = `${node_id}:${visit}`;
+  const task_id = `${node_id}:${visit}`;
+  const of = { node_id, task_id, item, attempt };
   return {
-    name: null,
-    call: null,
-    tool: null,
-    call_id: null,
-    outcome: null,
-    missing: 0,
-    superseded: false,
-    usage: null,
+    ...newStream(/** @type {any} */ (of), more.kind, null),
     ...more,
-    stream: `${task}.${attempt}/${item === null ? "" : `${item}.`}${stream}`,
-    node_id,
-    task_id: task,
-    item,
-    attempt,
+    ...of,
+    stream: `${task_id}.${attempt}/${item === null ? "" : `${item}.`}${stream}`,
     text,
     length: text.length,
     final: true,
@@ -269,6 +259,9 @@ export function visitOf(taskId) {
   const visit = (taskId ?? "").split(":").at(-1) ?? "";
   return /^[0-9]+$/.test(visit) ? Number(visit) : 0;
 }
+
+/** Of those that a notebook keeps; each is some 100 bytes. */
+const MAX_MOMENTS = 300;
 
 /** @typedef {(string | number)[]} Key */
 

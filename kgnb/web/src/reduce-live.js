@@ -111,7 +111,7 @@ export function showToken(streams, event) {
  * @param {number | null} call
  * @returns {wire.StreamView}
  */
-function newStream(event, kind, call) {
+export function newStream(event, kind, call) {
   return {
     stream: event.stream,
     node_id: event.node_id,

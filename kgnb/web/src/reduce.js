@@ -27,7 +27,7 @@ const MAX_INTERRUPTIONS = 100;
 /** Statuses after which a run does nothing more. */
 export const ENDED = new Set(["completed", "failed", "cancelled", "lost"]);
 
-/** @param {wire.RunView} view @returns {boolean} it has ended, and will not go on */
+/** @param {{status: string, resumable?: boolean}} view @returns {boolean} it has ended, and will not go on */
 export function isOver({ status, resumable }) {
   return ENDED.has(status) && !resumable;
 }

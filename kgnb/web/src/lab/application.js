@@ -69,6 +69,11 @@ export function notebookKernel(node) {
   return null;
 }
 
+/** @param {string} command @returns {Promise<unknown>} */
+export async function execute(command) {
+  return application?.commands.execute(command);
+}
+
 /**
  * Bring a widget to the front.
  * @param {{id: string}} widget

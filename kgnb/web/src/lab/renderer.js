@@ -9,6 +9,7 @@
 import { MIME, mountLive, mountRecord, pageBaseUrl } from "../mount.js";
 import { recordMetadata, staticRecord } from "../record.js";
 import { kernelById, notebookKernel } from "./application.js";
+import { reruns } from "./rerun.js";
 import { staticHtml } from "./static-html.js";
 
 /** Before the widget's and HTML's: those cannot be live beside a busy kernel. */
@@ -94,6 +95,7 @@ export function makeRenderer({ Widget }) {
             const id = here()?.id;
             return kernelId && id && id !== kernelId ? OTHER_KERNEL : "";
           },
+          reruns: () => reruns(this.node),
           onEnd: (view) => {
             const timer = setTimeout(
               () => writeRecord(model, bundle, metadata, view, panel.element),

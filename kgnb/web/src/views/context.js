@@ -17,12 +17,16 @@
 /**
  * @typedef {object} Context
  * @property {AbortSignal} signal every listener ends with it
+ * @property {import("../moments.js").Moment[]} [moments] of a record, which has no times
  * @property {boolean} isFinal a record: connects nowhere, sends nothing
  * @property {() => string} disarmed why clicks may never be sent from here, or ""
  * @property {() => boolean} isArmed whether clicks may be sent now
  * @property {() => Identity | null} identity null before the connection's greeting
  * @property {(state: import("../connect.js").ConnectionState) => string} [explain] what to
  *   tell where no way leads to the run
+ * @property {() => {label: string, act: () => unknown}[]} [reruns] ways to go on with the
+ *   run from here once its kernel is lost
+ * @property {(runId: string) => string} [pageOf] the address of a run's page, or ""
  * @property {() => string} via the way that commands take, or ""
  * @property {(frame: Record<string, unknown>) => Promise<wire.Frame>} command
  * @property {(text: string) => void} announce read out, politely

@@ -65,6 +65,7 @@ const SHAPES = {
   cancelled: "M8 2a6 6 0 1 1 0 12a6 6 0 0 1 0-12M4 12L12 4",
   paused: "M5.5 3v10M10.5 3v10",
   stalled: "M3 8h.1M8 8h.1M13 8h.1",
+  interrupted: "M2.5 8h2.6M10.9 8h2.6M7 4.5l2 7",
   lost: "M2 8h3M11 8h3M6.5 5.5l3 5M9.5 5.5l-3 5",
   live: "M8 6a2 2 0 1 1 0 4a2 2 0 0 1 0-4M3.8 3.8a6 6 0 0 0 0 8.4M12.2 3.8a6 6 0 0 1 0 8.4",
   offline: "M3 3l10 10M3.8 6a6 6 0 0 0 0 6.2M12.2 3.8a6 6 0 0 1 .6 7.7",

@@ -47,6 +47,7 @@ export class Header {
     "aria-label": "Open in a tab",
     hidden: true,
   }, icon("open"));
+  #origin = h("a", { class: "kgnb-run-name kgnb-origin", target: "_blank", rel: "noopener", hidden: true });
   #note = h("p", { class: "kgnb-note", hidden: true });
   #context;
   #isCancelling = false;
@@ -73,6 +74,7 @@ export class Header {
         this.#chip.element,
         this.#elapsed,
         this.#usage,
+        this.#origin,
         h("span", { class: "kgnb-space" }),
         this.#connection,
         this.#link,
@@ -100,6 +102,7 @@ export class Header {
     setText(this.#elapsed, elapsed(view, isBlind, isFinal, now));
     setText(this.#usage, usageOf(view.usage));
     this.#usage.hidden = !view.usage;
+    this.#showOrigin(view);
     this.#connection.hidden = isFinal || isEnded;
     this.#connection.dataset.kind = connection.kind;
     setText(this.#connectionWord, CONNECTION[connection.kind]);
@@ -113,6 +116,17 @@ export class Header {
       const obstacle = trouble(connection, this.#context) || this.#context.disarmed();
       this.#say(isFinal || isEnded ? "" : obstacle || this.#failure || standing(view));
     }
+  }
+
+  /** @param {wire.RunView} view */
+  #showOrigin({ forked_from: from }) {
+    this.#origin.hidden = !from;
+    if (!from || this.#origin.dataset.run) return;
+    this.#origin.dataset.run = from.run_id;
+    const href = this.#context.pageOf?.(from.run_id);
+    if (href) this.#origin.href = href;
+    this.#origin.title = `at checkpoint ${from.seq} of run ${from.run_id}`;
+    setText(this.#origin, `forked from ${from.run_id.slice(0, 8)}`);
   }
 
   /** @param {wire.RunView} view */

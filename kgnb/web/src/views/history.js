@@ -131,10 +131,11 @@ export class Timeline {
     this.#dropped.hidden = view.timeline_dropped === 0;
     setText(this.#dropped, `${plural(view.timeline_dropped, "earlier visit")} not kept here.`);
     if (!(/** @type {HTMLDetailsElement} */ (this.element).open)) return;
+    const rows = withBreaks(view);
     const from = Date.parse(timeline[0]?.started_at ?? "");
-    const ends = timeline.map((visit) => Date.parse(visit.ended_at ?? "") || now);
+    const ends = rows.map((visit) => Date.parse(visit.ended_at ?? "") || now);
     const span = Math.max(1, Math.max(...ends) - from);
-    timeline.forEach((entry, index) => {
+    rows.forEach((entry, index) => {
       let visit = this.#visits[index];
       if (!visit) {
         visit = new Visit();
@@ -145,9 +146,32 @@ export class Timeline {
       const end = ends[index] ?? start;
       visit.update(entry, labelOf(view, entry.node_id), (start - from) / span, (end - start) / span);
     });
-    for (const gone of this.#visits.splice(timeline.length)) gone.element.remove();
+    for (const gone of this.#visits.splice(rows.length)) gone.element.remove();
   }
 }
+
+/**
+ * The visits, and between them the times in which no process had the run.
+ * @param {wire.RunView} view
+ * @returns {Bar[]}
+ */
+function withBreaks({ timeline, interruptions }) {
+  if (!interruptions.length) return timeline;
+  const breaks = interruptions.map(({ at, resumed_at, status }) => ({
+    node_id: status === "lost" ? "kernel died" : "stopped",
+    started_at: at,
+    ended_at: resumed_at,
+    status,
+    attempts: 1,
+    duration: null,
+  }));
+  return [...timeline, ...breaks].sort((one, other) => (one.started_at < other.started_at ? -1 : 1));
+}
+
+/**
+ * @typedef {Pick<wire.VisitView, "node_id" | "started_at" | "ended_at" | "attempts" | "duration">
+ *   & {status: string}} Bar
+ */
 
 class Visit {
   #name = h("span", { class: "kgnb-visit-name" });
@@ -160,7 +184,7 @@ class Visit {
   }
 
   /**
-   * @param {wire.VisitView} visit
+   * @param {Bar} visit
    * @param {string} label
    * @param {number} start share of the axis
    * @param {number} length share of the axis

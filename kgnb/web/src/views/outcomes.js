@@ -63,8 +63,8 @@ export class Outcomes {
 
 /** @param {wire.RunView} view @param {HTMLElement} element */
 export function showError(view, element) {
-  const { error, status } = view;
-  element.hidden = !error;
+  const { error, status, resumable } = view;
+  element.hidden = !error || resumable; // what to do then is told elsewhere
   if (!error) return;
   const where = error.node_id ? labelOf(view, error.node_id) : "";
   const isCancelled = status === "cancelled";

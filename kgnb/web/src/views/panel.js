@@ -6,14 +6,16 @@
  * @import { Context } from "./context.js"
  */
 
-import { emptyView } from "../reduce.js";
+import { emptyView, isOver } from "../reduce.js";
 import { Approvals } from "./approvals.js";
 import { h, setText } from "./elements.js";
 import { Header } from "./header.js";
 import { Logs, Timeline, Updates } from "./history.js";
+import { Loss } from "./loss.js";
 import { Nodes } from "./nodes.js";
 import { Picture } from "./picture.js";
 import { Outcomes, showError } from "./outcomes.js";
+import { Scrubber } from "./scrubber.js";
 import { Streams } from "./streams.js";
 import { valueBox } from "./value.js";
 
@@ -42,8 +44,10 @@ export class Panel {
     };
     this.#views = {
       header: new Header(this.#context, pageUrl),
+      loss: new Loss(this.#context),
       approvals: new Approvals(this.#context),
       picture: new Picture(),
+      scrubber: new Scrubber(this.#context, () => this.draw()),
       nodes: new Nodes(),
       streams: new Streams(this.#context),
       outcomes: new Outcomes(),
@@ -60,8 +64,10 @@ export class Panel {
       },
       v.header.element,
       this.#error,
+      v.loss.element,
       v.approvals.element,
       v.picture.element,
+      v.scrubber.element,
       h(
         "div",
         { class: "kgnb-columns" },
@@ -120,15 +126,32 @@ export class Panel {
     v.header.aim(view.run_id);
     v.header.update(view, connection, now);
     showError(view, this.#error);
+    v.loss.update(view);
     v.approvals.update(view);
-    v.picture.update(view, isFinal || view.ended_at !== null);
-    v.nodes.update(view, isFinal || view.ended_at !== null);
+    this.#drawThen(view);
     v.streams.update(view, isFinal);
     v.outcomes.update(view, valueBox);
     v.updates.update(view);
     v.logs.update(view);
     v.timeline.update(view, now);
     this.#announceEnd();
+  }
+
+  /**
+   * What can be looked back at.
+   * @param {wire.RunView} view
+   */
+  #drawThen(view) {
+    const { scrubber, picture, nodes } = this.#views;
+    const then = scrubber.update(view);
+    const { isPast } = scrubber;
+    // What is below stays where it is.
+    const { style } = nodes.element;
+    if (!isPast) style.minHeight = "";
+    else if (!style.minHeight) style.minHeight = `${nodes.element.offsetHeight}px`;
+    const isEnd = !isPast && (this.#context.isFinal || isOver(view));
+    picture.update(then, isEnd);
+    nodes.update(then, isEnd);
   }
 
   /** Many events a frame, one drawing: at most what the screen can show. */

@@ -33,6 +33,7 @@ const WORDS = {
   failed: "✕ failed",
   skipped: "⤼ skipped",
   cancelled: "⊘ cancelled",
+  interrupted: "◌ interrupted",
 };
 
 /**

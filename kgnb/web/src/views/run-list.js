@@ -37,7 +37,8 @@ export class RunList {
     }
     runs.forEach((run, index) => {
       const row = this.#rows.get(run.run_id) ?? this.#newRow(run);
-      row.chip.update(statusOf(run));
+      const status = statusOf(run);
+      row.chip.update(status, run.resumable && status === "lost" ? "lost · can be resumed" : undefined);
       setText(row.place, placeOf(run));
       if (this.element.children[index] !== row.element) {
         this.element.insertBefore(row.element, this.element.children[index] ?? null);

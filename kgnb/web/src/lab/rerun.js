@@ -1,0 +1,32 @@
+/** Going on with a lost run: its cell is run again, after the definitions above it. */
+
+import { execute, mainWidgets, showWidget } from "./application.js";
+
+/**
+ * @param {Node} node within an output
+ * @returns {{label: string, act: () => Promise<void>}[]} the best first; none where the
+ *   output stands in no cell
+ */
+export function reruns(node) {
+  const isAround = (/** @type {any} */ { node: own }) => own.contains(node);
+  const widget = mainWidgets().find((one) => one.content?.widgets && isAround(one));
+  const notebook = widget?.content;
+  const cells = notebook?.widgets ?? [];
+  const index = cells.findIndex(isAround);
+  if (index < 0) return [];
+  /** @param {...string} commands each of the cell, as long as none fails */
+  const run = async (...commands) => {
+    showWidget(widget);
+    const here = notebook.widgets.findIndex(isAround); // cells may have moved
+    for (const command of commands) {
+      notebook.activeCellIndex = here;
+      notebook.deselectAll?.();
+      if ((await execute(`notebook:${command}`)) === false) return;
+    }
+  };
+  const one = { label: "Run this cell", act: () => run("run-cell") };
+  // A new kernel knows nothing of what the cells above defined.
+  const all = { label: "Run all cells above, then this", act: () => run("run-all-above", "run-cell") };
+  const isCode = (/** @type {any} */ cell) => cell.model?.type === "code";
+  return cells.slice(0, index).some(isCode) ? [all, one] : [one];
+}

@@ -1,0 +1,83 @@
+/**
+ * What a run that has lost its kernel says: what happened, and how it goes on.
+ *
+ * @import * as wire from "../wire.d.ts"
+ * @import { Context } from "./context.js"
+ */
+
+import { labelOf } from "./context.js";
+import { h, setText } from "./elements.js";
+import { plural } from "./format.js";
+
+const COPIED = 1500; // milliseconds for which a button says so
+
+export class Loss {
+  #what = h("p", { class: "kgnb-card-question" });
+  #kept = h("p", null);
+  #ways = h("div", { class: "kgnb-options" });
+  #context;
+  #drawn = "";
+
+  /** @param {Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.element = h(
+      "div",
+      { class: "kgnb-loss", role: "status", hidden: true },
+      this.#what,
+      this.#kept,
+      this.#ways,
+    );
+  }
+
+  /** @param {wire.RunView} view */
+  update(view) {
+    const isShown = view.resumable && !this.#context.isFinal;
+    this.element.hidden = !isShown;
+    if (!isShown) this.#drawn = "";
+    if (!isShown) return;
+    this.#offer(view);
+    const done = view.timeline.findLast(({ status }) => status === "completed");
+    const onward = done ? `go on after ${labelOf(view, done.node_id)}` : "begin again";
+    const way = this.#ways.querySelector("code") ? "Run this in its notebook" : "Run the cell again";
+    setText(this.#what, `The kernel died. ${way} to ${onward}.`);
+    this.#what.title = view.error?.message ?? "";
+    setText(this.#kept, kept(view));
+    this.#kept.hidden = !this.#kept.textContent;
+  }
+
+  /** @param {wire.RunView} view */
+  #offer({ run_id, ended_at }) {
+    const now = `${run_id} ${ended_at}`;
+    if (now === this.#drawn) return;
+    this.#drawn = now;
+    const ways = this.#context.reruns?.() ?? [];
+    const code = `kgnb.run(graph, resume="${run_id}")`;
+    const copy = async () => {
+      await navigator.clipboard.writeText(code);
+      const [button] = this.#ways.getElementsByTagName("button");
+      button?.replaceChildren("Copied");
+      setTimeout(() => button?.replaceChildren("Copy"), COPIED);
+    };
+    this.#ways.replaceChildren(
+      ...(ways.length ? [] : [h("code", { class: "kgnb-loss-code" }, code)]),
+      ...(ways.length ? ways : [{ label: "Copy", act: copy }]).map(this.#button, this),
+    );
+  }
+
+  /** @param {{label: string, act: () => unknown}} way @param {number} index */
+  #button({ label, act }, index) {
+    const rank = index ? "kgnb-button" : "kgnb-button kgnb-primary";
+    const button = h("button", { type: "button", class: rank }, label);
+    const { signal } = this.#context;
+    button.addEventListener("click", ({ isTrusted }) => isTrusted && act(), { signal });
+    return button;
+  }
+}
+
+/** @param {wire.RunView} view @returns {string} what was answered since, or could be */
+function kept({ approvals, ended_at }) {
+  const since = approvals.filter(({ by }) => (by?.at ?? "") > (ended_at ?? ""));
+  if (since.length) return `${plural(since.length, "answer")} stored: used when the run goes on.`;
+  return approvals.some(({ state }) => state === "open") ? "What is asked can be answered meanwhile." : "";
+}
