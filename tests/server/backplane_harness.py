@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import json
 import signal
+import urllib.error
 import urllib.request
+from urllib.parse import urlencode
 
+import websockets
 from asgi_harness import AppProcess
 
 from kgnb.clients import connect
@@ -43,8 +46,12 @@ async def asks(shared):
     ]
     return [(await answer).value for answer in answers]
 
+async def tell(shared):
+    for text in shared["texts"]:
+        await kgnb.manager.broadcast_to_group("open", {"type": "note", "text": text})
+
 name = os.environ["NAME"]
-for each in (add, ask, count, asks):
+for each in (add, ask, count, asks, tell):
     kgnb.publish(f"{each.__name__}-{name}", each)
 """
 
@@ -60,6 +67,7 @@ class Apps:
             "backplane_url": url,
             "rate_limit_messages": 100_000,
             "max_connections_per_identity": 10_000,
+            "groups_open": ["open"],
         } | config
         self.stack = contextlib.ExitStack()
 
@@ -98,6 +106,17 @@ class Server(AppProcess):
         options.setdefault("backoff", QUICK)
         return connect(f"http://127.0.0.1:{self.port}", token=user, **options)
 
+    def socket(self, path="ws", *, user=TOKEN, **query):
+        """A socket that offers our protocol; use with ``async with``."""
+        query = {name: text for name, text in query.items() if text is not None}
+        if user is not None:
+            query["token"] = user
+        return websockets.connect(
+            f"ws://127.0.0.1:{self.port}/kgnb/{path}?{urlencode(query)}",
+            subprotocols=["kgnb.v1"],
+            proxy=None,
+        )
+
     def get(self, path, user=TOKEN, *, method="GET", body=None):
         """Status and JSON of a call."""
         request = urllib.request.Request(
@@ -116,6 +135,19 @@ class Server(AppProcess):
     async def call(self, path, user=TOKEN, **options):
         """The same, on a thread."""
         return await asyncio.to_thread(self.get, path, user, **options)
+
+    async def text(self, path, user=TOKEN):
+        """What a call says, to its end."""
+
+        def get():
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{self.port}/kgnb/{path}",
+                headers={"Authorization": f"Bearer {user}"},
+            )
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.read().decode()
+
+        return await asyncio.to_thread(get)
 
     async def role(self):
         """What it is, or None."""
