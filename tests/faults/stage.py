@@ -26,9 +26,9 @@ PATIENCE = 60
 class Actor(AppProcess):
     """One of the processes; use with ``with``, again after its death."""
 
-    def __init__(self, role, folder, *options, port=None):
+    def __init__(self, role, folder, *options, port=None, environment=()):
         command = map(str, (ACTORS, role, folder, *options))
-        super().__init__(folder, *command, port=port)
+        super().__init__(folder, *command, port=port, environment=environment)
 
     def __enter__(self):
         if self.process is not None:
@@ -58,6 +58,7 @@ class Stage:
         log_url: The store; by default SQLite.
         planted: Faults of ``planted.py`` by role: ``{"server": "skips_a_seq"}``.
         faults: What befalls the connections, once all are up; of clients and kernel.
+        environments: Variables by role: ``{"server": {"LD_PRELOAD": …}}``.
         patience: Seconds for the work to go on after a fault, and to come to its end.
     """
 
@@ -69,6 +70,7 @@ class Stage:
         log_url=None,
         planted=(),
         faults=(),
+        environments=(),
         patience=PATIENCE,
     ):
         self.folder = folder
@@ -76,6 +78,7 @@ class Stage:
         self.injected = Counter()
         """Faults, by kind."""
         self._planted = dict(planted)
+        self._environments = dict(environments)
         self._seed = seed
         self._patience = patience
         self._faults = iter(faults)
@@ -111,7 +114,15 @@ class Stage:
     def _actor(self, role, *options):
         more = ["--plant", self._planted[role]] if role in self._planted else []
         port = ["--port", str(self.port)] if role == "server" else []
-        actor = Actor(role, self.folder, *options, *more, *port, port=self.port)
+        actor = Actor(
+            role,
+            self.folder,
+            *options,
+            *more,
+            *port,
+            port=self.port,
+            environment=self._environments.get(role, {}),
+        )
         actor.__enter__()
         self._all.callback(self._end, actor)
         return actor

@@ -1,7 +1,9 @@
-"""Stores that are taken away under a server at work, each in its own way."""
+"""Stores that are taken away under a server at work, each in several ways."""
 
 import asyncio
 import contextlib
+import itertools
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +11,12 @@ import time
 from contextlib import asynccontextmanager
 
 import psycopg
+import websockets
+from actors import SECRET, TOKEN
+from faults_harness import RawKernel, asked, started
 from stage import Stage
+
+from kgnb.server.access import derive_link_secret
 
 FIU = "/usr/lib/fiu"
 """Debian's fiu-utils: C functions that fail when they are told to."""
@@ -21,18 +28,124 @@ END = (
 """Ends everybody's connections to PostgreSQL but one's own."""
 
 
+class Store:
+    """Where the log is, and how it is taken away: names and context managers."""
+
+    environment = {}  # noqa: RUF012
+    """Of the server's process."""
+    silent = frozenset()
+    """Troubles that health need not notice."""
+
+
+class Disk(Store):
+    """SQLite on a file system whose calls fail with one error number."""
+
+    silent = frozenset({"one write in five fails"})
+
+    def __init__(self, folder):
+        self.url = f"sqlite://{folder}/log.sqlite"
+        self._fifo = f"{folder}/fiu"
+        self.environment = {
+            "LD_PRELOAD": f"{FIU}/fiu_run_preload.so {FIU}/fiu_posix_preload.so",
+            "FIU_CTRL_FIFO": self._fifo,
+        }
+        self.troubles = {
+            "disk full": lambda: self._failing(ENOSPC),
+            "disk read-only": lambda: self._failing(EROFS),
+            "disk errors": lambda: self._failing(EIO),
+            "one write in five fails": lambda: self._failing(EIO, 0.2),
+        }
+
+    @asynccontextmanager
+    async def _failing(self, number, chance=1):
+        calls = ("posix/io/rw/pwrite", "posix/io/sync/fsync")
+        how = "enable name={}" if chance == 1 else "enable_random name={}"
+        more = "" if chance == 1 else f",probability={chance}"
+        await self._tell(*(f"{how.format(c)}{more},failinfo={number}" for c in calls))
+        try:
+            yield
+        finally:
+            await self._tell(*(f"disable name={call}" for call in calls))
+
+    async def _tell(self, *commands):
+        words = [word for command in commands for word in ("-c", command)]
+        command = ["fiu-ctrl", "-f", self._fifo, *words, str(self.pid())]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=10)
+
+
+class RedisStore(Store):
+    """Redis, killed with all that it does not have on disk, or silent."""
+
+    def __init__(self, server):
+        self.url = server.new_url()
+        self.troubles = {
+            "redis killed": lambda: _killed(server),
+            "redis stopped": lambda: _stopped(server),
+        }
+
+
+class PostgresStore(Store):
+    """PostgreSQL, killed, or with an administrator who ends every connection."""
+
+    silent = frozenset({"postgres ends connections"})
+
+    def __init__(self, server):
+        self.url = server.new_database()
+        self.troubles = {
+            "postgres killed": lambda: _killed(server),
+            "postgres ends connections": lambda: _ending(server),
+        }
+
+
+@asynccontextmanager
+async def _killed(server):
+    await asyncio.to_thread(server.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+@asynccontextmanager
+async def _stopped(server):
+    """It does not answer for a while, and does then what it was told."""
+    server.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.send(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def _ending(server):
+    async def end():
+        while True:
+            with contextlib.suppress(psycopg.OperationalError):
+                await asyncio.to_thread(admin.execute, END)
+            await asyncio.sleep(0.1)
+
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        ending = asyncio.create_task(end())
+        try:
+            yield
+        finally:
+            ending.cancel()
+            await asyncio.wait([ending])
+
+
 class StoreStage(Stage):
     """Server, kernel and clients, and a store that comes and goes.
 
-    Use with ``async with``. Health is looked at all the time.
+    All the while somebody answers questions of a run of his own: he counts the seconds
+    until he is told something.
     """
 
     def __init__(self, folder, store, **options):
         super().__init__(folder, log_url=store.url, **options)
         self.store = store
-        store.stage = self
-        self.slowest = 0.0
-        """Seconds until health said that the store was away."""
+        store.pid = lambda: self.server.process.pid
+        self.noticed = 0.0
+        """Seconds until health said that the store was away, at most."""
 
     def _actor(self, role, *options):
         more = self.store.environment if role == "server" else {}
@@ -46,13 +159,13 @@ class StoreStage(Stage):
                 if value is not None:
                     os.environ[name] = value
 
-    async def outage(self, seconds):
+    async def outage(self, trouble, seconds):
         """Take the store away for so long; wait until health says that it is back."""
         began = time.monotonic()
-        async with self.store.away():
-            if self.store.is_noticed:
+        async with self.store.troubles[trouble]():
+            if trouble not in self.store.silent:
                 await self.wait_health(503)
-                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.noticed = max(self.noticed, time.monotonic() - began)
             await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
         await self.wait_health(200)
 
@@ -63,7 +176,7 @@ class StoreStage(Stage):
                 await asyncio.sleep(0.1)
 
     async def health(self):
-        """What a monitor hears; a server that is silent has none."""
+        """What a monitor hears."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(6):
@@ -71,90 +184,87 @@ class StoreStage(Stage):
         writer.close()
         return int(head.split()[1])
 
-
-class Disk:
-    """SQLite on a file system whose calls fail with one error number."""
-
-    is_noticed = True
-
-    def __init__(self, folder, number, *, probability=1.0):
-        self.url = f"sqlite://{folder}/log.sqlite"
-        self.environment = {
-            "LD_PRELOAD": f"{FIU}/fiu_run_preload.so {FIU}/fiu_posix_preload.so",
-            "FIU_CTRL_FIFO": f"{folder}/fiu",
-        }
-        kind, chance = "enable", ""
-        if probability < 1:
-            kind, chance = "enable_random", f",probability={probability}"
-            self.is_noticed = False
-        self._begin = f"{kind} name=%s{chance},failinfo={number}"
-
-    @asynccontextmanager
-    async def away(self):
-        calls = ("posix/io/rw/pwrite", "posix/io/sync/fsync")
-        await self._tell(*(self._begin % call for call in calls))
-        try:
-            yield
-        finally:
-            await self._tell(*(f"disable name={call}" for call in calls))
-
-    async def _tell(self, *commands):
-        words = [word for command in commands for word in ("-c", command)]
-        fifo = self.environment["FIU_CTRL_FIFO"]
-        pid = str(self.stage.server.process.pid)
-        command = ["fiu-ctrl", "-f", fifo, *words, pid]
-        await asyncio.to_thread(subprocess.run, command, check=True, timeout=10)
+    def socket(self, path, **headers):
+        """A connection to the server, past the proxy."""
+        return websockets.connect(
+            f"ws://127.0.0.1:{self.port}/kgnb/{path}",
+            additional_headers=headers,
+            proxy=None,
+        )
 
 
-class Killed:
-    """A store over the network that dies, and comes back with what it had."""
+class Impatient:
+    """Answers one question after the other; use with ``async with``.
 
-    is_noticed = True
-    environment = {}  # noqa: RUF012
+    Each answer is sent again, by the same id, until it is taken.
+    """
 
-    def __init__(self, server, url):
-        self.url = url
-        self._server = server
+    QUESTIONS = 2_000
+    SLOWEST = 2.0
+    """Seconds that any reply may take; twice that where the machine is busy."""
 
-    @asynccontextmanager
-    async def away(self):
-        await asyncio.to_thread(self._server.kill)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self._server.start)
+    def __init__(self, stage):
+        self._stage = stage
+        self.refused = 0
+        self.unknown = 0
+        """Times that he was told that it is not known."""
+        self.accepted = []
+        self.slowest = 0.0
 
+    async def __aenter__(self):
+        self._stack = contextlib.AsyncExitStack()
+        secret = f"kgnb-link {derive_link_secret(SECRET)}"
+        link = await self._stack.enter_async_context(
+            self._stage.socket("link", Authorization=secret)
+        )
+        kernel = await RawKernel.greet(link, "impatient")
+        questions = [asked(f"q{n}", ["yes", "no"]) for n in range(self.QUESTIONS)]
+        events = [
+            {**event, "run_id": "impatient", "workflow": "w"}
+            for event in (started(), *questions)
+        ]
+        await kernel.say(type="append", run_id="impatient", epoch=1, n=1, events=events)
+        while (await kernel.hear("appended"))["n"] < len(events):
+            pass
+        self._socket = await self._stack.enter_async_context(
+            self._stage.socket("ws", Authorization=f"token {TOKEN}")
+        )
+        self._answering = asyncio.create_task(self._answer_all())
+        return self
 
-class Stopped(Killed):
-    """One that does not answer for a while, and does then what it was told."""
+    async def __aexit__(self, *_):
+        self._answering.cancel()
+        await asyncio.wait([self._answering])
+        await self._stack.aclose()
 
-    @asynccontextmanager
-    async def away(self):
-        self._server.send(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._server.send(signal.SIGCONT)
+    async def _answer_all(self):
+        for n in itertools.count():
+            while not await self._answer(f"q{n}", ["yes", "no"][n % 2]):
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.01)
 
+    async def _answer(self, question, value):
+        """Whether it is known by now that the answer counts."""
+        command = {"type": "answer", "approval_id": question, "value": value}
+        began = time.monotonic()
+        await self._socket.send(json.dumps({**command, "id": question}))
+        while (reply := json.loads(await self._socket.recv())).get("id") != question:
+            pass
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        if reply["type"] == "ack":
+            assert reply["data"]["value"] == value
+            self.accepted.append((question, value))
+            return True
+        assert reply["code"] == "unavailable", reply
+        assert reply["retry_after"] > 0
+        self.refused += 1
+        self.unknown += "not known" in reply["message"]
+        return False
 
-class Ended(Killed):
-    """PostgreSQL whose administrator ends every connection, again and again."""
-
-    is_noticed = False
-
-    @asynccontextmanager
-    async def away(self):
-        with psycopg.connect(self._server.url("postgres"), autocommit=True) as admin:
-            ending = asyncio.create_task(self._end(admin))
-            try:
-                yield
-            finally:
-                ending.cancel()
-                await asyncio.wait([ending])
-
-    @staticmethod
-    async def _end(admin):
-        while True:
-            with contextlib.suppress(psycopg.OperationalError):
-                await asyncio.to_thread(admin.execute, END)
-            await asyncio.sleep(0.1)
+    def check(self, decisions):
+        """Hold what he was told against the log's decisions, by question."""
+        if self._answering.done():
+            self._answering.result()
+        for question, value in self.accepted:
+            assert decisions[question] == [value]
+        assert all(len(each) == 1 for each in decisions.values())

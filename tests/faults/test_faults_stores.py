@@ -1,68 +1,70 @@
 """Stores that are away for a while, under load: nothing is lost, all goes on after.
 
 With ``KGNB_FAULTS=full`` each is taken away twenty times, for 1 to 30 s; without it once
-or twice, for a second or two.
+in each way, for a second.
 """
 
 import random
 
 import pytest
-import stores
 from faults_harness import FULL, seen
+from stores import Disk, Impatient, PostgresStore, RedisStore, StoreStage
 
-SLOWEST = 5.0
+from kgnb.broker import rows
+from kgnb.storage import open_log
+
+HEALTH = 5.0
 """Seconds until health must say that the store is away."""
 
 
-@pytest.fixture(
-    params=[
-        "disk full",
-        "disk read-only",
-        "disk errors",
-        "one write in five fails",
-        "redis killed",
-        "redis stopped",
-        "postgres killed",
-        "postgres ends connections",
-    ]
-)
+@pytest.fixture(params=["disk", "redis", "postgres"])
 def store(request, tmp_path):
-    def server(name):
-        return request.getfixturevalue(name)
+    if request.param == "disk":
+        return Disk(tmp_path)
+    kind = {"redis": RedisStore, "postgres": PostgresStore}[request.param]
+    return kind(request.getfixturevalue(request.param))
 
-    return {
-        "disk full": lambda: stores.Disk(tmp_path, stores.ENOSPC),
-        "disk read-only": lambda: stores.Disk(tmp_path, stores.EROFS),
-        "disk errors": lambda: stores.Disk(tmp_path, stores.EIO),
-        "one write in five fails": lambda: stores.Disk(
-            tmp_path, stores.EIO, probability=0.2
-        ),
-        "redis killed": lambda: stores.Killed(
-            server("redis"), server("redis").new_url()
-        ),
-        "redis stopped": lambda: stores.Stopped(
-            server("redis"), server("redis").new_url()
-        ),
-        "postgres killed": lambda: stores.Killed(
-            server("postgres"), server("postgres").new_database()
-        ),
-        "postgres ends connections": lambda: stores.Ended(
-            server("postgres"), server("postgres").new_database()
-        ),
-    }[request.param]()
+
+def outages(store):
+    """Each with its kind and its seconds."""
+    chance = random.Random(type(store).__name__)
+    kinds = list(store.troubles)
+    if not FULL:
+        return [(kind, 1.0) for kind in kinds]
+    return [(kinds[n % len(kinds)], chance.uniform(1, 30)) for n in range(20)]
+
+
+async def decisions_in(url):
+    """What the log holds of the impatient one's questions."""
+    log = open_log(url)
+    await log.open()
+    try:
+        found = [
+            rows.decode(row.value, rows.ApprovalRow)
+            for row in await log.scan(rows.APPROVAL + "q")
+        ]
+    finally:
+        await log.aclose()
+    return {r.approval_id: [r.resolved.value] for r in found if r.resolved}
 
 
 async def test_store_that_is_away_under_load_loses_nothing(store, tmp_path):
-    chance = random.Random(str(type(store)))
-    outages = [chance.uniform(1, 30) for _ in range(20)] if FULL else [1.0]
-    async with stores.StoreStage(tmp_path, store) as stage:
-        for seconds in outages:
-            await stage.go_on(chance.randrange(50, 200))
-            await stage.outage(seconds)
-            seen["outages of stores"] += 1
-        await stage.go_on(200)
+    async with StoreStage(tmp_path, store) as stage:
+        async with Impatient(stage) as impatient:
+            for kind, seconds in outages(store):
+                await stage.go_on(50)
+                await stage.outage(kind, seconds)
+                seen[f"outages: {kind}"] += 1
+            await stage.go_on(100)
         found = await stage.finish()
+    impatient.check(await decisions_in(store.url))
     seen.update(stage.figures)
+    seen["commands refused"] += impatient.refused
+    seen["commands in doubt"] += impatient.unknown
     assert found == []
     assert stage.figures["answers accepted"] > 0
-    assert stage.slowest < SLOWEST
+    assert impatient.accepted
+    assert impatient.refused
+    assert impatient.slowest < 2 * Impatient.SLOWEST
+    assert stage.noticed < HEALTH
+    print("slowest", impatient.slowest, "noticed", stage.noticed, impatient.refused, impatient.unknown, len(impatient.accepted))

@@ -19,12 +19,14 @@ class AppProcess:
     Args:
         folder: The working directory; its files are the application.
         command: How it is started; ``{port}`` stands for a free port.
+        environment: Variables that it has besides.
     """
 
-    def __init__(self, folder, *command, port=None):
+    def __init__(self, folder, *command, port=None, environment=()):
         self.folder = Path(folder)
         self.port = port or free_port()
         self.command = [part.replace("{port}", str(self.port)) for part in command]
+        self.environment = dict(environment)
         self.process = None
 
     def __enter__(self):
@@ -37,6 +39,7 @@ class AppProcess:
             "HOME": str(self.folder),
             "XDG_DATA_HOME": str(self.folder / "data"),
             "PYTHONUNBUFFERED": "1",
+            **self.environment,
         }
         self.output = (self.folder / "app.log").open("ab")
         self.process = subprocess.Popen(
