@@ -38,7 +38,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The action of the node before it, as JSON; the pass's own where it has ended."""
     counts: dict[str, int] = {}
     """Visits in this pass by node, where they are limited."""
-    value: msgspec.Raw | None = None
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     """What the pass's last node gave, where it has ended and that can be kept."""
 
 
@@ -70,7 +70,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """By task id and index: what finished items gave."""
     visits: dict[str, int] = {}
     """How often each node was visited; of a full record, else it is counted up."""
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     """The run's result so far, where this visit gave one."""
     transient: list[str] = []
     """Keys of ``shared`` that are not kept; of the start."""
@@ -107,7 +107,7 @@ def fold(state: State, record: Record) -> None:
         _place(state, place, position)
     for task_id, results in record.items.items():
         state.items.setdefault(task_id, {}).update(results)
-    if record.result is not None:
+    if record.result is not msgspec.UNSET:
         state.result = record.result
     if record.kind == "start":
         state.transient = record.transient
