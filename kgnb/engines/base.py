@@ -16,7 +16,7 @@ from kgnb.graph.workers import ThreadWorker, Worker
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
     from kgnb.engines.langgraph.chat import Chat
     from kgnb.graph.progress import Progress
@@ -121,3 +121,10 @@ class SessionEngine(Engine, Protocol):
     def input_schema(self) -> dict[str, Any] | None:
         """A JSON Schema of the input; None where there is none."""
         ...
+
+    def take_up(self, visits: Mapping[str, int]) -> None:
+        """Go on with what an earlier process left, in place of beginning.
+
+        Args:
+            visits: How many visits of each node have ended.
+        """

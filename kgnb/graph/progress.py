@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from kgnb.graph.context import NodeVisit
-    from kgnb.graph.records import Kind
+    from kgnb.graph.records import Kind, Values
     from kgnb.graph.spec import Scope
     from kgnb.graph.watched_steps import VisitStep
 
@@ -72,12 +72,12 @@ class Progress:
                 f"dict; got {shared!r:.60} ({type(shared).__name__})"
             )
         self.lock = threading.RLock()
-        self._transient = frozenset(transient)
+        self.transient = frozenset(transient)
         self._state = State() if state is None else state
         self._resumed = dict(self._state.places)
         self._given = dict(self._state.items)
         """Results of items that an earlier process finished, by task id."""
-        self._shared = Keeper(shared, self._transient)
+        self._shared = Keeper(shared, self.transient)
         self._inner: dict[str, Keeper] = {}
         self._places: dict[str, Position] = dict(self._state.places)
         self._moved: set[str] = set()
@@ -92,6 +92,15 @@ class Progress:
         if state is not None:
             self._shared.restore(state.values)
 
+    def values(self) -> Values:
+        """What ``shared`` holds by now.
+
+        Raises:
+            InvalidValue: Something in it cannot be stored.
+        """
+        self._shared.capture()
+        return self._shared.everything()
+
     # The start.
 
     def start(self, at: str) -> Checkpoint:
@@ -101,19 +110,19 @@ class Progress:
             InvalidValue: Something in ``shared`` cannot be stored.
         """
         state = self._state
-        self._shared.capture()
         record = Record(
             kind="start",
             at=at,
             full=True,
-            values=self._shared.everything(),
+            values=self.values(),
             inner=state.inner,
             places=dict(state.places),
             items=state.items,
             visits=state.visits,
-            result=state.result,
-            transient=sorted(self._transient),
+            result=msgspec.UNSET if state.result is None else state.result,
+            transient=sorted(self.transient),
         )
+        self._shared.news()  # all of it is told by this
         return Checkpoint(encode(record))
 
     # The graph's side.
@@ -128,7 +137,7 @@ class Progress:
             found = self._resumed.pop(place, None)
             keeper = self._shared
             if shared is not self._shared.shared:
-                keeper = self._inner[place] = Keeper(shared, self._transient)
+                keeper = self._inner[place] = Keeper(shared, self.transient)
                 if found is not None:
                     keeper.restore(self._state.inner.get(place, {}))
             if found is None:
@@ -316,7 +325,7 @@ class Pass:
     @property
     def value(self) -> Any:
         """What the last node gave, of a pass that had ended."""
-        if self.found is None or self.found.value is None:
+        if self.found is None or self.found.value is msgspec.UNSET:
             return NO_RESULT
         return restored(msgspec.json.decode(self.found.value))
 
@@ -345,7 +354,8 @@ class Pass:
             position.next = self._scope.name(following).id
             position.via = None if via is None else (via.node_id, via.action)
         elif step.level.value is not NO_RESULT:
-            position.value = _raw_or_none(step.level.value)
+            value = _raw_or_none(step.level.value)
+            position.value = msgspec.UNSET if value is None else value
         self.progress.leave(step.visit, self, position)
 
 

@@ -18,12 +18,14 @@ import msgspec
 from kgnb.errors import KgnbError
 from kgnb.protocol import codec, link
 from kgnb.runtime.mail import Mail
+from kgnb.runtime.reader import settle
 from kgnb.runtime.recalling import Recalling
 from kgnb.runtime.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kgnb.graph.progress import Checkpoint
     from kgnb.protocol.ids import RunId
 
 PROCESS_ID = uuid.uuid4().hex
@@ -105,6 +107,7 @@ class Outgoing:
         conversation: Who carries them.
         run_id: The run.
         epoch: The producer's fence.
+        key: See ``link.AppendFrame``.
         on_room: Called when events were stored and more may be sent.
         on_refused: Called when the log takes no more of this run.
     """
@@ -117,9 +120,13 @@ class Outgoing:
         *,
         on_room: Callable[[], None],
         on_refused: Callable[[KgnbError], None],
+        key: str | None = None,
     ) -> None:
         self.run_id = run_id
         self.epoch = epoch
+        self._key = key
+        self._checkpoints: dict[int, Checkpoint] = {}
+        """Those that are not stored, by the ``n`` of their event."""
         self.unstored: deque[bytes] = deque()
         self.stored_n = 0
         self._size = 0
@@ -135,11 +142,15 @@ class Outgoing:
         is_full = len(self.unstored) >= WINDOW or self._size >= WINDOW_SIZE
         return self._conversation.is_up and not is_full
 
-    def append(self, payloads: list[bytes]) -> None:
+    def append(
+        self, payloads: list[bytes], checkpoints: dict[int, Checkpoint] | None = None
+    ) -> None:
         """See ``producer.Outlet``."""
         if self.is_refused:
             return
         n = self.stored_n + len(self.unstored) + 1
+        for index, checkpoint in (checkpoints or {}).items():
+            self._checkpoints[n + index] = checkpoint
         self.unstored.extend(payloads)
         self._size += sum(map(len, payloads))
         self._send(n, payloads)
@@ -149,7 +160,14 @@ class Outgoing:
         for _ in range(min(n - self.stored_n, len(self.unstored))):
             self._size -= len(self.unstored.popleft())
             self.stored_n += 1
+            if self._checkpoints:
+                self._settle(self.stored_n)
         self._on_room()
+
+    def _settle(self, n: int) -> None:
+        checkpoint = self._checkpoints.pop(n, None)
+        if checkpoint is not None:
+            settle(checkpoint.stored)
 
     def refused(self, frame: link.Refused) -> None:
         """An append was not taken: go on from where the log is, or give up."""
@@ -161,6 +179,7 @@ class Outgoing:
             return
         self.is_refused = True
         self.unstored.clear()
+        self._checkpoints.clear()
         self._size = 0
         self._on_refused(KgnbError(frame.message, code=frame.code))
 
@@ -177,16 +196,31 @@ class Outgoing:
             end, size = start, 0
             while end < len(payloads) and end - start < FRAME_EVENTS:
                 size += len(payloads[end])
+                if self._checkpoints and (n + end) in self._checkpoints:
+                    size += len(self._checkpoints[n + end].data)
                 if size > FRAME_SIZE and end > start:
                     break
                 end += 1
-            events = [msgspec.Raw(payload) for payload in payloads[start:end]]
-            self._conversation.send(
-                link.AppendFrame(
-                    run_id=self.run_id, epoch=self.epoch, n=n + start, events=events
-                )
+            frame = link.AppendFrame(
+                run_id=self.run_id,
+                epoch=self.epoch,
+                n=n + start,
+                events=[msgspec.Raw(payload) for payload in payloads[start:end]],
             )
+            if self._checkpoints:
+                frame.records = self._records(n + start, n + end)
+            if frame.n == 1:
+                frame.key = self._key
+            self._conversation.send(frame)
             start = end
+
+    def _records(self, first: int, end: int) -> list[link.Kept]:
+        kept = self._checkpoints
+        return [
+            link.Kept(at=n - first, record=msgspec.Raw(kept[n].data))
+            for n in range(first, end)
+            if n in kept
+        ]
 
 
 class Conversation:
@@ -320,9 +354,12 @@ class Conversation:
         on_room: Callable[[], None],
         on_refused: Callable[[KgnbError], None],
         epoch: int = 1,
+        key: str | None = None,
     ) -> Outgoing:
         """Begin to send the events of a run."""
-        outgoing = Outgoing(self, run_id, epoch, on_room=on_room, on_refused=on_refused)
+        outgoing = Outgoing(
+            self, run_id, epoch, on_room=on_room, on_refused=on_refused, key=key
+        )
         self._outgoing[run_id] = outgoing
         return outgoing
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.engines.base import SessionEngine
+from kgnb.engines.base import DurableEngine, SessionEngine
 from kgnb.errors import (
     Conflict,
     KgnbError,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from kgnb.runtime.answering import Script
     from kgnb.runtime.asked import Asked
     from kgnb.runtime.conversation import Outgoing
+    from kgnb.runtime.durable import Durable
     from kgnb.runtime.home import Home
     from kgnb.runtime.ports import LogPort
     from kgnb.runtime.run import Run
@@ -103,8 +104,11 @@ class Execution:
         script: Script | None,
         parent: Execution | None,
         run_id: ids.RunId | None = None,
+        durable: Durable | None = None,
     ) -> None:
-        self.id = run_id or ids.RunId(uuid.uuid4().hex)
+        resumed = None if durable is None else durable.run_id
+        self.id = resumed or run_id or ids.RunId(uuid.uuid4().hex)
+        self.durable = durable
         self.shared = shared
         self.options = options
         self.script = script
@@ -134,6 +138,7 @@ class Execution:
         self.visits_are_steps = not isinstance(engine, SessionEngine)
         """Whether each visit of a node is a step; else the engine tells them."""
         self._is_over = False
+        self._is_forsaken = False
         self.tells_steps = options.tells_steps
         """Whether each step is told; from any thread."""
         self.picture = Redrawing(
@@ -153,23 +158,35 @@ class Execution:
     def open(self, port: LogPort) -> None:
         """Choose the log, for good. On the link's thread."""
         self.port = port
-        conversation = port.conversation
+        conversation, durable = port.conversation, self.durable
         self._outgoing = conversation.produce(
-            self.id, on_room=self._room, on_refused=self._refused
+            self.id,
+            on_room=self._room,
+            on_refused=self._refused,
+            epoch=1 if durable is None else durable.epoch,
+            key=None if durable is None else durable.key,
         )
         self.producer = Producer(
             self.id, self.options.workflow, self._outgoing, self.home.later
         )
-        self.reader = RunReader(self.id, conversation, self._read, self.home.later)
-        self.put(
-            e.WorkflowStarted(
-                run_id=self.id,
-                graph=self.graph,
-                params=self.options.params,
-                session_id=self.options.session_id,
-                message=self.options.message,
-            )
+        self.reader = RunReader(
+            self.id,
+            conversation,
+            self._read,
+            self.home.later,
+            after=0 if durable is None else durable.after,
         )
+        started = e.WorkflowStarted(
+            run_id=self.id,
+            graph=self.graph,
+            params=self.options.params,
+            session_id=self.options.session_id,
+            message=self.options.message,
+        )
+        if durable is None:
+            self.put(started)
+        else:
+            self.producer.put(durable.marked(started), durable.begun)
         self.producer.flush()
         self.reader.start()
 
@@ -188,6 +205,9 @@ class Execution:
             return
         if error.code == "conflict":
             self.control.cancel(fatal=self._lost(error))
+            if self.durable is not None:
+                # Nobody need wait any more for what will never be stored.
+                settle(self.durable.begun.stored, error=self._lost(error))
         else:
             logger.error("the log takes no more of run %s: %s", self.id, error)
 
@@ -205,7 +225,10 @@ class Execution:
 
     def put(self, event: e.AnyEvent) -> None:
         """Send an event at once."""
-        self.producer.put(event)
+        if self.durable is not None and isinstance(event, e.ApprovalRequest):
+            self.durable.ask(event, self.producer)
+        else:
+            self.producer.put(event)
 
     def place(self, visit: NodeVisit) -> dict[str, Any]:
         """The fields that every event of a visit carries."""
@@ -326,6 +349,15 @@ class Execution:
             raise NoSuchApproval(text)
         return found
 
+    def forsake(self) -> None:
+        """Stop without a word: whoever goes on with the run is told by its log."""
+        self.producer.close()
+        self._is_forsaken = True
+        self.control.cancel()
+        if self.loop is None:  # it has not begun
+            self.home.end(self)
+            self.home.link.call_soon(self._release)
+
     def _cancelled(self) -> None:
         self.questions.cancel()
         for child in self.home.children_of(self):
@@ -380,7 +412,7 @@ class Execution:
         async def guarded() -> tuple[Any, BaseException | None]:
             # As a pair: SystemExit out of a task would end the loop for all runs.
             try:
-                done = await self.engine.run(self.shared, self.observer, worker=worker)
+                done = await self._run_engine(worker)
                 if self.options.outcome is not None:
                     picked = outcomes.pick(self.options.outcome, self.shared)
                     self.observer.result = await picked
@@ -397,6 +429,16 @@ class Execution:
         finally:
             # Whatever still runs in threads comes to its end from here on.
             self.control.cancel()
+
+    async def _run_engine(self, worker: ThreadWorker) -> Any:
+        durable, engine = self.durable, self.engine
+        if durable is None or not isinstance(engine, DurableEngine):
+            return await engine.run(self.shared, self.observer, worker=worker)
+        if not durable.begun.stored.done():
+            await asyncio.wrap_future(durable.begun.stored)
+        return await engine.run(
+            self.shared, self.observer, worker=worker, progress=durable.progress
+        )
 
     async def _outcome(
         self, task: asyncio.Task[tuple[Any, BaseException | None]]
@@ -446,7 +488,7 @@ class Execution:
         """Wait until the last event was stored and read back."""
         ended = asyncio.wrap_future(self.reader.ended)
         away_for = 0.0
-        while not ended.done():
+        while not ended.done() and not self._is_forsaken:
             await asyncio.wait([ended], timeout=0.1)
             away_for = 0.0 if self.is_log_reachable else away_for + 0.1
             if away_for >= LOG_WAIT or self._outgoing.is_refused:
@@ -484,6 +526,10 @@ class Execution:
         """Say in the exception where it was raised."""
         where = f"node {visit.node_id!r} of run {self.options.workflow!r}"
         error.add_note(f"kgnb: in {where}")
+        if self.durable is not None and isinstance(error, KeyError) and error.args:
+            missing = self.durable.missing(error.args[0])
+            if missing is not None:
+                error.add_note(missing)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:

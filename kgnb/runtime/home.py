@@ -22,10 +22,10 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from kgnb.broker.doorway import door
-from kgnb.errors import KgnbError
+from kgnb.errors import Conflict, KgnbError
 from kgnb.protocol import codec, commands, link
 from kgnb.protocol import events as e
-from kgnb.runtime import process
+from kgnb.runtime import places, process
 from kgnb.runtime.callbacks import Callbacks
 from kgnb.runtime.hosted import HostedPort
 from kgnb.runtime.link import LinkPort, find_address
@@ -69,6 +69,8 @@ class Home:
         self._runs: dict[str, Execution] = {}
         self._known: WeakValueDictionary[str, Execution] = WeakValueDictionary()
         self._local: LocalPort | None = None
+        self._kept: LocalPort | None = None
+        """Ours likewise, for runs that are durable."""
         self._linked: LinkPort | None = None
         self._hosted: HostedPort | None = None
         self._recent: OrderedDict[str, LogPort] = OrderedDict()
@@ -117,6 +119,11 @@ class Home:
                 START_WAIT
             )
         with self._lock:
+            if execution.id in self._runs:
+                raise Conflict(
+                    f"run {execution.id!r} ({execution.options.workflow}) goes on in "
+                    f"this kernel already"
+                )
             self._runs[execution.id] = execution
             self._known[execution.id] = execution
             self._recent[execution.id] = port
@@ -158,14 +165,48 @@ class Home:
             port = self.link.submit(self._choose_port(may_dial=True)).result(START_WAIT)
         return port.conversation
 
-    async def _choose_port(self, *, may_dial: bool) -> LogPort:
-        """The server's log if it can be had soon. On the link's thread."""
+    def port_that_keeps(self, mode: process.Mode, run_id: str | None) -> LogPort:
+        """The log of a durable run.
+
+        Args:
+            mode: Of the run.
+            run_id: Of the one to go on with: where this process had it, if it did.
+
+        Raises:
+            Unavailable: It cannot be opened.
+        """
+        with self._lock:
+            known = self._recent.get(run_id or "")
+        if known is not None:
+            return known
+        may_dial = self._may_dial and mode != "ci"
+        keeps = mode != "ci" or places.LOG_URL in os.environ
+        chosen = self._choose_port(may_dial=may_dial, keeps=keeps)
+        return self.link.submit(chosen).result(START_WAIT)
+
+    async def _choose_port(self, *, may_dial: bool, keeps: bool = False) -> LogPort:
+        """The server's log if it can be had soon. On the link's thread.
+
+        Args:
+            may_dial: Whether a server is looked for.
+            keeps: Whether a log of our own must outlive the process.
+        """
         linked = await self._dial() if may_dial else None
         if linked is not None and await linked.wait_up(LINK_WAIT):
             return linked
         if may_dial and door.opening is not None:
             return self._hosted_port()
-        return await self._own_port()
+        return await (self._kept_port() if keeps else self._own_port())
+
+    async def _kept_port(self) -> LocalPort:
+        async with self._choosing:
+            if self._kept is None:
+                kernel_id, url = places.own_log()
+                kept = LocalPort(kernel_id, self, url)
+                kept.conversation.mail.on_change = self.callbacks.tell
+                await kept.start()
+                self._kept = kept
+            return self._kept
 
     def _door_changed(self) -> None:
         """A server of this process started or stopped. On the server's thread."""
@@ -273,7 +314,7 @@ class Home:
                 await linked.wait_up(ANNOUNCE_WAIT)
             hosted = self._hosted_at_hand()
             chosen = linked or hosted or await self._own_port()
-            for port in (self._linked, self._hosted, self._local):
+            for port in (self._linked, self._hosted, self._local, self._kept):
                 if port is not None and port.conversation.is_up:
                     awaited = known if port is chosen else None
                     self.publications.announce(port.conversation, awaited)
@@ -285,7 +326,12 @@ class Home:
 
     def port_of(self, conversation: Conversation) -> LogPort:
         """The way to the log by which an order came."""
-        ports: list[LogPort | None] = [self._linked, self._hosted, self._local]
+        ports: list[LogPort | None] = [
+            self._linked,
+            self._hosted,
+            self._local,
+            self._kept,
+        ]
         return next(
             port for port in ports if port and port.conversation is conversation
         )
@@ -325,7 +371,11 @@ class Home:
         self._forget_door()
         left = self.unfinished()
         for execution in left:
-            execution.cancel(reason="its Python process was restarted or ended")
+            if execution.durable is not None:
+                # Not cancelled but lost: the next process goes on with it.
+                execution.forsake()
+            else:
+                execution.cancel(reason="its Python process was restarted or ended")
         waiting = [execution.done for execution in left]
         if waiting:
             concurrent.futures.wait(waiting, EXIT_WAIT)
@@ -334,10 +384,10 @@ class Home:
                 self.link.submit(self._close_ports()).result(START_WAIT)
         self.loop.stop()
         self.link.stop()
-        return [execution.options.workflow for execution in left]
+        return [run.options.workflow for run in left if run.durable is None]
 
     async def _close_ports(self) -> None:
-        for port in (self._linked, self._hosted, self._local):
+        for port in (self._linked, self._hosted, self._local, self._kept):
             if port is not None:
                 port.conversation.mail.close()
                 await port.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kgnb.errors import KgnbError
 from kgnb.graph.observe import NO_RESULT
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from kgnb.graph.context import NodeVisit
     from kgnb.graph.observe import Outcome, Via
+    from kgnb.runtime.durable import Durable
     from kgnb.runtime.execution import Execution
 
 LONGEST_MESSAGE = 2_000
@@ -41,6 +42,11 @@ def _node(node_id: str | None) -> ids.NodeId | None:
     return None if node_id is None else ids.NodeId(node_id)
 
 
+def _plain(result: Any) -> tuple[Any, bool]:
+    """A result as JSON can carry it, and whether it had to be replaced."""
+    return codec.json_safe(answered_values(result))
+
+
 class RunObserver:
     """Reports one run and holds it where it is paused. From any thread."""
 
@@ -51,7 +57,10 @@ class RunObserver:
         self._lock = threading.Lock()
         self._active: dict[str, NodeVisit] = {}
         self._items_done: dict[str, int] = {}
+        self._durable = execution.durable
         self.result: Any = NO_RESULT
+        if self._durable is not None:
+            self.result = self._durable.result
         self.failed_node: str | None = None
 
     @property
@@ -137,6 +146,8 @@ class RunObserver:
             led = e.Via(node_id=ids.NodeId(via.node_id), action=via.action)
         with self._lock:
             self._active[visit.task_id] = visit
+            if self._durable is not None and (done := self._durable.items_done(visit)):
+                self._items_done[visit.task_id] = done
             self._execution.put(
                 e.NodeUpdate(status="running", via=led, **self._execution.place(visit))
             )
@@ -183,7 +194,10 @@ class RunObserver:
             why = "cancelled" if is_cancelled else problem(error, None).message
             self._item(visit, index, 100.0, why, failed=True)
             return
-        self._item(visit, index, 100.0)
+        if self._durable is None:
+            self._item(visit, index, 100.0)
+        else:
+            self._item_kept(visit, self._durable)
         with self._lock:
             done = self._items_done.get(visit.task_id, 0) + 1
             self._items_done[visit.task_id] = done
@@ -195,6 +209,19 @@ class RunObserver:
         producer.progress(
             e.NodeUpdate(status="running", progress=data.percent, **where)
         )
+
+    def _item_kept(self, visit: NodeVisit, durable: Durable) -> None:
+        """An item ended whose value may be kept with the report."""
+        producer = self._execution.producer
+        data = e.ProgressData(percent=100.0, item=str(visit.item))
+        report = e.Progress(data=data, **self._execution.place(visit))
+        with durable.lock:
+            producer.put(report, durable.item_finished(visit))
+        refusal = durable.refusal(visit)
+        if refusal is not None:
+            text = f"{refusal}: the item runs again if the run is resumed\n"
+            logged = e.LogData(stream="logging", level="WARNING", text=text)
+            producer.log(e.Log(data=logged, **self._execution.place(visit)))
 
     def _item(
         self,
@@ -247,12 +274,23 @@ class RunObserver:
         with self._lock:
             self._active.pop(visit.task_id, None)
             self._items_done.pop(visit.task_id, None)
-            execution.put(update)
+            if self._durable is None:
+                execution.put(update)
+            else:
+                self._put_kept(visit, update, result)
         if result is not NO_RESULT:
             self.node_result(visit, result)
         tells = execution.tells_steps and execution.visits_are_steps
         if tells and outcome == "completed" and not visit.path:
             self._step(visit, action, result)
+
+    def _put_kept(self, visit: NodeVisit, update: e.NodeUpdate, result: Any) -> None:
+        """The end of a visit, with what a durable run keeps of it."""
+        durable = cast("Durable", self._durable)
+        given = result if result is NO_RESULT else _plain(result)[0]
+        with durable.lock:
+            checkpoint = durable.finished(visit, update, given)
+            self._execution.producer.put(update, checkpoint)
 
     def graph_changed(self) -> None:
         """See ``GuestObserver.graph_changed``."""
@@ -268,7 +306,7 @@ class RunObserver:
 
     def node_result(self, visit: NodeVisit, result: Any) -> None:
         """See ``Observer.node_result``."""
-        plain, was_replaced = codec.json_safe(answered_values(result))
+        plain, was_replaced = _plain(result)
         self.result = plain
         where = self._execution.place(visit)
         self._execution.put(e.ResultEvent(data=plain, truncated=was_replaced, **where))

@@ -35,14 +35,16 @@ class LogPort(Protocol):
 
 
 class LocalPort:
-    """The broker in the kernel itself, with its log in memory."""
+    """The broker in the kernel itself, with its log in memory unless told otherwise."""
 
     log_host: Literal["server", "kernel"] = "kernel"
     page_url = None
 
-    def __init__(self, kernel_id: str, orders: Orders) -> None:
+    def __init__(
+        self, kernel_id: str, orders: Orders, log_url: str = "memory://"
+    ) -> None:
         self.conversation = Conversation(kernel_id, orders)
-        self._driver = BrokerDriver(open_log("memory://"), server="kernel")
+        self._driver = BrokerDriver(open_log(log_url), server="kernel")
         self._attachment: Attachment | None = None
 
     async def start(self) -> None:

@@ -52,6 +52,17 @@ def _parent_message() -> Mapping[str, Any]:
     return parent
 
 
+def cell() -> str | None:
+    """The cell that is being run: its id, or where the front end tells none, its code.
+
+    None in a script.
+    """
+    parent = _parent_message()
+    metadata, content = parent.get("metadata", {}), parent.get("content", {})
+    found: str | None = metadata.get("cellId") or content.get("code")
+    return found
+
+
 def allows_stdin() -> bool:
     """Whether ``input()`` reaches a person: a terminal's, or the front end's."""
     if kernel() is None:

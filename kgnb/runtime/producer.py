@@ -24,6 +24,8 @@ from kgnb.protocol import events as e
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kgnb.graph.progress import Checkpoint
+
 INTERVAL = 1 / 30
 """Seconds between two frames of joined text."""
 STRIDE = 0.005
@@ -61,8 +63,15 @@ class Outlet(Protocol):
         """Whether more may be sent now; if not, ``Producer.room`` is called later."""
         ...
 
-    def append(self, payloads: list[bytes]) -> None:
-        """Store events, in order, after all earlier ones."""
+    def append(
+        self, payloads: list[bytes], checkpoints: dict[int, Checkpoint] | None = None
+    ) -> None:
+        """Store events, in order, after all earlier ones.
+
+        Args:
+            payloads: The events.
+            checkpoints: What is stored with some of them, by index.
+        """
 
 
 class Producer:
@@ -98,6 +107,8 @@ class Producer:
         self._joinable: dict[_Key, Any] = {}
         self._sizes: dict[int, int] = {}
         """Of waiting custom events, by ``id``: they live as long as they wait."""
+        self._checkpoints: dict[int, Checkpoint] = {}
+        """Of waiting events, likewise."""
         self._text = 0
         self._dropped = 0
         self._lengths: dict[tuple[str, str, int], int] = {}
@@ -107,14 +118,22 @@ class Producer:
 
     # What may be called from any thread.
 
-    def put(self, event: e.AnyEvent) -> None:
-        """Send an event, after all that waits: a node's state soon, else at once."""
+    def put(self, event: e.AnyEvent, checkpoint: Checkpoint | None = None) -> None:
+        """Send an event, after all that waits: a node's state soon, else at once.
+
+        Args:
+            event: The event.
+            checkpoint: Stored with it, in one transaction; somebody waits for that.
+        """
         with self._lock:
             if self._is_closed:
                 return
             self._seal(getattr(event, "node_id", ""))
             self._add(event)
-            self._want_flush(STRIDE if isinstance(event, _STATES) else 0.0)
+            if checkpoint is not None:
+                self._checkpoints[id(event)] = checkpoint
+            is_urgent = checkpoint is not None or not isinstance(event, _STATES)
+            self._want_flush(0.0 if is_urgent else STRIDE)
 
     def token(self, event: e.Token) -> None:
         """Send a piece of a stream; its ``index`` is filled in here."""
@@ -254,6 +273,7 @@ class Producer:
                 self._due = _BLOCKED
             return
         payloads: list[bytes] = []
+        checkpoints: dict[int, Checkpoint] = {}
         size = 0
         with self._lock:
             self._due = None
@@ -261,7 +281,12 @@ class Producer:
         while left and size < MOST_AT_ONCE:
             taken = min(left, _GROUP)
             # Outside the lock: encoding must hold up no node.
-            encoded = [_encode(event) for event in self._take(taken)]
+            batch = self._take(taken)
+            encoded = [_encode(event) for event in batch]
+            if self._checkpoints:
+                found = self._checkpoints_of(batch, len(payloads))
+                checkpoints |= found
+                size += sum(len(each.data) for each in found.values())
             payloads += encoded
             size += sum(map(len, encoded))
             left -= taken
@@ -270,8 +295,17 @@ class Producer:
         if left:
             with self._lock:
                 self._want_flush(0.0)
-        if payloads:
+        if checkpoints:
+            self._outlet.append(payloads, checkpoints)
+        elif payloads:
             self._outlet.append(payloads)
+
+    def _checkpoints_of(
+        self, batch: list[e.AnyEvent], first: int
+    ) -> dict[int, Checkpoint]:
+        numbered = enumerate(batch, first)
+        kept = ((index, self._checkpoints.pop(id(ev), None)) for index, ev in numbered)
+        return {index: each for index, each in kept if each is not None}
 
     def _take(self, count: int) -> list[e.AnyEvent]:
         with self._lock:

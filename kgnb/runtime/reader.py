@@ -126,6 +126,8 @@ class RunReader:
         conversation: Where its log is.
         on_event: Told of each new event, after the view has it.
         later: Calls a function on the link's thread after so many seconds.
+        after: The last event of earlier processes, of a run that goes on: the view
+            has these too, but nothing follows from them.
     """
 
     def __init__(
@@ -134,7 +136,10 @@ class RunReader:
         conversation: Conversation,
         on_event: Callable[[e.AnyEvent], None],
         later: Callable[[float, Callable[[], None]], None],
+        *,
+        after: int = 0,
     ) -> None:
+        self._after = after
         self._run_id = run_id
         self._conversation = conversation
         self._on_event = on_event
@@ -209,8 +214,10 @@ class RunReader:
         with self._lock:
             fold(self._view, event)
             self._copy = None
-            has_ended = self._view.status in ENDED
-        self._on_event(event)
+            is_past = self._view.seq <= self._after
+            has_ended = self._view.status in ENDED and not is_past
+        if not is_past:
+            self._on_event(event)
         if has_ended:
             settle(self.ended)
         self._tell()
@@ -219,7 +226,7 @@ class RunReader:
         with self._lock:
             self._view = view
             self._copy = None
-            has_ended = view.status in ENDED
+            has_ended = view.status in ENDED and view.seq > self._after
         if has_ended:
             settle(self.ended)
         self._tell()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kgnb.engines import GraphCall, engine_for
 from kgnb.engines.base import SessionEngine
-from kgnb.errors import InvalidValue, Unavailable
+from kgnb.errors import Conflict, InvalidValue, Unavailable
 from kgnb.graph.clusters import as_executor
 from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
@@ -16,6 +16,7 @@ from kgnb.runtime.answering import script_for
 from kgnb.runtime.context import RunContext
 from kgnb.runtime.execution import Execution, Options, logger
 from kgnb.runtime.guests import check_input
+from kgnb.runtime.resuming import Wish, await_taken, check_wish, prepare
 from kgnb.runtime.run import Run
 from kgnb.runtime.waiting import wait_blocking
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kgnb.engines.base import Engine
     from kgnb.engines.langgraph.call import Durability, Interrupts, Strategy
     from kgnb.runtime.answering import Answers
+    from kgnb.runtime.durable import Durable
+    from kgnb.runtime.ports import LogPort
 
 _PANELS = (None, False, "compact", "widget")
 _LOOPS = ("own", "kernel")
@@ -45,7 +48,7 @@ def run(
     durable: bool = False,
     transient: Collection[str] = (),
     pause_before: Collection[str] = (),
-    resume: str | None = None,
+    resume: str | Literal[False] | None = None,
     timeout: float | None = None,
     sign: bool = False,
     mode: Literal["live", "static", "ci"] | None = None,
@@ -80,12 +83,17 @@ def run(
             a thread. It stays yours to shut down. In another process the helpers show
             nothing and ``ask`` raises; a node with ``executor=False`` stays here.
         loop: ``"own"``: kgnb's loop thread; ``"kernel"``: the caller's running loop.
-        durable: Keep the run's state, so that it can be resumed.
-        transient: Keys of ``shared`` that are not kept.
+        durable: Keep the run's state in the log after each node and batch item, so
+            that it can go on when its kernel or script has died. Run again, the same
+            cell or script goes on with the run that it lost, if it begins with equal
+            ``shared``. A LangGraph graph needs a checkpointer.
+        transient: Keys of ``shared`` that are not kept; a run that goes on has them
+            from the ``shared`` that it is given.
         pause_before: Ids of nodes: before each of their visits the run pauses, until
             somebody presses "Resume" or calls ``Run.resume()``. Not in CI mode, where
             nobody could.
-        resume: The id of a dead run to go on with.
+        resume: The id of a run to go on with that was lost, failed or was cancelled;
+            False begins anew, whatever was lost.
         timeout: Seconds after which the run fails with ``TimeoutError``.
         sign: Whether the record in the notebook names the run, times and people.
         mode: ``"live"``, ``"static"`` or ``"ci"``; by default ``KGNB_MODE`` says, or
@@ -102,15 +110,15 @@ def run(
 
     Raises:
         NotAGraph: ``graph`` is none.
-        InvalidValue: An argument has a value that does not exist.
-        Unavailable: An argument needs what this version cannot do yet.
+        InvalidValue: An argument has a value that does not exist, or ``shared`` one
+            that a durable run cannot keep.
+        NoSuchRun: ``resume`` names a run that the log does not know.
+        Conflict: That run is at work, or has completed.
+        GraphError: The graph has changed so that the run could not go on.
+        Unavailable: An argument needs what this version cannot do yet; or the log of
+            durable runs cannot be reached.
     """
-    _refuse_what_comes_later(
-        record=record,
-        durable=durable,
-        transient=tuple(transient),
-        resume=resume,
-    )
+    _refuse_what_comes_later(record=record)
     _check_choice("panel", panel, _PANELS)
     _check_choice("loop", loop, _LOOPS)
     if timeout is not None and timeout <= 0:
@@ -132,8 +140,22 @@ def run(
         interrupt_after=interrupt_after,
         multitask_strategy=multitask_strategy,
     )
-    engine = engine_for(graph, call=call, session_id=session_id)
     chosen = process.choose_mode(mode)
+    wish = check_wish(
+        Wish(transient=transient, resume=resume, mode=chosen, name=name),
+        durable=durable,
+        is_within=isinstance(current_context.get(), RunContext),
+    )
+
+    def make_engine(session: str | None) -> Engine:
+        return engine_for(graph, call=call, session_id=session_id or session)
+
+    prepared = None
+    if wish is None:
+        engine = make_engine(None)
+    else:
+        prepared = prepare(homes.current(), wish, make_engine, shared)
+        engine, shared = prepared.engine, prepared.shared
     breakpoints = _node_ids(engine, pause_before)
     if isinstance(engine, SessionEngine):
         session_id = engine.session_id
@@ -147,7 +169,15 @@ def run(
         pause_before=() if chosen == "ci" else breakpoints,
         executor=executor,
     )
-    return begin(engine, shared, options, answers, is_here=loop == "kernel")
+    return begin(
+        engine,
+        shared,
+        options,
+        answers,
+        is_here=loop == "kernel",
+        durable=None if prepared is None else prepared.durable,
+        port=None if prepared is None else prepared.port,
+    )
 
 
 def begin(
@@ -157,6 +187,8 @@ def begin(
     answers: Answers | None,
     *,
     is_here: bool = False,
+    durable: Durable | None = None,
+    port: LogPort | None = None,
 ) -> Run:
     """Begin a run of this cell's, or of the node's that calls.
 
@@ -166,6 +198,8 @@ def begin(
         options: How to run.
         answers: As ``run`` takes them.
         is_here: On the caller's loop, even where the engine could do without.
+        durable: What a run keeps that is durable.
+        port: The log, where it was chosen.
     """
     session = engine if isinstance(engine, SessionEngine) else None
     context = current_context.get()
@@ -181,11 +215,12 @@ def begin(
         home=home,
         script=script,
         parent=parent,
+        durable=durable,
     )
     is_bound = session is not None and session.loop is not None
     if is_bound or is_here:
-        return _begin(execution, _loop_of_caller(is_bound=is_bound))
-    return _begin(execution, None)
+        return _begin(execution, _loop_of_caller(is_bound=is_bound), port)
+    return _begin(execution, None, port)
 
 
 def _shared_of(session: SessionEngine | None, given: Any) -> MutableMapping[Any, Any]:
@@ -210,10 +245,19 @@ def _loop_of_caller(*, is_bound: bool) -> asyncio.AbstractEventLoop:
         ) from None
 
 
-def _begin(execution: Execution, loop: asyncio.AbstractEventLoop | None) -> Run:
+def _begin(
+    execution: Execution,
+    loop: asyncio.AbstractEventLoop | None,
+    port: LogPort | None,
+) -> Run:
     home, parent = execution.home, execution.parent
     views.register()
-    home.open(execution)
+    home.open(execution, port)
+    try:
+        await_taken(execution)
+    except Conflict:
+        execution.forsake()
+        raise
     handle = Run(execution)
     execution.handle = handle
     if parent is None:

@@ -20,6 +20,7 @@ def ours():
 def _no_thread_is_left(monkeypatch):
     for name in ("KGNB_MODE", "KGNB_ANSWERS", "KGNB_LINK_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KGNB_LOG_URL", "memory://")  # of durable runs
     hooks.install(None)
     yield
     home.shutdown()
