@@ -47,7 +47,7 @@ export class Header {
     "aria-label": "Open in a tab",
     hidden: true,
   }, icon("open"));
-  #origin = h("a", { class: "kgnb-run-name kgnb-origin", target: "_blank", rel: "noopener", hidden: true });
+  #origin = h("span", { hidden: true });
   #note = h("p", { class: "kgnb-note", hidden: true });
   #context;
   #isCancelling = false;
@@ -120,13 +120,15 @@ export class Header {
 
   /** @param {wire.RunView} view */
   #showOrigin({ forked_from: from }) {
-    this.#origin.hidden = !from;
-    if (!from || this.#origin.dataset.run) return;
-    this.#origin.dataset.run = from.run_id;
-    const href = this.#context.pageOf?.(from.run_id);
-    if (href) this.#origin.href = href;
-    this.#origin.title = `at checkpoint ${from.seq} of run ${from.run_id}`;
-    setText(this.#origin, `forked from ${from.run_id.slice(0, 8)}`);
+    if (!from || !this.#origin.hidden) return;
+    const { run_id: run, seq } = from;
+    const href = this.#context.pageOf?.(run) || null;
+    const elsewhere = { target: "_blank", rel: "noopener" };
+    const title = `at checkpoint ${seq} of run ${run}`;
+    const link = h("a", { class: "kgnb-run-name", href, title, "data-run": run, ...elsewhere });
+    link.append(`forked from ${run.slice(0, 8)}`);
+    this.#origin.append(link);
+    this.#origin.hidden = false;
   }
 
   /** @param {wire.RunView} view */
