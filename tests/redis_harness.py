@@ -59,6 +59,10 @@ class Redis:
         self._server.kill()
         self._server.wait()
 
+    def send(self, number):
+        """Send it a signal."""
+        self._server.send_signal(number)
+
     def new_url(self):
         """An address with a prefix that nobody had."""
         return f"redis://127.0.0.1:{self.port}/0?prefix=test{next(self._numbers)}"

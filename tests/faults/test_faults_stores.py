@@ -10,9 +10,6 @@ import pytest
 from faults_harness import FULL, seen
 from stores import Disk, Impatient, PostgresStore, RedisStore, StoreStage
 
-from kgnb.broker import rows
-from kgnb.storage import open_log
-
 HEALTH = 5.0
 """Seconds until health must say that the store is away."""
 
@@ -34,20 +31,6 @@ def outages(store):
     return [(kinds[n % len(kinds)], chance.uniform(1, 30)) for n in range(20)]
 
 
-async def decisions_in(url):
-    """What the log holds of the impatient one's questions."""
-    log = open_log(url)
-    await log.open()
-    try:
-        found = [
-            rows.decode(row.value, rows.ApprovalRow)
-            for row in await log.scan(rows.APPROVAL + "q")
-        ]
-    finally:
-        await log.aclose()
-    return {r.approval_id: [r.resolved.value] for r in found if r.resolved}
-
-
 async def test_store_that_is_away_under_load_loses_nothing(store, tmp_path):
     async with StoreStage(tmp_path, store) as stage:
         async with Impatient(stage) as impatient:
@@ -57,7 +40,7 @@ async def test_store_that_is_away_under_load_loses_nothing(store, tmp_path):
                 seen[f"outages: {kind}"] += 1
             await stage.go_on(100)
         found = await stage.finish()
-    impatient.check(await decisions_in(store.url))
+    impatient.check()
     seen.update(stage.figures)
     seen["commands refused"] += impatient.refused
     seen["commands in doubt"] += impatient.unknown
@@ -65,6 +48,5 @@ async def test_store_that_is_away_under_load_loses_nothing(store, tmp_path):
     assert stage.figures["answers accepted"] > 0
     assert impatient.accepted
     assert impatient.refused
-    assert impatient.slowest < 2 * Impatient.SLOWEST
+    assert impatient.slowest < Impatient.SLOWEST
     assert stage.noticed < HEALTH
-    print("slowest", impatient.slowest, "noticed", stage.noticed, impatient.refused, impatient.unknown, len(impatient.accepted))
