@@ -71,6 +71,11 @@ class Apps:
         } | config
         self.stack = contextlib.ExitStack()
 
+    @property
+    def prefix(self):
+        """Of its keys in Redis."""
+        return self.url.partition("prefix=")[2].encode()
+
     def __enter__(self):
         self.stack.__enter__()
         return self

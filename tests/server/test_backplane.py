@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import json
-import time
 
 import pytest
 import websockets
 from backplane_harness import Apps
+from redis import Redis
 from server_harness import Talk
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -141,3 +141,23 @@ async def test_metrics_say_who_leads_and_what_is_connected_where(pair):
     text = await follower.text("metrics?format=prometheus")
     assert "kgnb_leads 0.0" in text
     assert "kgnb_sockets 0.0" in text
+
+
+async def test_message_that_no_server_sealed_does_nothing(pair, apps, redis):
+    leader, follower = pair
+    with Redis(port=redis.port) as store:
+        keys = store.keys("*backplane:inbox:*")
+        inboxes = [key for key in keys if apps.prefix in key]
+        assert len(inboxes) == 2
+        for inbox in inboxes:
+            real = [fields for _, fields in store.xrange(inbox)]
+            for poison in ({b"e": b""}, {b"x": b"?"}, {b"e": bytes(200)}, *real[:1]):
+                store.xadd(inbox, poison)
+    async with leader.client() as near, follower.client() as far:
+        run = await near.start("add-two", {"a": 1, "b": 1})
+        async for event in far.events(run_id=run.run_id):
+            last = event
+        assert last["data"] == 2
+    assert "without our signature" in leader.log
+    assert "without our signature" in follower.log
+    assert (await leader.role(), await follower.role()) == ("leader", "follower")
