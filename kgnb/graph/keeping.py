@@ -127,7 +127,7 @@ class Keeper:
         self._transient = transient
         self._lock = threading.Lock()
         self._latest: dict[str, Encoding] = {}
-        self._told: dict[str, Encoding] = {}
+        self._told = self._latest  # nothing is new before the first capture
 
     def restore(self, values: Values) -> None:
         """Make the dict what it was, but for keys that were not kept."""
