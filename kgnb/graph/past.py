@@ -68,11 +68,14 @@ class Past:
     Args:
         run_id: The run's.
         records: What the log has, each with its seq, in order.
+
+    Raises:
+        InvalidValue: One of them is none: somebody wrote over the log.
     """
 
     def __init__(self, run_id: str, records: Iterable[tuple[int, bytes]]) -> None:
         self.run_id = run_id
-        self._records = [(seq, decode(data)) for seq, data in records]
+        self._records = [(seq, decode(data, run_id, seq)) for seq, data in records]
 
     def moments(self) -> Iterator[Moment]:
         """Each checkpoint, the oldest first."""

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from kgnb.errors import InvalidValue
+
 Kind = Literal["start", "state", "item", "asked"]
 Values = dict[str, msgspec.Raw]
 """By key; as ``checkpoint_values.Writer`` writes them."""
@@ -132,10 +134,19 @@ def encode(record: Record) -> bytes:
     return msgspec.json.encode(record)
 
 
-def decode(data: bytes) -> Record:
+def decode(data: bytes, run_id: str = "", seq: int = 0) -> Record:
     """A record as it was encoded.
 
+    Args:
+        data: The record.
+        run_id: Whose it is, to say in an error.
+        seq: Its place, likewise.
+
     Raises:
-        msgspec.MsgspecError: It is none.
+        InvalidValue: It is none: somebody wrote over the log.
     """
-    return msgspec.json.decode(data, type=Record)
+    try:
+        return msgspec.json.decode(data, type=Record)
+    except msgspec.MsgspecError as error:
+        text = f"run {run_id!r}: checkpoint {seq} cannot be read: {error}"
+        raise InvalidValue(text) from error

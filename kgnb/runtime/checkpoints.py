@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kgnb.engines.base import ThreadWorker
 from kgnb.engines.checkpoints import CheckpointEngine, Fork
-from kgnb.errors import Unavailable, WrongThread
+from kgnb.errors import KgnbError, Unavailable, WrongThread
+from kgnb.runtime import timetravel
+from kgnb.runtime.reader import settle
 from kgnb.runtime.waiting import is_on, wait_async, wait_blocking
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Awaitable, Callable, Generator
 
     from kgnb.engines.base import Engine
     from kgnb.engines.checkpoints import Checkpoint
+    from kgnb.graph.past import Past
     from kgnb.runtime.answering import Answers
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.run import Run
@@ -55,12 +58,16 @@ class Reading(Generic[T]):
 
 def state(execution: Execution) -> Reading[Checkpoint]:
     """See ``Run.state``."""
+    if _keeps_steps(execution):
+        return _read_past(execution, lambda past: _history(execution, past, 1)[0])
     engine = _engine_of(execution, "state()")
     return _read(execution, engine.state)
 
 
 def history(execution: Execution, limit: int | None) -> Reading[list[Checkpoint]]:
     """See ``Run.history``."""
+    if _keeps_steps(execution):
+        return _read_past(execution, lambda past: _history(execution, past, limit))
     engine = _engine_of(execution, "history()")
     return _read(execution, lambda worker: engine.history(worker, limit))
 
@@ -69,8 +76,22 @@ def fork(execution: Execution, where: Fork, answers: Answers | None) -> Run:
     """See ``Run.fork``."""
     from kgnb.runtime.start import begin  # noqa: PLC0415  # it makes runs
 
-    engine = _engine_of(execution, "fork()").forked(where)
     is_here = execution.own_task is not None
+    if _keeps_steps(execution):
+        home, run_id = execution.home, execution.id
+        start = timetravel.beginning(
+            where, run_id, execution.shared, lambda: timetravel.read_now(home, run_id)
+        )
+        return begin(
+            execution.engine,
+            start.shared,
+            execution.options,
+            answers,
+            is_here=is_here,
+            durable=start.durable(),
+            port=execution.port,
+        )
+    engine = _engine_of(execution, "fork()").forked(where)
     return begin(engine, None, execution.options, answers, is_here=is_here)
 
 
@@ -82,15 +103,39 @@ def stop_after_step(execution: Execution) -> None:
         execution.cancel()
 
 
+def _keeps_steps(execution: Execution) -> bool:
+    """Whether the log has its steps: of a durable run of kgnb's own graphs."""
+    return execution.durable is not None and execution.durable.progress is not None
+
+
 def _engine_of(execution: Execution, wanted: str) -> CheckpointEngine:
     engine: Engine = execution.engine
     if not isinstance(engine, CheckpointEngine):
-        raise Unavailable(
-            f"run {execution.options.workflow!r}: {wanted} takes the checkpoints of a "
-            f"compiled LangGraph graph, which alone has any in this version of kgnb; "
-            f"kgnb.run(graph, ...) starts anew"
-        )
+        raise timetravel.not_durable(execution.options.workflow, wanted)
     return engine
+
+
+def _read_past(execution: Execution, take: Callable[[Past], T]) -> Reading[T]:
+    """Read on the link's thread, and take something of it."""
+    home = execution.home
+    taken: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def settle_by(past: concurrent.futures.Future[Past]) -> None:
+        try:
+            settle(taken, value=take(past.result()))
+        except KgnbError as error:
+            settle(taken, error=error)
+
+    timetravel.reading(home, execution.id).add_done_callback(settle_by)
+    return Reading(taken, home.link.loop)
+
+
+def _history(execution: Execution, past: Past, limit: int | None) -> list[Checkpoint]:
+    durable = execution.durable
+    origin = None if durable is None else durable.forked_from
+    key = None if origin is None else f"{origin.run_id}:{origin.seq}"
+    start = execution.graph.start
+    return timetravel.history_of(past, limit, start=start, origin=key)
 
 
 def _read(

@@ -143,13 +143,9 @@ def state_of(found: Recollection) -> State:
     Raises:
         InvalidValue: One of them is none: somebody wrote over the log.
     """
-    state = State()
+    state, run_id = State(), str(found.run.run_id)
     for seq, data in found.records:
-        try:
-            fold(state, decode(data))
-        except msgspec.MsgspecError as error:
-            text = f"run {found.run.run_id!r}: checkpoint {seq} cannot be read: {error}"
-            raise InvalidValue(text) from error
+        fold(state, decode(data, run_id, seq))
     return state
 
 

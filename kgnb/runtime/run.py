@@ -217,28 +217,29 @@ class Run:
         """End a pause."""
         self._execution.resume()
 
-    # What a LangGraph graph has stored.
+    # Its past: of a durable run, and of a LangGraph graph that has a checkpointer.
 
     def state(self) -> Reading[Checkpoint]:
-        """The state of the run's thread as it is stored now: the latest checkpoint.
+        """The latest checkpoint: the state as it is stored now.
 
         ``await run.state()``, or ``run.state().result()`` in sync code; also while
-        the run waits, and after its end.
+        the run waits, and after its end. Of a LangGraph graph it is its thread's.
 
         Raises:
-            Unavailable: The graph stores none, or the loop on which its checkpointer
-                lives is closed.
+            Unavailable: The run keeps none: it is neither durable nor of a LangGraph
+                graph with a checkpointer; or the loop on which that lives is closed.
         """
         return checkpoints.state(self._execution)
 
     def history(self, limit: int | None = None) -> Reading[list[Checkpoint]]:
-        """The checkpoints of the run's thread, the newest first; see ``state``.
+        """The checkpoints, the newest first; see ``state``.
 
-        Those of earlier runs and of forks are among them: ``parent`` tells which
-        follows which.
+        Of a durable run one for each visit of a node that ended, inner ones too, and
+        the start. Of a LangGraph graph they are its thread's: those of earlier runs
+        and of forks are among them. ``parent`` tells which follows which.
 
         Args:
-            limit: The most to read; None reads all, each with its whole state.
+            limit: The most to give; None gives all.
         """
         return checkpoints.history(self._execution, limit)
 
@@ -250,23 +251,34 @@ class Run:
         as_node: str | None = None,
         answers: Answers | None = None,
     ) -> Run:
-        """Begin a new run from a checkpoint of this one's thread, on the same thread.
+        """Begin a new run from a checkpoint of this one, which stays as it was.
 
-        The graph goes on as LangGraph does after ``update_state``: later nodes run, and
-        ask, again. It is called as this run's was, and its display is its own. What is
-        wrong with ``at`` or ``shared`` shows when the new run is awaited.
+        Later nodes run, and ask, again. The new run is called as this one was, has an
+        id and a display of its own, and is durable, too: it can be forked in turn.
+        Keys that are transient it has from this run's ``shared``, or from the edits.
+
+        Of a LangGraph graph the fork is on the same thread, and goes on as LangGraph
+        does after ``update_state``; what is wrong with ``at`` or ``shared`` shows when
+        the new run is awaited.
 
         Args:
-            at: A checkpoint of ``history()``, its id, the number of its step (the
-                newest one of that number), or a ``StateSnapshot``. None: the latest.
-            shared: Edits of the state, taken by the reducers (a list appends); at a
-                checkpoint whose source is ``"input"``, another input.
-            as_node: The node that is to have made the edits, which tells what follows
-                it; LangGraph asks for it where it cannot know.
+            at: A checkpoint of ``history()`` or its id; the number of its step, of
+                which 0 is the start; or a node, for the state in which its last visit
+                began, or a visit, ``"Draft:2"``. None: the latest checkpoint. Of a
+                LangGraph graph a ``StateSnapshot``, too, and no visits; of several
+                steps of one number the newest.
+            shared: Edits of the state, a dict of keys. A LangGraph graph's reducers
+                take them (a list appends); at a checkpoint whose source is ``"input"``
+                they are another input.
+            as_node: Of a LangGraph graph the node that is to have made the edits,
+                which tells what follows it; asked for where it cannot know.
             answers: As ``kgnb.run`` takes them.
 
         Raises:
-            Unavailable: The graph keeps no checkpoints.
+            Unavailable: The run keeps no checkpoints, or the log cannot be reached.
+            InvalidValue: There is no such checkpoint, or an edit cannot be kept.
+            WrongThread: The log is kept on this very loop; give one of
+                ``await run.history()``.
         """
         where = Fork(at=at, values=shared, as_node=as_node)
         return checkpoints.fork(self._execution, where, answers)

@@ -92,6 +92,11 @@ def test_find_in_a_run_without_checkpoints_says_so():
         past().find(None)
 
 
+def test_past_that_somebody_wrote_over_names_the_checkpoint():
+    with pytest.raises(InvalidValue, match="run 'r': checkpoint 1 cannot be read"):
+        Past("r", [(1, b'{"kind": 3}')])
+
+
 def test_find_of_a_node_that_failed_is_the_last_checkpoint():
     failed = past(START, ended("A:1", "B"))
     assert failed.find("B").seq == failed.find("B:1").seq == 2
