@@ -17,6 +17,8 @@ from server_harness import free_port
 EXAMPLE = Path(__file__).parents[2] / "docs" / "deploy" / "nginx.conf"
 NAME = "notebooks.example.org"
 NOBODY = 65534
+SEVERAL = " max_fails=1 fail_timeout=1s;"
+"""What docs/scale.md adds to each of several servers."""
 SERVER_OPTIONS = re.findall(r"^#   c\.(\S+) = (.+)$", EXAMPLE.read_text(), re.MULTILINE)
 """What the example says that Jupyter needs."""
 
@@ -36,13 +38,19 @@ http {{
 
 
 class Nginx:
-    """nginx before a server on 127.0.0.1; use with ``with``.
+    """nginx before servers on 127.0.0.1; use with ``with``.
 
-    The example is changed only where it names ports, files and time-outs.
+    The example is changed only where it names ports, files and time-outs; the servers
+    may be several, among which ``balance`` chooses.
     """
 
-    def __init__(self, upstream, read_timeout):
-        self.upstream = upstream
+    def __init__(self, *upstreams, read_timeout, balance=""):
+        self.upstreams = [f"server 127.0.0.1:{port};" for port in upstreams]
+        if len(upstreams) > 1:
+            self.upstreams = [
+                balance,
+                *(line[:-1] + SEVERAL for line in self.upstreams),
+            ]
         self.read_timeout = read_timeout
         self.port = free_port()
         self.plain_port = free_port()
@@ -52,13 +60,14 @@ class Nginx:
         self._certificate = authority.issue_cert(NAME, "127.0.0.1")
         self.trust = ssl.create_default_context()
         authority.configure_trust(self.trust)
+        self.authority = authority.cert_pem.bytes()
 
     def _site(self):
         text = EXAMPLE.read_text()
         for old, new in (
             ("listen 443 ssl;", f"listen 127.0.0.1:{self.port} ssl;"),
             ("listen 80;", f"listen 127.0.0.1:{self.plain_port};"),
-            ("server 127.0.0.1:8888;", f"server 127.0.0.1:{self.upstream};"),
+            ("server 127.0.0.1:8888;", "\n".join(self.upstreams)),
             (f"/etc/ssl/certs/{NAME}.pem", "chain.pem"),
             (f"/etc/ssl/private/{NAME}.key", "key.pem"),
             ("/var/log/nginx/kgnb.log", "access.log"),

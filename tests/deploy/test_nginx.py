@@ -59,7 +59,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nginx(server):
-    with Nginx(server.port, TIMEOUT) as nginx:
+    with Nginx(server.port, read_timeout=TIMEOUT) as nginx:
         yield nginx
 
 
@@ -258,7 +258,7 @@ def test_logs_hold_no_token_even_when_jupyter_is_gone(nginx):
     hidden = [f"kgnb/ws?token={canary}", f"kgnb/ws/{canary}", f"kgnb/ws/{canary}/key"]
     for path in hidden:
         call(nginx, path, headers={"Referer": f"https://h/?token={canary}"})
-    with Nginx(1, TIMEOUT) as alone:  # nothing listens there
+    with Nginx(1, read_timeout=TIMEOUT) as alone:  # nothing listens there
         for path in hidden:
             assert call(alone, path)[0] == 502
         assert canary not in alone.logs
