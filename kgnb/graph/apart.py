@@ -111,7 +111,7 @@ def _exec_afar(node: Node, step: Step, executor: Executor, prep_res: Any) -> Any
             leave=_nothing if errand is None else errand.leave,
         )
         outcome = _result(node, future)
-        if errand is not None:
+        if errand is not None and outcome.rest is not None:
             errand.end(outcome.rest)
     except Exception as error:
         if is_killed_worker(error):

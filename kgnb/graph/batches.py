@@ -26,7 +26,7 @@ def each_in_turn(node: Any, items: Any, work: Callable[[Any], T]) -> list[T]:
     results = []
     for index, item in enumerate(iterable(node, items)):
         if earlier is not None and index in earlier:
-            results.append(earlier[index])
+            results.append(earlier.take(index))
             continue
         step.checkpoint()
         with (own := step.item(node, index, total_of(items))):
@@ -45,7 +45,7 @@ async def each_in_turn_async(
     results = []
     for index, item in enumerate(iterable(node, items)):
         if earlier is not None and index in earlier:
-            results.append(earlier[index])
+            results.append(earlier.take(index))
             continue
         await step.checkpoint_async()
         with (own := step.item(node, index, total_of(items))):
@@ -80,7 +80,7 @@ async def each_together(
     async def apart(numbered: tuple[int, Any]) -> T:
         index, item = numbered
         if earlier is not None and index in earlier:
-            return cast("T", earlier[index])
+            return cast("T", earlier.take(index))
         twin = copy.copy(node)
         async with places:
             await step.checkpoint_async()

@@ -76,8 +76,8 @@ class Feed(Protocol):
 class Told(Protocol):
     """What a call in another process has told by its end, but for what was sent."""
 
-    rest: bytes | None
-    """To be handed to ``Errand.end``; None where it told nothing at all."""
+    rest: bytes
+    """To be handed to ``Errand.end``."""
 
 
 class Ticket(Protocol):
@@ -106,7 +106,7 @@ class Errand(Protocol):
         """Whether it is known to have begun; where it is short it may never be."""
         ...
 
-    def end(self, rest: bytes | None) -> None:
+    def end(self, rest: bytes) -> None:
         """The call has ended: see that all it told was heard, then ``rest``.
 
         Blocks until then, a few seconds at most.

@@ -141,7 +141,7 @@ class ParallelBatchNode(BatchNode):
         visit_step = step_of(self)
         earlier = visit_step.earlier_items
         if earlier is not None and index in earlier:
-            return earlier[index]
+            return earlier.take(index)
         visit_step.checkpoint()
         node = copy.copy(self)
         with (step := visit_step.item(node, index, total)):

@@ -351,7 +351,8 @@ class EarlierItems:
     def __contains__(self, index: int) -> bool:
         return str(index) in self._given
 
-    def __getitem__(self, index: int) -> Any:
+    def take(self, index: int) -> Any:
+        """What the item gave; of a pass, its level has it from here on."""
         value = read(msgspec.json.decode(self._given[str(index)]))
         if is_graph(self._step.original):
             self._step.inside_item(index).value = value

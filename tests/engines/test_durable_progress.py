@@ -6,9 +6,11 @@ with nothing but them. Journals that the nodes keep say what ran how often.
 
 import asyncio
 import functools
+import itertools
 import threading
 
 import pytest
+import shaped
 
 from kgnb import (
     AsyncBatchNode,
@@ -185,7 +187,7 @@ def items_of(cls, is_async=False):
 
 
 def chain(*nodes):
-    for one, other in zip(nodes, nodes[1:], strict=False):
+    for one, other in itertools.pairwise(nodes):
         one >> other
     return nodes[0]
 
@@ -337,6 +339,87 @@ def functions():
     return Graph(chain(one, two, Add(node_id="c")))
 
 
+# Another library's objects, known by their shape.
+
+
+class Foreign(shaped.Node):
+    def exec(self, prep_res):
+        note(self)
+        return self.node_id
+
+    def post(self, shared, prep_res, exec_res):
+        shared.setdefault("done", []).append(exec_res)
+
+
+class ForeignAsync(shaped.AsyncNode):
+    async def exec_async(self, prep_res):
+        note(self)
+        return self.node_id
+
+    async def post_async(self, shared, prep_res, exec_res):
+        shared.setdefault("done", []).append(exec_res)
+
+
+def foreign_items(cls):
+    def prep(self, shared):
+        return [1, 2, 3, 4]
+
+    def exec(self, item):  # noqa: A001 - the lifecycle's name
+        with _journal_lock:
+            journal.append(("squares:1", item - 1))
+        return item * item
+
+    def post(self, shared, prep_res, exec_res):
+        shared["squares"] = exec_res
+
+    return type("ForeignSquares", (cls,), {"prep": prep, "exec": exec, "post": post})
+
+
+def foreign_chain():
+    return shaped.Graph(chain(*(Foreign(node_id=name) for name in "abc")))
+
+
+def foreign_nest():
+    inner = shaped.Graph(chain(Foreign(node_id="b"), Foreign(node_id="c")))
+    return shaped.Graph(chain(Foreign(node_id="a"), inner, Foreign(node_id="d")))
+
+
+def foreign_mixed():
+    nodes = Foreign(node_id="a"), ForeignAsync(node_id="b"), Foreign(node_id="c")
+    return shaped.AsyncGraph(chain(*nodes))
+
+
+def foreign_batch(cls):
+    squares = foreign_items(cls)(node_id="squares")
+    return shaped.Graph(chain(Foreign(node_id="a"), squares, Foreign(node_id="b")))
+
+
+class ForeignNamed(shaped.Node):
+    def exec(self, prep_res):
+        note(self)
+        return f"{self.node_id}{self.params['of']}"
+
+    def post(self, shared, prep_res, exec_res):
+        shared[exec_res] = shared.get(exec_res, 0) + 1
+
+
+class ForeignPasses(shaped.BatchGraph):
+    def prep(self, shared):
+        return [{"of": number} for number in range(3)]
+
+
+def foreign_passes():
+    within = chain(ForeignNamed(node_id="x"), ForeignNamed(node_id="y"))
+    each = ForeignPasses(within)
+    return shaped.Graph(chain(Foreign(node_id="a"), each, Foreign(node_id="b")))
+
+
+def foreign_sub_graph():
+    inner = shaped.Graph(chain(Foreign(node_id="x"), Foreign(node_id="y")))
+    within = shaped.SubGraphNode(inner, node_id="sub")
+    return shaped.Graph(chain(Foreign(node_id="a"), within, Foreign(node_id="b")))
+
+
 GRAPHS = {
     "chain": a_chain,
     "loop": a_loop,
@@ -360,6 +443,15 @@ GRAPHS = {
     "conversation": a_conversation,
     "persistent": persistent,
     "functions": functions,
+    "foreign_chain": foreign_chain,
+    "foreign_nest": foreign_nest,
+    "foreign_mixed": foreign_mixed,
+    "foreign_batch": functools.partial(foreign_batch, shaped.BatchNode),
+    "foreign_parallel_batch": functools.partial(
+        foreign_batch, shaped.ParallelBatchNode
+    ),
+    "foreign_passes": foreign_passes,
+    "foreign_sub_graph": foreign_sub_graph,
 }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kgnb.graph.context import NodeVisit
     from kgnb.graph.observe import Observer
+    from kgnb.graph.watched_steps import EarlierItems
 
 
 def here() -> Hashable:
@@ -72,11 +73,19 @@ class Attempts:
         visit: The visit.
         observer: Who is told.
         has_items: Whether each chain is an item's.
+        earlier: Items that were done before the run was resumed.
     """
 
     def __init__(
-        self, node: Any, visit: NodeVisit, observer: Observer, *, has_items: bool
+        self,
+        node: Any,
+        visit: NodeVisit,
+        observer: Observer,
+        *,
+        has_items: bool,
+        earlier: EarlierItems | None = None,
     ) -> None:
+        self._earlier = earlier
         self.home = here()
         """The thread or task that the visit is in."""
         self._visit = visit
@@ -122,9 +131,17 @@ class Attempts:
             self._chains[key] = chain = Chain(argument, visit)
         if dangling is not None:
             self._item_finished(dangling, dangling.error)
-        if index is not None:
+        if index is not None and (self._earlier is None or index not in self._earlier):
             self._observer.item_started(chain.visit, index, self.total)
         return chain
+
+    def skip(self, key: Hashable, chain: Chain) -> Any:
+        """End the chain of an item that was done earlier; what it gave."""
+        with self._lock:
+            self._chains.pop(key, None)
+        return (
+            None if self._earlier is None else self._earlier.take(chain.visit.item or 0)
+        )
 
     def pause_left(self, chain: Chain) -> float:
         """Seconds to wait before this attempt."""

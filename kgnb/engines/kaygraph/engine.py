@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kgnb.engines.kaygraph.walk import Walk, sync_turn, watched
+from kgnb.engines.kaygraph.walk import LOOPS, Walk, sync_turn, watched
 from kgnb.errors import InvalidValue
 from kgnb.graph import Graph
 from kgnb.graph.base import levels_to_caller
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from kgnb.graph.observe import Observer
+    from kgnb.graph.progress import Progress
     from kgnb.graph.workers import Worker
 
 PARTS = (
@@ -70,10 +71,27 @@ class KayGraphEngine:
         """See ``Engine.describe``."""
         return self._spec
 
+    def check_durable(self) -> None:
+        """See ``DurableEngine.check_durable``."""
+        graph = self.graph
+        own = [name for name in LOOPS if name in vars(graph)]
+        if hasattr(graph, "save_checkpoint") or own:
+            what = f"{own[0]} of its own" if own else "checkpoints of its own"
+            raise InvalidValue(
+                f"run(durable=True): {self._spec.name} has {what}, so kgnb cannot tell "
+                f"where it stands, nor go on there; use a plain graph of its library, "
+                f"or kgnb's (from kgnb import Graph)"
+            )
+
     async def run(
-        self, shared: MutableMapping[Any, Any], observer: Observer, *, worker: Worker
+        self,
+        shared: MutableMapping[Any, Any],
+        observer: Observer,
+        *,
+        worker: Worker,
+        progress: Progress | None = None,
     ) -> Any:
-        """See ``Engine.run``.
+        """See ``DurableEngine.run``.
 
         Raises:
             InvalidValue: The run has an executor, which these nodes cannot use.
@@ -84,7 +102,7 @@ class KayGraphEngine:
                 f"in threads; leave executor= away, or make its nodes kgnb's "
                 f"(from kgnb import Node, Graph)"
             )
-        watch = Watch(observer, worker)
+        watch = Watch(observer, worker, progress)
         level = WatchedLevel(watch, self._scope, is_last=True)
         turn = sync_turn.set(asyncio.Lock())
         try:

@@ -18,7 +18,8 @@ from kgnb.graph.interactive import input_of_person
 from kgnb.graph.spec import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
+    from concurrent.futures import Future
 
     from kgnb.engines.kaygraph.attempts import Chain
     from kgnb.graph.watched_steps import VisitStep
@@ -37,8 +38,13 @@ class Phases:
         self._step = step
         self._kind = kind_of(node)
         self._observer = step.observer
+        self._earlier = step.earlier_items
         self._attempts = Attempts(
-            node, step.visit, step.observer, has_items=self._kind == "batch"
+            node,
+            step.visit,
+            step.observer,
+            has_items=self._kind == "batch",
+            earlier=self._earlier,
         )
         self._pause = getattr(node, "wait", 0)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -123,6 +129,8 @@ class Phases:
         chain = self._attempts.begin(key, prep_res)
         if chain is None:
             return own(prep_res)
+        if self._is_done(chain):
+            return self._attempts.skip(key, chain)
         try:
             self._hold(chain)
             value = own(prep_res)
@@ -133,8 +141,34 @@ class Phases:
         except BaseException as error:
             self._attempts.end(key, chain, error)
             raise
-        self._attempts.end(key, chain, None)
+        self._end_well(key, chain, value)
         return value
+
+    def _is_done(self, chain: Chain) -> bool:
+        """Whether it is an item that was done before the run was resumed."""
+        item, earlier = chain.visit.item, self._earlier
+        return earlier is not None and item is not None and item in earlier
+
+    def _end_well(self, key: Hashable, chain: Chain, value: Any) -> None:
+        stored = self._kept(key, chain, value)
+        if stored is not None:
+            self._observer.wait_for(chain.visit, stored, None)
+
+    async def _end_well_async(self, key: Hashable, chain: Chain, value: Any) -> None:
+        stored = self._kept(key, chain, value)
+        if stored is not None:
+            await asyncio.wrap_future(stored)
+
+    def _kept(self, key: Hashable, chain: Chain, value: Any) -> Future[None] | None:
+        """End a chain; of a durable run's item, what tells that it is stored."""
+        progress = self._step.watch.progress
+        if progress is None or chain.visit.item is None:
+            self._attempts.end(key, chain, None)
+            return None
+        progress.item_gave(chain.visit, value)
+        self._attempts.end(key, chain, None)
+        sent = progress.on_the_way(chain.visit)
+        return None if sent is None or sent.stored.done() else sent.stored
 
     def _hold(self, chain: Chain) -> None:
         """Where the run waits, is paused or cancelled before an attempt."""
@@ -166,7 +200,7 @@ class Phases:
         except BaseException as error:
             self._attempts.end(key, chain, error)
             raise
-        self._attempts.end(key, chain, None)
+        self._end_well(key, chain, value)
         return value
 
     def _post(self, own: Callable[..., Any], *arguments: Any) -> Any:
@@ -193,6 +227,8 @@ class Phases:
         chain = self._attempts.begin(key, prep_res)
         if chain is None:
             return await own(prep_res)
+        if self._is_done(chain):
+            return self._attempts.skip(key, chain)
         self.note_task()
         try:
             await self._step.checkpoint_async()
@@ -204,7 +240,7 @@ class Phases:
         except BaseException as error:
             self._attempts.end(key, chain, error)
             raise
-        self._attempts.end(key, chain, None)
+        await self._end_well_async(key, chain, value)
         return value
 
     def note_task(self) -> None:
@@ -226,7 +262,7 @@ class Phases:
         except BaseException as error:
             self._attempts.end(key, chain, error)
             raise
-        self._attempts.end(key, chain, None)
+        await self._end_well_async(key, chain, value)
         return value
 
     async def _post_async(self, own: Callable[..., Any], *arguments: Any) -> Any:

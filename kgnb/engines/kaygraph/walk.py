@@ -84,9 +84,15 @@ class _Loops:
         """Run the nodes on this thread; returns the last action."""
         if params is None:
             return self._walk(self._step, shared).run()
-        with self._next_pass() as step:
+        index = next(self._passes)
+        if self._is_done(index):
+            return None  # as of any pass, the library drops its action
+        with self._pass(index) as step:
             step.checkpoint()
-            return self._walk(step, shared, params).run()
+            action = self._walk(step, shared, params).run()
+            step.gave(action)
+        step.settle()
+        return action
 
     async def orch_async(
         self, shared: Any, params: dict[Any, Any] | None = None
@@ -94,16 +100,30 @@ class _Loops:
         """Run the nodes on the loop, sync ones in threads; returns the last action."""
         if params is None:
             return await self._walk(self._step, shared).run_async()
+        index = next(self._passes)
+        if self._is_done(index):
+            return None
         if self._phases is not None:
             self._phases.note_task()
-        with self._next_pass() as step:
+        with self._pass(index) as step:
             await step.checkpoint_async()
-            return await self._walk(step, shared, params).run_async()
+            action = await self._walk(step, shared, params).run_async()
+            step.gave(action)
+        await step.settle_async()
+        return action
 
-    def _next_pass(self) -> Step:
+    def _is_done(self, index: int) -> bool:
+        """Whether a pass was done before the run was resumed."""
+        earlier = self._step.earlier_items
+        if earlier is None or index not in earlier:
+            return False
+        earlier.take(index)
+        return True
+
+    def _pass(self, index: int) -> Step:
         # Only graphs that run once for each item give their loop params: the item's.
         total = None if self._phases is None else self._phases.total
-        return self._step.item(self._graph, next(self._passes), total)
+        return self._step.item(self._graph, index, total)
 
     def _walk(
         self, step: Step, shared: Any, params: dict[Any, Any] | None = None
@@ -132,9 +152,11 @@ class Walk:
         self._shared = shared
         self._params = params or dict(graph.params)
         self._level = level
-        self._current: Any = graph.start_node
-        self._action: Any = None
-        self._via: Via | None = None
+        found = level.enter(graph, shared)
+        self._pass = found
+        self._current: Any = graph.start_node if found is None else found.start
+        self._action: Any = None if found is None else found.action
+        self._via: Via | None = None if found is None else found.via
 
     def run(self) -> Any:
         """Run to the end on this thread; returns the last action."""
@@ -158,6 +180,7 @@ class Walk:
         step.checkpoint()
         with step:
             self._go_on(node, step, visit(node, step, self._shared))
+        step.settle()
 
     async def _visit_async(self) -> None:
         node = self._copy_current()
@@ -165,6 +188,7 @@ class Walk:
         await step.checkpoint_async()
         with step:
             self._go_on(node, step, await visit_async(node, step, self._shared))
+        await step.settle_async()
 
     def _copy_current(self) -> Any:
         node = copy.copy(self._current)
@@ -175,7 +199,7 @@ class Walk:
         node.set_params(self._params)
         return node
 
-    def _go_on(self, node: Any, step: Step, action: Any) -> None:
+    def _go_on(self, node: Any, step: VisitStep, action: Any) -> None:
         following = self._graph.get_next_node(node, action)
         if following is not None and not is_node(following):
             raise NotAGraph(
@@ -184,6 +208,8 @@ class Walk:
                 f'a - "action" >> b'
             )
         self._via = step.leave(action, ended=following is None)
+        if self._pass is not None:
+            self._pass.leave(step, self._via, following, action)
         self._action = action
         self._current = following
 
