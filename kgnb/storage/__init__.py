@@ -26,6 +26,7 @@ from kgnb.storage.base import (
     Transaction,
     Trim,
 )
+from kgnb.storage.sessions import Session, Sessions
 from kgnb.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ __all__ = [
     "Record",
     "Row",
     "RowIs",
+    "Session",
+    "Sessions",
     "StreamState",
     "Transaction",
     "Trim",
@@ -51,18 +54,31 @@ __all__ = [
 ]
 
 
-def open_log(url: str) -> Log:
+def open_log(url: str, *, session_url: str = "", session_ttl: float = 0.0) -> Log:
     """The log that ``url`` names; it is yours to ``open`` and ``aclose``.
 
     Args:
         url: ``memory://``, ``sqlite:///absolute/path.db``, ``redis://host:port/0`` or
             ``postgresql://user@host/database``, the last two with the parameters of
             their libraries, encryption (``rediss://``, ``sslmode=``) among them.
+        session_url: Where the sessions' messages are kept, likewise; empty, or the same
+            as ``url``: with everything else, in one transaction.
+        session_ttl: Seconds after its last message that a session is kept there; 0: for
+            ever.
 
     Raises:
         ValueError: No backend has that scheme, or the path is not absolute.
         Unavailable: The backend's library is not installed.
     """
+    log = _open(url)
+    if session_url in ("", url):
+        return log
+    from kgnb.storage.split import SplitLog  # noqa: PLC0415
+
+    return SplitLog(log, Sessions(_open(session_url)), ttl=session_ttl)
+
+
+def _open(url: str) -> Log:
     scheme, found, _ = url.partition("://")
     if found and (factory := _FACTORIES.get(scheme)) is not None:
         return factory(url)

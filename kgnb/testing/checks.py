@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.storage.base import Log, Outcome
+    from kgnb.storage.sessions import Sessions
 
 
 def _same(what: str, got: Any, expected: Any) -> None:
@@ -52,6 +53,7 @@ async def check_log(factory: Callable[[], Log]) -> None:
         check_log_fence,
         check_log_trim,
         check_log_drop,
+        check_log_checkpoints,
     ):
         log = factory()
         await log.open()
@@ -227,3 +229,105 @@ async def check_log_drop(log: Log) -> None:
     _same("what it has", await log.read("run/a", 0, 10), [Record(1, b"anew")])
     await _one(log, Transaction(checks=(RowIs("row", 7),), drops=("run/a",)))
     _same("refused, it stays", await log.last_seq("run/a"), 1)
+
+
+async def check_log_checkpoints(log: Log) -> None:
+    """A stream beside another: both are written or none; one goes without the other.
+
+    So a run's checkpoints are kept with the events that made them.
+    """
+
+    def step(after: int, *kept: bytes, revision: int) -> Transaction:
+        event = Append("run/a", (b"event",), Producer(1, after, after + 1))
+        return Transaction(
+            checks=(RowIs("run/a", revision),),
+            puts=(Put("run/a", b"row"),),
+            appends=(event, Append("checkpoint/a", kept)),
+            durable=True,
+        )
+
+    first = await _one(log, step(0, b"start", revision=0))
+    if not isinstance(first, Committed):
+        raise AssertionError(f"first: expected Committed, got {first!r}")  # noqa: TRY004  # a failed check
+    places = (Appended("run/a", 1, 1), Appended("checkpoint/a", 1, 1))
+    _same("places", first.appended, places)
+    (revision,) = first.revisions
+    outcomes = await log.commit(
+        [step(0, b"repeated", revision=revision), step(1, b"raced", revision=0)]
+    )
+    _same("refused", [type(each) for each in outcomes], [Fenced, Conflict])
+    second = await _one(log, step(1, b"item 1", b"item 2", revision=revision))
+    _same("second", isinstance(second, Committed), expected=True)
+    kept = [Record(1, b"start"), Record(2, b"item 1"), Record(3, b"item 2")]
+    _same("checkpoints", await log.read("checkpoint/a", 0, 10), kept)
+    _same("behind the first", await log.read("checkpoint/a", 1, 1), kept[1:2])
+    _same("the last", await log.last_seq("checkpoint/a"), 3)
+    _same("events", await log.last_seq("run/a"), 2)
+    compact = Transaction(
+        appends=(Append("checkpoint/a", (b"whole",)),), trims=(Trim("checkpoint/a", 3),)
+    )
+    _same("compacted", isinstance(await _one(log, compact), Committed), expected=True)
+    left = [Record(4, b"whole")]
+    _same("left", await log.read("checkpoint/a", 0, 10), left)
+    await _one(log, Transaction(drops=("checkpoint/a",)))
+    _same("dropped", await log.read("checkpoint/a", 0, 10), [])
+    _same("events stay", await log.last_seq("run/a"), 2)
+
+
+async def check_sessions(factory: Callable[[], Sessions]) -> None:
+    """Hold a store of sessions to the contract of :class:`kgnb.storage.Sessions`.
+
+    Args:
+        factory: Makes one on a new, empty store, not yet open.
+    """
+    sessions = factory()
+    await sessions.open()
+    try:
+        await _check_session(sessions)
+        await _check_expiry(sessions)
+    finally:
+        await sessions.aclose()
+        await sessions.aclose()
+
+
+async def _check_session(sessions: Sessions) -> None:
+    key = "session/a"
+    _same("get of nothing", await sessions.get(key), None)
+    first = await sessions.put(key, b"1", now=1.5, expected=0)
+    if not first:
+        raise AssertionError(f"first write: expected a revision, got {first!r}")
+    again = await sessions.put(key, b"lost", now=2.0, expected=0)
+    _same("a second first write", again, None)
+    second = await sessions.put(key, b"2", now=2.5, expected=first)
+    _same("another revision", second not in (None, first), expected=True)
+    _same(
+        "a write of what was read before",
+        await sessions.put(key, b"x", now=3.0, expected=first),
+        None,
+    )
+    found = await sessions.get(key)
+    _same(
+        "what is there",
+        found and (found.value, found.at, found.revision),
+        (b"2", 2.5, second),
+    )
+    third = await sessions.put(key, b"", now=4.0)
+    _same("an empty one", third is not None and (await sessions.all())[0].value, b"")
+    await sessions.delete(key)
+    await sessions.delete(key)
+    _same("deleted", (await sessions.get(key), await sessions.all()), (None, []))
+    anew = await sessions.put(key, b"anew", now=5.0, expected=0)
+    _same("a new revision", anew not in (None, first, second, third), expected=True)
+    await sessions.delete(key)
+
+
+async def _check_expiry(sessions: Sessions) -> None:
+    for n in range(300):
+        await sessions.put(f"session/{n:03}", b"%d" % n, now=float(n))
+    await sessions.put("session/000", b"again", now=1000.0)
+    gone = await sessions.expire(290.0)
+    _same("expired", gone, [f"session/{n:03}" for n in range(1, 290)])
+    left = [each.key for each in await sessions.all()]
+    kept = ["session/000", *(f"session/{n:03}" for n in range(290, 300))]
+    _same("left", left, kept)
+    _same("expired again", await sessions.expire(290.0), [])

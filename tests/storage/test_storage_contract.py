@@ -4,8 +4,8 @@ import itertools
 import pytest
 
 from kgnb.errors import Unavailable
-from kgnb.storage import Append, Put, Record, Transaction, open_log
-from kgnb.testing.checks import check_log
+from kgnb.storage import Append, Put, Record, Sessions, Transaction, open_log
+from kgnb.testing.checks import check_log, check_sessions
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis", "postgres"])
@@ -24,6 +24,20 @@ def url_of(request, tmp_path):
 def test_log_any_backend_keeps_the_contract(url_of):
     numbers = itertools.count()
     asyncio.run(check_log(lambda: open_log(url_of(next(numbers)))))
+
+
+def test_sessions_on_any_backend_keep_the_contract(url_of):
+    asyncio.run(check_sessions(lambda: Sessions(open_log(url_of(0)))))
+
+
+def test_log_with_sessions_elsewhere_keeps_the_contract(tmp_path):
+    numbers = itertools.count()
+
+    def factory():
+        places = [f"sqlite://{tmp_path}/{kind}{next(numbers)}.db" for kind in "ab"]
+        return open_log(places[0], session_url=places[1])
+
+    asyncio.run(check_log(factory))
 
 
 def test_log_opened_again_has_everything_and_the_same_id(url_of):
