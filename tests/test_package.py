@@ -89,6 +89,7 @@ def test_public_names_are_those_of_the_readme():
         "emit",
         "export_workflow",
         "graph_to_yaml",
+        "history",
         "load_workflow",
         "log",
         "manager",

@@ -6,6 +6,7 @@ and runs no user code; both are threads of ``home.Home``.
 
 from kgnb.runtime.answering import SKIP
 from kgnb.runtime.cassette import recorded, replay
+from kgnb.runtime.checkpoints import history
 from kgnb.runtime.comparing import Comparison, compare
 from kgnb.runtime.files import File
 from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
@@ -30,6 +31,7 @@ __all__ = [
     "ask",
     "compare",
     "emit",
+    "history",
     "log",
     "manager",
     "progress",

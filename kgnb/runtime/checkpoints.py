@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from kgnb.engines.base import ThreadWorker
 from kgnb.engines.checkpoints import CheckpointEngine, Fork
 from kgnb.errors import KgnbError, Unavailable, WrongThread
-from kgnb.runtime import timetravel
+from kgnb.runtime import home as homes
+from kgnb.runtime import logged, timetravel
 from kgnb.runtime.reader import settle
 from kgnb.runtime.waiting import is_on, wait_async, wait_blocking
 
@@ -56,7 +57,38 @@ class Reading(Generic[T]):
         return wait_blocking(self._future, timeout)
 
 
-def state(execution: Execution) -> Reading[Checkpoint]:
+def history(run_id: str, limit: int | None = None) -> Reading[list[Checkpoint]]:
+    """The checkpoints of a durable run, by its id, the newest first.
+
+    Of any process: the panel, the run's page and ``run.id`` tell the id. A new run
+    begins from one of them by ``kgnb.run(graph, edits, resume=checkpoint)``.
+
+    ``await kgnb.history(run_id)``, or ``kgnb.history(run_id).result()`` in sync code.
+
+    Args:
+        run_id: The run's id.
+        limit: The most to give; None gives all.
+
+    Raises:
+        NoSuchRun: When read: the log at hand has none of that id.
+        Unavailable: When read: it keeps no checkpoints.
+    """
+    home = homes.current()
+    execution = home.known(run_id)
+    if execution is not None:
+        return read_history(execution, limit)
+    conversation = logged.conversation_about(home, run_id)
+
+    async def read() -> list[Checkpoint]:
+        view = await asyncio.wrap_future(logged.view_of(home, conversation, run_id))
+        past = await asyncio.wrap_future(logged.past_of(home, conversation, run_id))
+        start, origin = view.graph.start, view.forked_from
+        return timetravel.history_of(past, limit, start=start, origin=origin)
+
+    return Reading(home.link.submit(read()), home.link.loop)
+
+
+def read_state(execution: Execution) -> Reading[Checkpoint]:
     """See ``Run.state``."""
     if _keeps_steps(execution):
         return _read_past(execution, lambda past: _history(execution, past, 1)[0])
@@ -64,7 +96,7 @@ def state(execution: Execution) -> Reading[Checkpoint]:
     return _read(execution, engine.state)
 
 
-def history(execution: Execution, limit: int | None) -> Reading[list[Checkpoint]]:
+def read_history(execution: Execution, limit: int | None) -> Reading[list[Checkpoint]]:
     """See ``Run.history``."""
     if _keeps_steps(execution):
         return _read_past(execution, lambda past: _history(execution, past, limit))
@@ -77,22 +109,25 @@ def fork(execution: Execution, where: Fork, answers: Answers | None) -> Run:
     from kgnb.runtime.start import begin  # noqa: PLC0415  # it makes runs
 
     is_here = execution.own_task is not None
-    if _keeps_steps(execution):
-        home, run_id = execution.home, execution.id
-        start = timetravel.beginning(
-            where, run_id, execution.shared, lambda: timetravel.read_now(home, run_id)
-        )
-        return begin(
-            execution.engine,
-            start.shared,
-            execution.options,
-            answers,
-            is_here=is_here,
-            durable=start.durable(),
-            port=execution.port,
-        )
-    engine = _engine_of(execution, "fork()").forked(where)
-    return begin(engine, None, execution.options, answers, is_here=is_here)
+    if not _keeps_steps(execution):
+        engine = _engine_of(execution, "fork()").forked(where)
+        return begin(engine, None, execution.options, answers, is_here=is_here)
+    home, conversation = execution.home, execution.port.conversation
+
+    def read() -> Past:
+        logged.check_may_block(home, "fork()", "fork at one of await run.history()")
+        return logged.wait_for_log(logged.past_of(home, conversation, execution.id))
+
+    start = timetravel.beginning_of(where, execution.id, execution.shared, read)
+    return begin(
+        execution.engine,
+        start.shared,
+        execution.options,
+        answers,
+        is_here=is_here,
+        durable=start.durable(),
+        port=execution.port,
+    )
 
 
 def stop_after_step(execution: Execution) -> None:
@@ -111,7 +146,7 @@ def _keeps_steps(execution: Execution) -> bool:
 def _engine_of(execution: Execution, wanted: str) -> CheckpointEngine:
     engine: Engine = execution.engine
     if not isinstance(engine, CheckpointEngine):
-        raise timetravel.not_durable(execution.options.workflow, wanted)
+        raise logged.keeps_nothing(execution.options.workflow, wanted)
     return engine
 
 
@@ -126,16 +161,16 @@ def _read_past(execution: Execution, take: Callable[[Past], T]) -> Reading[T]:
         except KgnbError as error:
             settle(taken, error=error)
 
-    timetravel.reading(home, execution.id).add_done_callback(settle_by)
+    conversation = execution.port.conversation
+    logged.past_of(home, conversation, execution.id).add_done_callback(settle_by)
     return Reading(taken, home.link.loop)
 
 
 def _history(execution: Execution, past: Past, limit: int | None) -> list[Checkpoint]:
     durable = execution.durable
     origin = None if durable is None else durable.forked_from
-    key = None if origin is None else f"{origin.run_id}:{origin.seq}"
     start = execution.graph.start
-    return timetravel.history_of(past, limit, start=start, origin=key)
+    return timetravel.history_of(past, limit, start=start, origin=origin)
 
 
 def _read(

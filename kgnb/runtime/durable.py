@@ -124,12 +124,13 @@ class Durable:
     def missing(self, key: Any) -> str | None:
         """What to say of a key that a node misses, where it is one that is not kept."""
         progress = self.progress
-        if progress is None or self.run_id is None or key not in progress.transient:
+        is_new = self.run_id is None and self.forked_from is None
+        if progress is None or is_new or key not in progress.transient:
             return None
         return (
-            f"kgnb: {key!r} is transient, so it was not kept; a resumed run has it "
-            f"from the shared that it is given: kgnb.run(graph, {{{key!r}: …}}, "
-            f"resume=…)"
+            f"kgnb: {key!r} is transient, so it was not kept; a run that is resumed or "
+            f"forked has it from the shared that it is given: kgnb.run(graph, "
+            f"{{{key!r}: …}}, resume=…), run.fork(shared={{{key!r}: …}})"
         )
 
 

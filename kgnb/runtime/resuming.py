@@ -8,12 +8,14 @@ import msgspec
 
 from kgnb.broker.doorway import door
 from kgnb.engines.base import DurableEngine, SessionEngine
+from kgnb.engines.checkpoints import Checkpoint
 from kgnb.errors import Conflict, InvalidValue, KgnbError, RunLost, Unavailable
 from kgnb.graph.progress import Progress, check_places
 from kgnb.protocol import codec
 from kgnb.protocol.ids import RunId
 from kgnb.runtime import places
 from kgnb.runtime.durable import Durable, check_dead, state_of, transient_of
+from kgnb.runtime.timetravel import beginning_at
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
@@ -35,14 +37,16 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What ``kgnb.run`` was told of keeping a run."""
 
     transient: Collection[str] = ()
-    resume: str | bool | None = None
+    resume: str | Checkpoint | bool | None = None
     mode: Mode = "live"
     name: str | None = None
     """What to call the run, where that was said."""
 
     @property
     def run_id(self) -> RunId | None:
-        """Of the run to go on with, where it is named."""
+        """Of the run to go on with, or to begin in the past of, where it is named."""
+        if isinstance(self.resume, Checkpoint):
+            return RunId(self.resume.run_id or "")
         return RunId(self.resume) if isinstance(self.resume, str) else None
 
 
@@ -67,10 +71,12 @@ def check_wish(wish: Wish, *, durable: bool, is_within: bool) -> Wish | None:
         InvalidValue: It makes no sense.
     """
     resume, transient = wish.resume, wish.transient
-    if resume is not None and resume is not False and not isinstance(resume, str):
+    is_named = isinstance(resume, str | Checkpoint)
+    if resume is not None and resume is not False and not is_named:
         raise InvalidValue(
-            f"run(resume={resume!r:.60}): expected a run's id, False to begin anew, or "
-            f"None to go on with the lost run of this cell or script, if there is one"
+            f"run(resume={resume!r:.60}): expected a run's id, a checkpoint, False to "
+            f"begin anew, or None to go on with the lost run of this cell or script, "
+            f"if there is one"
         )
     if not durable and not resume:
         if transient:
@@ -109,6 +115,8 @@ def prepare(
         Unavailable: The log does not answer.
     """
     port = home.port_that_keeps(wish.mode, wish.run_id)
+    if isinstance(wish.resume, Checkpoint):
+        return _forked(wish.resume, make_engine, shared, wish, port)
     if wish.run_id is not None:
         found = _recall(home, port, run_id=wish.run_id)
         check_dead(found)
@@ -155,6 +163,26 @@ def _taken_up(
         progress = Progress(shared, transient_of(wish.transient, state), state)
     durable = Durable(progress, taken_up=found, state=state)
     return Prepared(engine, shared, durable, port)
+
+
+def _forked(
+    at: Checkpoint,
+    make_engine: Callable[[str | None], Engine],
+    shared: Any,
+    wish: Wish,
+    port: LogPort,
+) -> Prepared:
+    engine = make_engine(None)
+    check_durable(engine)
+    if isinstance(engine, SessionEngine):
+        raise InvalidValue(
+            "run(resume=checkpoint): a LangGraph graph takes up one of its own by "
+            "config=checkpoint.config; see run.fork() also"
+        )
+    start = beginning_at(at, edits=shared, transient=wish.transient)
+    spec = engine.describe()
+    check_places(start.state, spec.name, {node.id for node in spec.nodes})
+    return Prepared(engine, start.shared, start.durable(), port)
 
 
 def check_durable(engine: Engine) -> None:

@@ -229,7 +229,7 @@ class Run:
             Unavailable: The run keeps none: it is neither durable nor of a LangGraph
                 graph with a checkpointer; or the loop on which that lives is closed.
         """
-        return checkpoints.state(self._execution)
+        return checkpoints.read_state(self._execution)
 
     def history(self, limit: int | None = None) -> Reading[list[Checkpoint]]:
         """The checkpoints, the newest first; see ``state``.
@@ -241,7 +241,7 @@ class Run:
         Args:
             limit: The most to give; None gives all.
         """
-        return checkpoints.history(self._execution, limit)
+        return checkpoints.read_history(self._execution, limit)
 
     def fork(
         self,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
 
     from kgnb.engines.base import Engine
+    from kgnb.engines.checkpoints import Checkpoint
     from kgnb.engines.langgraph.call import Durability, Interrupts, Strategy
     from kgnb.runtime.answering import Answers
     from kgnb.runtime.durable import Durable
@@ -48,7 +49,7 @@ def run(
     durable: bool = False,
     transient: Collection[str] = (),
     pause_before: Collection[str] = (),
-    resume: str | Literal[False] | None = None,
+    resume: str | Checkpoint | Literal[False] | None = None,
     timeout: float | None = None,
     sign: bool = False,
     mode: Literal["live", "static", "ci"] | None = None,
@@ -93,7 +94,9 @@ def run(
             somebody presses "Resume" or calls ``Run.resume()``. Not in CI mode, where
             nobody could.
         resume: The id of a run to go on with that was lost, failed or was cancelled;
-            False begins anew, whatever was lost.
+            or a ``Checkpoint`` of ``kgnb.history(run_id)``, from which a new run
+            begins, with ``shared`` for its edits (see ``Run.fork``). False begins
+            anew, whatever was lost.
         timeout: Seconds after which the run fails with ``TimeoutError``.
         sign: Whether the record in the notebook names the run, times and people.
         mode: ``"live"``, ``"static"`` or ``"ci"``; by default ``KGNB_MODE`` says, or

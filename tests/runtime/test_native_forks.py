@@ -3,12 +3,21 @@
 import asyncio
 import copy
 import itertools
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
 import kgnb
-from kgnb.errors import InvalidValue, Unavailable, WrongThread
+from kgnb.errors import (
+    GraphError,
+    InvalidValue,
+    NoSuchRun,
+    Unavailable,
+    WrongThread,
+)
 from kgnb.graph import AsyncParallelBatchGraph
 
 
@@ -405,6 +414,94 @@ def test_transient_keys_come_from_the_run_that_is_at_hand():
     assert forked.shared["client"] is client
     other = first.fork(at="Uses", shared={"client": {"name": "other"}})
     assert other.result(20).shared["log"] == ["A0", "other"]
+
+
+# By the id alone.
+
+
+PROGRAM = """
+import sys
+import kgnb
+
+
+class Word(kgnb.Node):
+    def post(self, shared, prep_res, exec_res):
+        print("ran", self.node_id)
+        shared["log"] = [*shared["log"], self.node_id]
+
+
+first = Word(node_id="A")
+first >> Word(node_id="B") >> Word(node_id="C")
+graph = kgnb.Graph(first, name="G")
+"""
+FIRST = """
+run = kgnb.run(graph, {"log": [], "client": object()}, durable=True, transient="client")
+run.result(20)
+print(run.id)
+"""
+SECOND = """
+run_id = sys.argv[1]
+history = kgnb.history(run_id).result(20)
+print([(c.step, c.next, c.values) for c in history])
+fork = kgnb.run(graph, {"log": ["edited"]}, resume=history[1])
+print(fork.result(20).shared, fork.view.durable, fork.view.forked_from.run_id == run_id)
+c = kgnb.compare(run_id, fork)
+print(c.diverges, c.state)
+print(fork.history().result(20)[-1].parent == history[1].id)
+"""
+
+
+def test_a_run_of_an_earlier_process_is_read_and_forked_by_its_id(tmp_path):
+    def program(source, *arguments):
+        script = tmp_path / "program.py"
+        script.write_text(PROGRAM + source)
+        done = subprocess.run(
+            [sys.executable, script, *arguments],
+            env={
+                "PATH": os.environ["PATH"],
+                "KGNB_LOG_URL": f"sqlite://{tmp_path / 'log.db'}",
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return done.stdout.splitlines()
+
+    *ran, run_id = program(FIRST)
+    assert ran == ["ran A", "ran B", "ran C"]
+    assert program(SECOND, run_id) == [
+        (
+            "[(3, (), {'log': ['A', 'B', 'C']}), (2, ('C',), {'log': ['A', 'B']}), "
+            "(1, ('B',), {'log': ['A']}), (0, ('A',), {'log': []})]"
+        ),
+        "ran C",
+        "{'log': ['edited', 'C']} True True",
+        (
+            "None (~ shared['log'][0]: 'A' → 'edited', ~ shared['log'][1]: 'B' → 'C', "
+            "- shared['log'][2]: 'C')"
+        ),
+        "True",
+    ]
+
+
+def test_history_by_the_id_of_a_run_at_hand_is_its_own():
+    run = begun(sequence())
+    assert kgnb.history(run.id, 2).result(20) == run.history(2).result(20)
+
+
+def test_history_of_an_unknown_run_says_so_when_read():
+    begun(sequence())
+    with pytest.raises(NoSuchRun):
+        kgnb.history("0" * 32).result(20)
+
+
+def test_a_run_begins_from_a_checkpoint_in_a_graph_that_still_has_its_node():
+    at = begun(sequence()).history().result(20)[2]
+    forked = kgnb.run(sequence(), {"n": 100}, resume=at)
+    assert forked.result(20).shared["n"] == 403
+    with pytest.raises(GraphError, match="no longer has"):
+        kgnb.run(nested(), resume=at)
 
 
 # What is wrong with it.

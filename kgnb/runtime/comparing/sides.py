@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from kgnb.broker.doorway import door
-from kgnb.errors import InvalidValue, KgnbError, NoSuchRun, WrongThread, from_code
-from kgnb.protocol import codec, commands, ids, replies
-from kgnb.protocol import events as e
+from kgnb.errors import InvalidValue
 from kgnb.protocol.record import static_record
-from kgnb.protocol.view import RunView, fold
+from kgnb.protocol.view import RunView
 from kgnb.runtime import home as homes
-from kgnb.runtime.reader import settle
-from kgnb.runtime.relays import RawChannel
+from kgnb.runtime import logged
 from kgnb.runtime.result import Result
 from kgnb.runtime.run import Run
 
-if TYPE_CHECKING:
-    from kgnb.runtime.home import Home
-
 MIME = "application/vnd.kgnb.run+json"
-READ_WAIT = 10.0
-"""Seconds that a log has to tell a run."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,69 +141,12 @@ def _of_id(run_id: str) -> Side:
     execution = home.known(run_id)
     if execution is not None:
         return _of_view(execution.reader.view, execution.shared, has_state=True)
-    return _of_view(read_view(home, run_id))
-
-
-def read_view(home: Home, run_id: str) -> RunView:
-    """Read a run from the log, as far as it has come; blocks, at most 10 s.
-
-    Raises:
-        NoSuchRun: The log has none of that id.
-        Unavailable: It cannot be reached.
-        WrongThread: This is the loop of the server that keeps it.
-    """
-    if home.link.is_current or door.is_mine:
-        raise WrongThread(
-            "compare: reading a run by its id would block the loop on which its log "
-            "lives; compare the Run or its Result"
-        )
-    reading = _Reading(home, run_id)
-    try:
-        return reading.done.result(READ_WAIT)
-    except concurrent.futures.TimeoutError:
-        raise NoSuchRun(f"the log told nothing of run {run_id!r} in time") from None
-    finally:
-        reading.close()
-
-
-class _Reading:
-    """Folds a run's events up to the one that was the last when it began."""
-
-    def __init__(self, home: Home, run_id: str) -> None:
-        self.done: concurrent.futures.Future[RunView] = concurrent.futures.Future()
-        self._view = RunView(run_id=run_id)
-        self._last: int | None = None
-        self._channel = RawChannel(
-            home,
-            home.conversation_of(run_id),
-            "python",
-            self._receive,
-            self._closed,
-        )
-        subscribe = commands.Subscribe(
-            run_id=ids.RunId(run_id), since=commands.Since(seq=0)
-        )
-        self._channel.send(codec.encode(subscribe))
-
-    # The link's thread.
-
-    def _receive(self, data: bytes) -> None:
-        frame = codec.decode_frame(data)
-        match frame:
-            case replies.Subscribed():
-                self._last = frame.seq or 0
-            case replies.Snapshot():
-                self._view = msgspec.convert(frame.view, RunView)
-            case replies.ErrorReply():
-                settle(self.done, error=from_code(frame.code, frame.message))
-            case e.Event() | e.Custom():
-                fold(self._view, frame)
-        if self._last is not None and self._view.seq >= self._last:
-            settle(self.done, value=self._view)
-
-    def _closed(self, _code: int, reason: str) -> None:
-        settle(self.done, error=KgnbError(reason))
-
-    def close(self) -> None:
-        """Leave."""
-        self._channel.close()
+    logged.check_may_block(
+        home, "compare: reading a run by its id", "compare the Run or its Result"
+    )
+    conversation = logged.conversation_about(home, run_id)
+    view = logged.wait_for_log(logged.view_of(home, conversation, run_id))
+    if not view.durable:
+        return _of_view(view)
+    past = logged.wait_for_log(logged.past_of(home, conversation, run_id))
+    return _of_view(view, past.find(None).values, has_state=True)
