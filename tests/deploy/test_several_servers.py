@@ -11,6 +11,8 @@ from nginx_harness import Nginx
 from kgnb.clients import connect
 
 CLIENTS = 20 if os.environ.get("KGNB_FAULTS") == "full" else 6
+THOUGHT = 0.05
+"""Seconds before a client's next run."""
 DRAIN = 10.0
 """Seconds that a server may take to end."""
 
@@ -75,6 +77,7 @@ class Visitor:
                     if event["type"] == "approval_request":
                         await client.answer(event["data"]["approval_id"], answer)
                 assert (event["type"], event["data"]) == ("workflow_completed", answer)
+                await asyncio.sleep(THOUGHT)
 
 
 @asynccontextmanager

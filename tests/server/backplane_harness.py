@@ -22,7 +22,7 @@ async def auth(token):
     return {"username": token} if token and token.isalnum() else None
 """
 MAIN = """
-import asyncio, os
+import asyncio, logging, os
 import kgnb
 from kgnb.server.asgi import create_app
 
@@ -50,6 +50,7 @@ async def tell(shared):
     for text in shared["texts"]:
         await kgnb.manager.broadcast_to_group("open", {"type": "note", "text": text})
 
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 name = os.environ["NAME"]
 for each in (add, ask, count, asks, tell):
     kgnb.publish(f"{each.__name__}-{name}", each)
