@@ -2,6 +2,22 @@
 
 import { execute, mainWidgets, showWidget } from "./application.js";
 
+const PATIENCE = 20_000;
+const EVERY = 1000;
+
+/**
+ * A kernel that has died comes back by itself; what is sent to it before is lost, and
+ * the application may not know yet that it died.
+ * @param {any} context of the session
+ */
+async function answering(context) {
+  for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+    const wait = new Promise((resolve) => setTimeout(resolve, EVERY));
+    const info = Promise.resolve(context?.session?.kernel?.requestKernelInfo()).catch(() => wait);
+    if (await Promise.race([info, wait])) return;
+  }
+}
+
 /**
  * @param {Node} node within an output
  * @returns {{label: string, act: () => Promise<void>}[]} the best first; none where the
@@ -17,6 +33,7 @@ export function reruns(node) {
   /** @param {...string} commands each of the cell, as long as none fails */
   const run = async (...commands) => {
     showWidget(widget);
+    await answering(widget.sessionContext);
     const here = notebook.widgets.findIndex(isAround); // cells may have moved
     for (const command of commands) {
       notebook.activeCellIndex = here;

@@ -69,8 +69,13 @@ export class Loss {
   #button({ label, act }, index) {
     const rank = index ? "kgnb-button" : "kgnb-button kgnb-primary";
     const button = h("button", { type: "button", class: rank }, label);
+    const run = async () => {
+      button.disabled = true;
+      await act();
+      button.disabled = false;
+    };
     const { signal } = this.#context;
-    button.addEventListener("click", ({ isTrusted }) => isTrusted && act(), { signal });
+    button.addEventListener("click", ({ isTrusted }) => isTrusted && run(), { signal });
     return button;
   }
 }
