@@ -39,6 +39,7 @@ def anchors(text):
 @pytest.mark.parametrize("source", blocks("python"))
 def test_python_block_runs_as_a_cell(source, monkeypatch):
     monkeypatch.setenv("KGNB_ANSWERS", '["publish"]')
+    monkeypatch.setenv("KGNB_LOG_URL", "memory://")
     code = compile(source, "README", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names = {}
 
