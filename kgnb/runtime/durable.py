@@ -92,8 +92,13 @@ class Durable:
         self, visit: NodeVisit, update: e.NodeUpdate, result: Any
     ) -> Checkpoint | None:
         """What goes with the end of a visit."""
-        if self.progress is None or update.status != "completed":
+        if update.status != "completed":
             return None
+        if self.progress is None:
+            # The graph keeps its state itself; this is for the number of visits.
+            record = Record(task_id=visit.task_id, node_id=visit.node_id, at=_now())
+            record.action = update.action
+            return Checkpoint(encode(record))
         return self.progress.finished(visit, _now(), update.action, result)
 
     def item_finished(self, visit: NodeVisit) -> Checkpoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,8 @@ from kgnb.engines.langgraph.swallowed import Watch
 from kgnb.engines.langgraph.threads import Thread
 from kgnb.engines.langgraph.values import plain
 from kgnb.engines.langgraph.visits import Visits
+from kgnb.errors import GraphWarning, InvalidValue
+from kgnb.graph.base import levels_to_caller
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,11 +36,13 @@ if TYPE_CHECKING:
     from kgnb.engines.langgraph.chat import Chat
     from kgnb.engines.langgraph.lanes import Lane
     from kgnb.graph.observe import GuestObserver
+    from kgnb.graph.progress import Progress
     from kgnb.graph.spec import GraphSpec
     from kgnb.graph.workers import Worker
 
 _SCRATCHPAD = "__pregel_scratchpad"
 """LangGraph's private key for what interrupt() reads and asks; see ``Watch``."""
+_FLEETING = frozenset({"InMemorySaver", "MemorySaver"})
 _UNSTORED = (
     "kgnb: a checkpointer stores the whole state after each step, and what interrupt() "
     "is given; keep functions, locks and clients out of it (in a closure, or "
@@ -85,6 +90,7 @@ class LangGraphEngine:
         self._picture = Picture(graph)
         self._brake = Brake()
         self._fork = fork
+        self._ended: Mapping[str, int] | None = None
 
     @property
     def session_id(self) -> str | None:
@@ -118,14 +124,43 @@ class LangGraphEngine:
         """See ``SessionEngine.input_schema``."""
         return input_schema(self._graph)
 
+    def check_durable(self) -> None:
+        """See ``DurableEngine.check_durable``: LangGraph itself keeps the state.
+
+        It stores each step before the next one begins, unless it was told when to.
+        """
+        saver = self._thread.saver
+        if saver is None:
+            raise InvalidValue(
+                f"run(durable=True): {self.describe().name} has no checkpointer, which "
+                f"is where LangGraph keeps what a run goes on from; compile it with a "
+                f"lasting one: graph.compile(checkpointer=SqliteSaver(...))"
+            )
+        if type(saver).__name__ in _FLEETING:
+            warnings.warn(
+                f"run(durable=True): {type(saver).__name__} keeps its checkpoints in "
+                f"this process, with which they die; compile the graph with one that "
+                f"lasts, such as SqliteSaver",
+                GraphWarning,
+                stacklevel=levels_to_caller(),
+            )
+        if self._call.durability is None:
+            self._call = msgspec.structs.replace(self._call, durability="sync")
+
+    def take_up(self, visits: Mapping[str, int]) -> None:
+        """See ``SessionEngine.take_up``."""
+        self._ended = visits
+
     async def run(
         self,
         shared: MutableMapping[Any, Any],
         observer: GuestObserver,
         *,
         worker: Worker,
+        progress: Progress | None = None,
     ) -> Any:
-        """See ``Engine.run``."""
+        """See ``DurableEngine.run``; the thread is its progress."""
+        del progress
         # A run that a LangGraph node begins is no part of that node's own graph.
         var_child_runnable_config.set(None)
         thread = self._thread
@@ -147,6 +182,7 @@ class LangGraphEngine:
                 observer,
                 brake=self._brake,
                 options={**self._call.options, **self._brake.options},
+                ended=self._ended,
             ).run(shared)
 
     async def _lane(self, worker: Worker) -> Lane:
@@ -189,13 +225,15 @@ class _GraphRun:
         *,
         brake: Brake,
         options: Mapping[str, Any],
+        ended: Mapping[str, int] | None,
     ) -> None:
+        self._ended = ended
         self._lane = lane
         self._thread = thread
         self._observer = observer
         self._brake = brake
         self._options = options
-        self._visits = Visits(observer, picture)
+        self._visits = Visits(observer, picture, ended)
         self._watch = Watch()
         self._inquiry = Inquiry(self._visits, self._watch)
         self._steps = Steps(self._visits, picture, observer)
@@ -208,10 +246,22 @@ class _GraphRun:
             given, chat = shared.input, shared.chat
         if chat is not None:
             given = {**given, **await self._said(chat)}
+        if self._ended is not None:
+            rest = await self._lane.state(self._thread.config)
+            if not rest.next and any(self._ended.values()):
+                return  # it had come to its end, which nobody wrote down
+            # Where nothing comes next it had not got as far as to take its input.
+            given = None if rest.next else given
+        await self._begin(given, chat)
+        await self._go(given, shared)
+
+    async def _begin(self, given: Any, chat: Chat | None) -> None:
         await self._check_place(given)
         if chat is None and self._thread.is_forgotten:
             text = f"session {self._thread.id!r} is not kept: there is no checkpointer"
             self._observer.context(NOBODY).log(f"{text}\n", level="INFO")
+
+    async def _go(self, given: Any, shared: MutableMapping[Any, Any]) -> None:
         try:
             while await self._call(given, shared):
                 self._visits.hold()

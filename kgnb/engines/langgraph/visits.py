@@ -19,7 +19,7 @@ from kgnb.graph.context import NodeVisit
 from kgnb.graph.observe import NO_RESULT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kgnb.engines.langgraph.picture import Picture
     from kgnb.graph.context import Context, Feed
@@ -74,7 +74,12 @@ class Visits:
     The callbacks come from whichever thread runs a node, so a lock guards them.
     """
 
-    def __init__(self, observer: GuestObserver, picture: Picture) -> None:
+    def __init__(
+        self,
+        observer: GuestObserver,
+        picture: Picture,
+        ended: Mapping[str, int] | None = None,
+    ) -> None:
         self.segment = 0
         """How often the graph was resumed."""
         self.is_from_start = True
@@ -86,7 +91,7 @@ class Visits:
         self._levels: dict[str, Level] = {}
         """Of each call of a graph that goes on, by the id of the task that calls it."""
         self._tasks: dict[str, Task] = {}
-        self._numbers: Counter[str] = Counter()
+        self._numbers: Counter[str] = Counter(ended or {})
         self.tool_args: dict[str, Any] = {}
         """What tools are called with, by the id of the call, until they answer."""
         self.before_start: Callable[[], None] = lambda: None
