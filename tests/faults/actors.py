@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -27,12 +26,14 @@ TOKEN = SECRET = "faults"
 GROUP = "everybody"
 CLIENTS = ["ann", "bob", "eve"]
 ENDS = {"workflow_completed", "workflow_failed", "workflow_lost"}
+LOOK_AGAIN = 0.2
+"""Seconds after which a dead run may have been taken up again."""
 PATIENCE = 15.0
 """Seconds that clients wait, after the last run, for what is still to come."""
 
 
 def main():
-    options = _parser().parse_args()
+    options = options_of()
     if options.plant:
         import planted
 
@@ -40,17 +41,20 @@ def main():
     {"server": serve, "kernel": work, "clients": watch}[options.role](options)
 
 
-def _parser():
+def options_of(words=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("role", choices=["server", "kernel", "clients"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int)
     parser.add_argument("--url", default="")
+    parser.add_argument("--token", default=TOKEN)
     parser.add_argument("--log-url", default="")
     parser.add_argument("--life", type=int, default=1)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--plant", default="")
-    return parser
+    parser.add_argument("--hang-at", default="", help="of the first process: a node")
+    parser.add_argument("--durable", action="store_true")
+    return parser.parse_args(words)
 
 
 # The server.
@@ -76,30 +80,65 @@ def serve(options):
 
 
 def work(options):
-    from workload import Workload
-
-    import kgnb
+    """As a process that is nobody's child and no IPython: it is told where to dial."""
     from kgnb.runtime import home, process
-    from kgnb.runtime.conversation import Conversation
     from kgnb.runtime.link import Address
     from kgnb.server.access import derive_link_secret
 
-    # It is nobody's child, and no IPython: its link is told where to dial, and a run
-    # waits for the server's log however long that takes.
     address = Address(options.url, derive_link_secret(SECRET))
     home.find_address = lambda: address
     process.kernel_id = lambda: "kernel"
+    labour(options)
+
+
+def labour(options):
+    """One run after the other, until the file ``stop`` is there."""
+    from workload import Workload
+
+    from kgnb.runtime import home
+    from kgnb.runtime.conversation import Conversation
+
+    # A run takes the server's log, however long that is not there.
     home.LINK_WAIT = home.START_WAIT = 600.0
     journal = Journal(options.folder, f"kernel-{options.life}")
     listen_to_acknowledgements(Conversation, journal)
     chance = random.Random(f"{options.seed}/{options.life}")
-    workload = Workload(journal, options.life, chance, CLIENTS, GROUP)
-    while not (options.folder / "stop").exists():
-        run = kgnb.run(workload.graph(), {}, panel=False, mode="live")
+    hangs_at = options.hang_at if options.life == 1 else ""
+    workload = Workload(
+        journal, options.life, chance, CLIENTS, GROUP, hangs_at=hangs_at
+    )
+    dead = unfinished(options.folder) if options.durable else None
+    is_told = False
+    while not is_told:
+        # A run first: by it a process tells the server that it is the kernel now.
+        run = begin(workload.graph(), dead, durable=options.durable)
+        dead = None
         journal.note("begun", run=run.id)
         run.result()
         journal.note("ended", run=run.id, life=options.life)
+        is_told = (options.folder / "stop").exists()
     journal.note("finished")
+
+
+def begin(graph, dead, *, durable):
+    """Go on with a dead run where that is possible, else begin another."""
+    import kgnb
+    from kgnb.errors import Conflict, NoSuchRun
+
+    options = {"panel": False, "mode": "live", "durable": durable}
+    if dead is not None:
+        # It was never stored, or had its end before its process had.
+        with contextlib.suppress(NoSuchRun, Conflict):
+            return kgnb.run(graph, {}, resume=dead, **options)
+    return kgnb.run(graph, {}, **options)
+
+
+def unfinished(folder):
+    """The run that an earlier process did not end, as its journal has it."""
+    told = [e for e in Tail(folder, "kernel-*.jsonl").new() if "run" in e]
+    begun = {entry["run"] for entry in told if entry["what"] == "begun"}
+    ended = {entry["run"] for entry in told if entry["what"] == "ended"}
+    return next(iter(begun - ended), None)
 
 
 def listen_to_acknowledgements(conversation, journal):
@@ -126,10 +165,9 @@ class Watch:
 
     def __init__(self, options):
         self._url = options.url
+        self._token = options.token
         self._kernels = Tail(options.folder, "kernel-*.jsonl")
         self._journals = {name: Journal(options.folder, name) for name in CLIENTS}
-        self._begun = Counter()
-        """By run, the processes that went on with it; each has an end in the log."""
         self._confirmed = set()
         self._heard = {name: set() for name in CLIENTS}
         self._readings = {}
@@ -143,7 +181,7 @@ class Watch:
         async with AsyncExitStack() as stack:
             self._clients = {
                 name: await stack.enter_async_context(
-                    connect(self._url, token=TOKEN, client_id=name, backoff=quick)
+                    connect(self._url, token=self._token, client_id=name, backoff=quick)
                 )
                 for name in CLIENTS
             }
@@ -172,7 +210,6 @@ class Watch:
         for entry in self._kernels.new():
             match entry["what"]:
                 case "begun":
-                    self._begun[entry["run"]] += 1
                     for name in CLIENTS:
                         self._begin(name, entry["run"])
                 case "posted":
@@ -200,21 +237,23 @@ class Watch:
         from kgnb.errors import NoSuchRun
 
         journal = self._journals[name]
-        seq = ends = 0
+        seq, is_over = 0, False
         try:
-            while ends < self._begun[run]:
-                reading = self._clients[name].events(run_id=run, since=seq)
+            while not is_over:
+                is_last = self._is_finished
                 try:
-                    async for event in reading:
+                    async for event in self._clients[name].events(
+                        run_id=run, since=seq
+                    ):
                         seq, fact = event["seq"], fact_of(event)
                         journal.note("read", reader=name, run=run, seq=seq, fact=fact)
-                        ends += event["type"] in ENDS
+                        is_over = event["type"] in ENDS and not event.get("resumable")
                         if event["type"] == "approval_request":
                             await self._answer(name, event["data"])
                 except NoSuchRun:  # yet: its kernel could not reach the log so far
-                    if self._is_finished:
-                        break
-                await asyncio.sleep(0.1)
+                    pass
+                is_over = is_over or is_last
+                await asyncio.sleep(0 if is_over else LOOK_AGAIN)
         except asyncio.CancelledError:
             journal.note("gave_up", reader=name, run=run)
             raise

@@ -279,10 +279,18 @@ def finished_nodes_run_once(told):
 
 
 def _finished_in(facts, node):
-    """The life whose end of a node the log has; 0 if none."""
+    """The life whose end of a node the log has; 0 if none.
+
+    An item, such as ``Items#2``, has ended where a later one of its batch has begun.
+    """
+    batch, is_item, number = node.partition("#")
     life = 0
     for fact in facts:
-        if fact[0] == "note" and fact[3] == node:
+        if fact[0] == "note" and is_item:
+            other, _, later = fact[3].partition("#")
+            if other == batch and int(later) > int(number):
+                return fact[1]
+        elif fact[0] == "note" and fact[3] == node:
             life = fact[1]
         elif fact == ["node_update", node, "completed"]:
             return life

@@ -98,6 +98,28 @@ def confirms_without_keeping():
     Mail.storing = lambda _self, _name, _letter, put: Transaction(puts=(put,))
 
 
+def begins_anew():
+    """A process that goes on with a dead run forgets which node came next (kernel)."""
+    _forget(lambda state: state.places.clear())
+
+
+def forgets_items():
+    """It goes on at the right node, with none of its items (kernel)."""
+    _forget(lambda state: state.items.clear())
+
+
+def _forget(something):
+    from kgnb.runtime import durable
+
+    honest = durable.fold
+
+    def fold(state, record):
+        honest(state, record)
+        something(state)
+
+    durable.fold = fold
+
+
 FAULTS = {
     fault.__name__: fault
     for fault in (
@@ -107,5 +129,7 @@ FAULTS = {
         decides_without_comparing,
         stores_repeats,
         confirms_without_keeping,
+        begins_anew,
+        forgets_items,
     )
 }

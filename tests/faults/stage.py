@@ -8,7 +8,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from actors import CLIENTS
+from actors import CLIENTS, TOKEN
 from asgi_harness import AppProcess
 from journals import Journal, Tail, entries_of, fact_of, figures, violations
 from server_harness import free_port
@@ -50,7 +50,7 @@ class Actor(AppProcess):
 
 
 class Stage:
-    """The three, at work, each behind a proxy; use with ``async with``.
+    """The three, at work, kernel and clients behind a proxy; use with ``async with``.
 
     Args:
         folder: For the journals, and the log if it is a file.
@@ -59,8 +59,12 @@ class Stage:
         planted: Faults of ``planted.py`` by role: ``{"server": "skips_a_seq"}``.
         faults: What befalls the connections, once all are up; of clients and kernel.
         environments: Variables by role: ``{"server": {"LD_PRELOAD": …}}``.
+        durable: Whether runs are, and the kernel's next process goes on with them.
+        hang_at: The node, or item, in which the kernel's first process never ends.
         patience: Seconds for the work to go on after a fault, and to come to its end.
     """
+
+    base, token = "", TOKEN
 
     def __init__(
         self,
@@ -72,6 +76,8 @@ class Stage:
         faults=(),
         environments=(),
         patience=PATIENCE,
+        durable=False,
+        hang_at="",
     ):
         self.folder = folder
         self.log_url = log_url or f"sqlite://{folder}/log.sqlite"
@@ -80,6 +86,8 @@ class Stage:
         self._planted = dict(planted)
         self._environments = dict(environments)
         self._seed = seed
+        self._of_kernel = ["--durable"] if durable else []
+        self._of_kernel += ["--hang-at", hang_at]
         self._patience = patience
         self._faults = iter(faults)
         self._is_up = False
@@ -99,17 +107,21 @@ class Stage:
         return self
 
     async def _begin(self):
-        self.server = self._actor("server", "--log-url", self.log_url)
+        self.server = self._start_server()
         await self.server.wait_ready(PATIENCE)
         await self._all.enter_async_context(self.proxy)
-        self.clients = self._actor("clients", "--url", self._url("http", ""))
+        where = ["--url", self._url("http", self.base), "--token", self.token]
+        self.clients = self._actor("clients", *where)
         await self._wait(lambda: self._told["joined"] == len(CLIENTS))
-        self.start_kernel()
+        await self.start_kernel()
         await self._wait(lambda: self._told["read"] > 0)
         self._is_up = True
 
     async def __aexit__(self, *_):
         await self._all.aclose()
+
+    def _start_server(self):
+        return self._actor("server", "--log-url", self.log_url)
 
     def _actor(self, role, *options):
         more = ["--plant", self._planted[role]] if role in self._planted else []
@@ -127,8 +139,7 @@ class Stage:
         self._all.callback(self._end, actor)
         return actor
 
-    @staticmethod
-    def _end(actor):
+    def _end(self, actor):
         if actor.process.poll() is None:
             actor.process.send_signal(signal.SIGCONT)
             actor.kill()
@@ -168,12 +179,23 @@ class Stage:
                 self._check_alive()
                 await asyncio.sleep(0.005)
 
-    def start_kernel(self):
+    async def wait_shown(self, node):
+        """Wait until somebody has read a note of that node, or of that item."""
+
+        def is_shown():
+            read = [e["fact"] for e in entries_of(self.folder) if e["what"] == "read"]
+            return any(fact[0] == "note" and fact[3] == node for fact in read)
+
+        await self._wait(is_shown)
+
+    async def start_kernel(self):
         """Another process of the kernel."""
-        self._life += 1
-        life = ["--life", str(self._life), "--seed", str(self._seed)]
         url = self._url("ws", "kgnb/link")
-        self.kernel = self._actor("kernel", "--url", url, *life)
+        self.kernel = self._actor("kernel", "--url", url, *self._next_life())
+
+    def _next_life(self):
+        self._life += 1
+        return ["--life", self._life, "--seed", self._seed, *self._of_kernel]
 
     # Faults.
 
@@ -193,7 +215,7 @@ class Stage:
     async def kill_kernel(self, hold):
         await asyncio.to_thread(self.kernel.kill)
         await asyncio.sleep(hold)
-        self.start_kernel()
+        await self.start_kernel()
 
     async def stop_server(self, hold):
         await self._stop(self.server, hold)

@@ -9,6 +9,8 @@ from journals import (
     Duplicate,
     Hole,
     Lost,
+    RanAgain,
+    Violation,
 )
 from schedules import Strike, schedule
 from stage import Stage
@@ -17,7 +19,7 @@ DEATHS = schedule("planted", ["kill_server"], 3)
 BREAKS = schedule("planted", ["reset"], 12)
 LITTLE = [Strike("reset", 300, 0)]
 PLANTED = {
-    "acknowledges_before_it_stores": (DEATHS, {Lost}, {AcceptedThenLost, DecidedTwice}),
+    "acknowledges_before_it_stores": (DEATHS, {Lost}, set(Violation.__subclasses__())),
     "skips_a_seq": (LITTLE, {Hole}, set()),
     "sends_not_everything": (LITTLE, {Hole}, set()),
     "decides_without_comparing": (LITTLE, {DecidedTwice}, set()),
@@ -30,7 +32,7 @@ SECONDS = 3
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-async def test_planted_fault_is_found_and_named(tmp_path, planted):
+async def test_planted_fault_of_the_server_is_found_and_named(tmp_path, planted):
     strikes, broken, perhaps = PLANTED[planted]
     server = {"server": planted}
     async with Stage(tmp_path, planted=server, patience=SECONDS) as stage:
@@ -39,3 +41,15 @@ async def test_planted_fault_is_found_and_named(tmp_path, planted):
         found = await stage.finish()
     kinds = {type(violation) for violation in found}
     assert broken <= kinds <= broken | perhaps, found
+
+
+@pytest.mark.parametrize(
+    ("planted", "node"), [("begins_anew", "Ask"), ("forgets_items", "Items#2")]
+)
+async def test_planted_fault_of_the_kernel_is_found_and_named(tmp_path, planted, node):
+    kernel = {"kernel": planted}
+    async with Stage(tmp_path, planted=kernel, durable=True, hang_at=node) as stage:
+        await stage.wait_shown(node)
+        await stage.kill_kernel(0)
+        found = await stage.finish()
+    assert {type(violation) for violation in found} == {RanAgain}, found

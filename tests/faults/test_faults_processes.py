@@ -29,6 +29,11 @@ async def test_kills_of_the_kernel_lose_nothing(tmp_path):
     await go_through(tmp_path, 2, schedule(2, ["kill_kernel"], 5))
 
 
+async def test_kills_of_the_kernel_of_durable_runs_lose_nothing(tmp_path):
+    strikes = schedule(5, ["kill_kernel"], 8)
+    await go_through(tmp_path, 5, strikes, durable=True)
+
+
 async def test_stops_lose_nothing(tmp_path):
     await go_through(
         tmp_path, 3, schedule(3, ["stop_server", "stop_kernel", "stop_clients"], 6)

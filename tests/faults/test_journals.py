@@ -200,6 +200,16 @@ def test_node_that_ran_twice_in_one_process_is_named():
     assert kinds([*holds(log), *ran(1, 1)]) == {RanAgain}
 
 
+def items(*numbers, life):
+    return [note(n, life, f"Items#{n}") for n in numbers]
+
+
+def test_item_that_ended_and_ran_again_is_named():
+    ran = [says("ran", run="r", life=life, node="Items#1") for life in (1, 2)]
+    assert kinds([*holds(items(1, 2, life=1)), *ran]) == {RanAgain}
+    assert violations([*holds(items(1, life=1) + items(1, 2, life=2)), *ran]) == []
+
+
 def test_node_that_was_cut_off_may_run_again():
     log = [*life(1, "1"), ["workflow_lost"], *life(2, "1", "completed")]
     assert violations([*holds(log), *ran(1, 2)]) == []

@@ -1,87 +1,95 @@
-"""The graph of the fault tests: notes, a message to all, a question, notes."""
+"""The graph of the fault tests: notes, a batch, a message to all, a question, notes."""
 
 import itertools
-import time
+import threading
 
 import kgnb
-from kgnb.errors import Unavailable
 from kgnb.graph.context import current_context
 
-MOST_NOTES = 60
-"""Of one node's visit."""
+MOST_NOTES = 40
+"""Of one node's visit, or item."""
+ITEMS = 4
 
 
 class Workload:
-    """Makes graphs, each a little different, for one process of a kernel."""
+    """Makes graphs, and does what their nodes do, for one process of a kernel."""
 
-    def __init__(self, journal, life, chance, people, group):
-        self.journal = journal
-        self.life = life
-        self.chance = chance
-        self.people = people
-        self.group = group
-        self.messages = itertools.count(1)
-        self.notes = {}
+    def __init__(self, journal, life, chance, people, group, *, hangs_at):
+        self._journal = journal
+        self._life = life
+        self._chance = chance
+        self._people = people
+        self._group = group
+        self._hangs_at = hangs_at
+        self._messages = itertools.count(1)
+        self._notes = {}
         """By run, the numbers of its notes."""
 
     def graph(self):
-        first, tell, ask, last = First(self), Tell(self), Ask(self), Last(self)
-        first >> tell >> ask >> last
+        first, items, last = First(self), Items(self), Last(self)
+        first >> items >> Tell(self) >> Ask(self) >> last
         return kgnb.Graph(first, name="faults")
+
+    def begin(self, node):
+        """A node or an item begins: in the journal before anything comes of it."""
+        run = current_context.get().execution.id
+        self._journal.note("ran", run=run, life=self._life, node=node)
+        numbers = self._notes.setdefault(run, itertools.count(1))
+        for n in itertools.islice(numbers, self._chance.randrange(1, MOST_NOTES)):
+            self._journal.note("emitted", run=run, life=self._life, n=n)
+            kgnb.emit("note", {"life": self._life, "n": n, "node": node})
+        if node == self._hangs_at:
+            threading.Event().wait()
+
+    def tell(self):
+        """Send a message to the group, and wait until that is confirmed."""
+        letter = {"type": "letter", "life": self._life, "n": next(self._messages)}
+        kgnb.manager.broadcast_to_group(self._group, letter).result()
+        self._journal.note("posted", life=self._life, n=letter["n"])
+
+    def ask(self):
+        """Ask everybody."""
+        asked = kgnb.ask("Who?", options=self._people)
+        value = asked.result().value
+        self._journal.note("given", approval=asked.approval_id, value=value)
 
 
 class Worker(kgnb.Node):
-    """A node whose visit is in the journal before anything comes of it."""
-
     def __init__(self, workload):
         super().__init__()
         self.workload = workload
 
     def exec(self, _):
-        work = self.workload
-        context = current_context.get()
-        run = context.execution.id
-        node = type(self).__name__
-        work.journal.note("ran", run=run, life=work.life, node=node)
-        numbers = work.notes.setdefault(run, itertools.count(1))
-        for n in itertools.islice(numbers, work.chance.randrange(1, MOST_NOTES)):
-            work.journal.note("emitted", run=run, life=work.life, n=n)
-            kgnb.emit("note", {"life": work.life, "n": n, "node": node})
-        self.act()
-
-    def act(self):
-        """What it does besides."""
+        self.workload.begin(type(self).__name__)
 
 
 class First(Worker):
     pass
 
 
-class Last(Worker):
-    pass
+class Items(kgnb.BatchNode):
+    def __init__(self, workload):
+        super().__init__()
+        self.workload = workload
+
+    def prep(self, shared):
+        return [f"Items#{number}" for number in range(ITEMS)]
+
+    def exec(self, item):
+        self.workload.begin(item)
 
 
 class Tell(Worker):
-    """Sends a message to the group, and waits until that is confirmed."""
-
-    def act(self):
-        work = self.workload
-        n = next(work.messages)
-        letter = {"type": "letter", "life": work.life, "n": n}
-        while True:
-            try:
-                kgnb.manager.broadcast_to_group(work.group, letter).result()
-                break
-            except Unavailable:  # the log is away, and nothing of it was stored
-                time.sleep(0.1)
-        work.journal.note("posted", life=work.life, n=n)
+    def exec(self, _):
+        super().exec(_)
+        self.workload.tell()
 
 
 class Ask(Worker):
-    """Asks everybody."""
+    def exec(self, _):
+        super().exec(_)
+        self.workload.ask()
 
-    def act(self):
-        work = self.workload
-        asked = kgnb.ask("Who?", options=work.people)
-        value = asked.result().value
-        work.journal.note("given", approval=asked.approval_id, value=value)
+
+class Last(Worker):
+    pass

@@ -1,0 +1,17 @@
+"""Real kernels of a real Jupyter server that are killed in the middle of a cell."""
+
+from faults_harness import FULL, seen
+from jupyter_stage import JupyterStage
+from schedules import schedule
+
+KERNELS, SERVERS = (20, 10) if FULL else (2, 1)
+
+
+async def test_kernels_and_servers_of_jupyter_are_killed_and_nothing_is_lost(tmp_path):
+    kinds = ["kill_kernel"] * KERNELS + ["kill_server"] * SERVERS
+    strikes = schedule("jupyter", kinds, len(kinds))
+    async with JupyterStage(tmp_path, durable=True) as stage:
+        await stage.suffer(strikes)
+        found = await stage.finish()
+    seen.update(stage.figures)
+    assert found == []
