@@ -1,7 +1,6 @@
 """Two applications, one Redis: what is promised holds over both."""
 
 import asyncio
-import contextlib
 import json
 
 import pytest
