@@ -267,6 +267,79 @@ def test_a_fork_at_any_step_equals_a_fresh_run_from_that_state(make):
         assert of_fork.action == of_fresh.action
 
 
+class Passes(kgnb.BatchGraph):
+    def prep(self, shared):
+        return [{"n": n} for n in range(3)]
+
+
+class AsyncPasses(AsyncParallelBatchGraph):
+    async def prep_async(self, shared):
+        return [{"n": n} for n in range(3)]
+
+
+class Counts(kgnb.Node):
+    """Leaves a key of its own in each pass, which says how far that was."""
+
+    def post(self, shared, prep_res, exec_res):
+        key = f"pass{self.params.get('n')}"
+        shared[key] = shared.get(key, "") + self.node_id
+
+
+class AsyncCounts(Counts, kgnb.AsyncNode):
+    async def post_async(self, shared, prep_res, exec_res):
+        await asyncio.sleep(0.001 * self.params["n"])
+        Counts.post(self, shared, prep_res, exec_res)
+
+
+def passes():
+    inner = Passes(chain(*words("PQ", Counts)))
+    return kgnb.Graph(chain(Word(node_id="A"), inner, Word(node_id="Z")), name="Passes")
+
+
+def parallel_passes():
+    inner = AsyncPasses(chain(*words("PQ", AsyncCounts)))
+    return kgnb.Graph(chain(Word(node_id="A"), inner, Word(node_id="Z")), name="Passes")
+
+
+def own_data():
+    inner = kgnb.SubGraphNode(kgnb.Graph(chain(*words("PQ"))), node_id="Sub")
+    return kgnb.Graph(chain(Word(node_id="A"), inner, Word(node_id="Z")), name="Own")
+
+
+def side_by_side():
+    graphs = [kgnb.Graph(chain(*words(pair)), name=f"G{pair}") for pair in ("PQ", "RS")]
+    inner = kgnb.ParallelSubGraphNode(graphs, node_id="Beside", merge_results=False)
+    return kgnb.Graph(chain(Word(node_id="A"), inner, Word(node_id="Z")), name="Beside")
+
+
+def deep():
+    inner = kgnb.Graph(chain(*words("PQ")), name="Inner")
+    middle = kgnb.Graph(chain(Word(node_id="M"), inner), name="Middle")
+    return kgnb.Graph(chain(Word(node_id="A"), middle, Word(node_id="Z")), name="Deep")
+
+
+@pytest.mark.parametrize(
+    "make", [*GRAPHS, passes, parallel_passes, own_data, side_by_side, deep]
+)
+def test_a_fork_makes_just_the_visits_that_had_not_ended(make):
+    def made_by(run):
+        """Visits of nodes; a graph around them may be entered anew."""
+        graphs = {node.id for node in run.graph.nodes if node.kind == "graph"}
+        visits = run.view.timeline
+        return {visit.task_id for visit in visits if visit.node_id not in graphs}
+
+    first = begun(make(), {"log": ["in"]})
+    history = first.history().result(20)
+    assert made_by(first) <= {at.source for at in history}
+    for place, at in enumerate(history):
+        forked = first.fork(at=at)
+        result = forked.result(20)
+        had_ended = {each.source for each in history[place:-1]}
+        assert made_by(forked) == made_by(first) - had_ended
+        assert forked.shared == first.shared
+        assert result.value == first.view.result
+
+
 def test_a_fork_at_step_3_numbers_its_visits_on():
     first = begun(cycle(), {"log": ["in"]})
     forked = first.fork(at=3)
