@@ -10,12 +10,12 @@ from kgnb.panel.bundle import final_bundle, final_metadata
 from kgnb.panel.shell import kernel_shell
 from kgnb.panel.static import record_html, record_text
 from kgnb.protocol.record import static_record
+from kgnb.protocol.view import RunView
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from kgnb.protocol.view import RunView
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -54,15 +54,18 @@ def show_result(view: RunView | Mapping[str, Any]) -> None:
 def page_html(view: RunView | Mapping[str, Any], *, sign: bool = False) -> str:
     """The record as a page of its own, that loads nothing and runs nothing.
 
+    Its picture can be looked at as it was at each step of the run.
+
     Args:
         view: The run's last view.
-        sign: Whether the page names the run, its times and who answered.
+        sign: Whether the page names the run, when it was, and who answered.
     """
     record = static_record(view)
+    plain = view.to_dict() if isinstance(view, RunView) else view
     signature = final_metadata(view) if sign else None
     return _PAGE.format(
         title=escape(label(record["workflow"]) or "run"),
-        record=record_html(record, signature=signature),
+        record=record_html(record, signature=signature, view=plain),
     )
 
 

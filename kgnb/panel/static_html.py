@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from kgnb.drawing.text import escape, label
+from kgnb.panel.looking_back import timeline
 from kgnb.panel.painting import WORDS, paint, times
 from kgnb.panel.summary import (
     RUN_WORDS,
@@ -46,7 +47,10 @@ def record_svg(record: Mapping[str, Any]) -> str | None:
 
 
 def record_html(
-    record: Mapping[str, Any], *, signature: Mapping[str, Any] | None = None
+    record: Mapping[str, Any],
+    *,
+    signature: Mapping[str, Any] | None = None,
+    view: Mapping[str, Any] | None = None,
 ) -> str:
     """The record as one ``<div>``, with its style sheet inside.
 
@@ -56,8 +60,10 @@ def record_html(
             the output's metadata (``run_id``, ``started_at``, ``ended_at``,
             ``durations``, ``answered_by``, ``votes``). Without it the page is the
             same in every execution.
+        view: The run's view, on a page of its own: with it the picture can be looked at
+            as it was at each step.
     """
-    return "".join(_page(record, Names.of(record), signature or {}))
+    return "".join(_page(record, Names.of(record), signature or {}, view))
 
 
 def style() -> str:
@@ -66,7 +72,10 @@ def style() -> str:
 
 
 def _page(
-    record: Mapping[str, Any], names: Names, signature: Mapping[str, Any]
+    record: Mapping[str, Any],
+    names: Names,
+    signature: Mapping[str, Any],
+    view: Mapping[str, Any] | None,
 ) -> Iterator[str]:
     status = record["status"]
     yield f'<div class="kgnb-record"><style>{style()}</style>'
@@ -78,10 +87,11 @@ def _page(
     if status not in ENDED:
         yield '<p class="kgnb-note">This run had not ended when this was saved.</p>'
     if svg := record_svg(record):
+        steps, svg = timeline(view, names, svg) if view else ("", svg)
         yield (
             '<div class="kgnb-picture" tabindex="0" role="group" '
             f'aria-label="Picture of the graph" style="--k-width:{_width(svg)}px">'
-            f"{svg}</div>"
+            f"{svg}</div>{steps}"
         )
     yield from _error(record, names)
     yield from _streams(record, names)

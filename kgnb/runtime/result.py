@@ -159,6 +159,9 @@ class Result:
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write the finished run as a page that needs nothing else.
 
+        Its picture can be looked at as it was at each step of the run, with the arrow
+        keys; the page has no script.
+
         Raises:
             Unavailable: kgnb runs without its panel.
         """

@@ -83,6 +83,6 @@ export class Loss {
 /** @param {wire.RunView} view @returns {string} what was answered since, or could be */
 function kept({ approvals, ended_at }) {
   const since = approvals.filter(({ by }) => (by?.at ?? "") > (ended_at ?? ""));
-  if (since.length) return `${plural(since.length, "answer")} stored: used when the run goes on.`;
+  if (since.length) return `${plural(since.length, "answer")} stored, to be used when the run goes on.`;
   return approvals.some(({ state }) => state === "open") ? "What is asked can be answered meanwhile." : "";
 }
