@@ -8,7 +8,7 @@ export { randomId } from "./ids.js";
 export { mountLive, mountRecord } from "./mount.js";
 export { serverConnection } from "./pool.js";
 export { recordMetadata, recordView, staticRecord } from "./record.js";
-export { ENDED, emptyView, isOver, reduce } from "./reduce.js";
+export { ENDED, emptyView, reduce } from "./reduce.js";
 export { Card, decision, keyOf } from "./views/approvals.js";
 export { Bar } from "./views/bar.js";
 export { Call, callState } from "./views/call.js";

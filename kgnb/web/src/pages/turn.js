@@ -11,7 +11,7 @@
 import { Foot } from "./foot.js";
 import { Reply, bubble } from "./reply.js";
 import { textOf, wholeMessage } from "./words.js";
-import { Card, decision, emptyView, h, isOver, keyOf, labelOf, told, valueBox, visible } from "../shared.js";
+import { Card, ENDED, decision, emptyView, h, keyOf, labelOf, told, valueBox, visible } from "../shared.js";
 
 /** Updates of chat nodes that a page shows by other means, or not at all. */
 const SILENT = new Set(["typing", "chat_ready"]);
@@ -60,7 +60,7 @@ export class Turn {
   }
 
   get isOver() {
-    return isOver(this.view);
+    return ENDED.has(this.view.status);
   }
 
   /** The node's question for the next message, or null. @returns {wire.ApprovalView | null} */
