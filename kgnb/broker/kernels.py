@@ -117,7 +117,7 @@ class Kernels:
 
     def runs_of(self, kernel_id: str) -> list[Run]:
         """Unfinished runs of a kernel, whichever process has them."""
-        return [r for r in self.runs.unfinished() if r.row.kernel_id == kernel_id]
+        return [r for r in self.runs.unfinished() if r.kernel_id == kernel_id]
 
     def hello(self, source: Link, frame: link.LinkHello, now: float) -> None:
         """Take in the process at the other end, or close its link."""
@@ -151,7 +151,7 @@ class Kernels:
             if old.link is not None:
                 old.link.close(REPLACED, "another process is this kernel now")
         for run in self.runs_of(frame.kernel_id):
-            if run.row.process_id != frame.process_id:
+            if run.process_id != frame.process_id:
                 reason = "the kernel was restarted"
                 self.runs.declare(run, Declaration("lost", reason), now)
 
@@ -202,12 +202,13 @@ class Kernels:
         self._effects.commit(Transaction(puts=puts), done)
 
     def _runs_of_process(self, process_id: str) -> list[Run]:
-        return [r for r in self.runs.unfinished() if r.row.process_id == process_id]
+        return [r for r in self.runs.unfinished() if r.process_id == process_id]
 
     def _known_runs(self, process_id: str) -> list[link.KnownRun]:
         return [
             link.KnownRun(run_id=run.id, epoch=run.row.epoch, n=run.n)
             for run in self._runs_of_process(process_id)
+            if not run.goes_on
         ]
 
     def link_closed(self, closed: Link, now: float) -> None:
@@ -244,7 +245,7 @@ class Kernels:
             self.managers.forget(kernel_id)
             self.workflows.forget(kernel_id)
         for run in self.runs_of(kernel_id):
-            if is_dead(run.row.process_id):
+            if is_dead(run.process_id):
                 self.runs.declare(run, Declaration("lost", reason), now)
 
     def _forget(self, kernel: Kernel) -> None:
@@ -270,7 +271,7 @@ class Kernels:
             return
         runs: defaultdict[str, list[Run]] = defaultdict(list)
         for run in self.runs.unfinished():
-            runs[run.row.process_id].append(run)
+            runs[run.process_id].append(run)
         for kernel in silent:
             kernel.is_stalled = True
             for run in runs[kernel.row.process_id]:

@@ -72,8 +72,8 @@ class Run:
         self.inbox: deque[Item] = deque()
         self.queued = (row.epoch, n)
         """Epoch and n of the last frame that was taken in."""
-        self.producer = row.process_id
-        """The process that sent it: the row has it once that is stored."""
+        self.kernel_id, self.process_id = row.kernel_id, row.process_id
+        """Who sent it: the row names the next process once a frame of its is stored."""
         self.queued_events = 0
         self.is_committing = False
         self.tells_steps = row.start is not None and row.start.steps
@@ -98,6 +98,16 @@ class Run:
     def is_over(self) -> bool:
         """Whether it has ended, and nothing of it is on its way to the log."""
         return self.row.has_ended and not self.inbox and not self.is_committing
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a process takes it up again, of which its row does not know yet."""
+        return self.queued[0] > self.row.epoch
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether events of it are to come, as far as is known."""
+        return not self.row.has_ended or self.goes_on
 
     def refresh(self, stored: Row | None) -> None:
         """Take over the row that the log has, or that it has none."""

@@ -100,13 +100,13 @@ class Runs:
         return run if run is not None and may_see(peer, run.row) else None
 
     def unfinished(self) -> list[Run]:
-        """Runs that have not ended."""
-        return [run for run in self.by_id.values() if not run.row.has_ended]
+        """Runs that have not ended, or that are being taken up again."""
+        return [run for run in self.by_id.values() if run.is_unfinished]
 
     def awaited(self) -> list[Run]:
         """Those, and lost ones that can go on, of which something is asked still."""
         runs = self.by_id.values()
-        return [run for run in runs if not run.row.has_ended or run.open_approvals]
+        return [run for run in runs if run.is_unfinished or run.open_approvals]
 
     # What a kernel appends
 
@@ -123,6 +123,11 @@ class Runs:
                 expected = "its workflow_started as n 1"
                 text = f"run {frame.run_id!r} is not known: expected {expected}"
                 _refuse(source, frame, "gap" if frame.n > 1 else "invalid", text, 1)
+                return
+            if _goes_on(decoded):
+                # Its seqs would begin anew, behind the backs of who has read it.
+                text = f"run {frame.run_id!r} is no longer kept: it cannot go on"
+                _refuse(source, frame, "conflict", text)
                 return
             run = self._create(source, frame, decoded[0].workflow, now)
         elif not self._is_producer(run, source, frame, decoded):
@@ -178,7 +183,7 @@ class Runs:
         frame: link.AppendFrame,
         decoded: list[events.AnyEvent],
     ) -> bool:
-        if frame.epoch == run.queued[0] and run.producer == source.process_id:
+        if frame.epoch == run.queued[0] and run.process_id == source.process_id:
             return True
         # A dead run goes on under the same id in a higher epoch.
         return (
@@ -205,7 +210,7 @@ class Runs:
             return
         fresh = decoded[expected - frame.n :]
         if not fresh:
-            if frame.n + len(decoded) - 1 <= run.n:
+            if not run.goes_on and frame.n + len(decoded) - 1 <= run.n:
                 self._acknowledge(run)
             return
         if run.queued_events + len(fresh) > self._limits.max_queued:
@@ -223,7 +228,7 @@ class Runs:
             )
         )
         run.queued = (frame.epoch, expected + len(fresh) - 1)
-        run.producer = source.process_id
+        run.kernel_id, run.process_id = source.kernel_id, source.process_id
         run.queued_events += len(fresh)
 
     def _acknowledge(self, run: Run) -> None:
@@ -312,7 +317,8 @@ class Runs:
             # Whatever trails behind a run's end, its views could not show.
             if not row.has_ended:
                 self._write_event(draft, event, now)
-                draft.records += item.records.get(n, ())
+                if item.records:
+                    draft.records += item.records.get(n, ())
         draft.n = item.first + len(item.events) - 1
 
     def _write_event(self, draft: Draft, event: events.AnyEvent, now: float) -> None:
@@ -461,6 +467,11 @@ def _records(frame: link.AppendFrame) -> dict[int, list[bytes]]:
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:
     return bool(decoded) and isinstance(decoded[0], events.WorkflowStarted)
+
+
+def _goes_on(decoded: list[events.AnyEvent]) -> bool:
+    first = decoded[0]
+    return isinstance(first, events.WorkflowStarted) and first.resumed_from is not None
 
 
 def _refuse(

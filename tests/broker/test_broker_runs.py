@@ -280,3 +280,50 @@ def test_run_taken_up_again_is_read_by_who_reads_all_and_came_after_its_end(host
     assert client.seqs() == []
     taken_up(after)
     assert client.seqs() == [1, 2, 3]
+
+
+def test_run_that_is_no_longer_kept_cannot_be_taken_up_again(host):
+    kernel = host.kernel()
+    taken_up(kernel)
+    (refusal,) = kernel.take("refused")
+    assert (refusal["code"], refusal["message"]) == (
+        "conflict",
+        "run 'r1' is no longer kept: it cannot go on",
+    )
+    assert host.events() == []
+
+
+def test_run_taken_up_again_is_not_acknowledged_by_what_was_stored_before(host):
+    first = host.kernel()
+    first.start(
+        "r1", {"type": "workflow_failed", "error": {"code": "x", "message": ""}}
+    )
+    first.take()
+    host.is_held = True
+    for _ in range(2):
+        taken_up(first)
+    assert first.take() == []
+
+
+def test_run_taken_up_again_is_lost_with_its_process_before_that_is_stored(host):
+    host.kernel().start()
+    after = host.kernel("k2", "p2")
+    host.broker.kernels.gone("k1", "killed", host.now)
+    host.perform()
+    host.is_held = True
+    taken_up(after)
+    host.broker.kernels.gone("k2", "killed", host.now)
+    host.is_held = False
+    host.settle()
+    assert host.broker.runs.by_id["r1"].status == "lost"
+
+
+def test_run_taken_up_again_is_read_by_who_comes_before_that_is_stored(host):
+    host.kernel().start()
+    after = host.kernel(process_id="p2")
+    host.is_held = True
+    taken_up(after)
+    client = host.client()
+    client.send(type="subscribe", topics=["all"])
+    host.settle()
+    assert client.seqs() == [1, 2, 3]
