@@ -46,13 +46,19 @@ async def asks(shared):
     ]
     return [(await answer).value for answer in answers]
 
+async def ticks(shared):
+    for n in range(shared["n"]):
+        kgnb.emit("tick", {"n": n, "text": "x" * 100})
+        if n % 50 == 49:
+            await asyncio.sleep(0.005)
+
 async def tell(shared):
     for text in shared["texts"]:
         await kgnb.manager.broadcast_to_group("open", {"type": "note", "text": text})
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 name = os.environ["NAME"]
-for each in (add, ask, count, asks, tell):
+for each in (add, ask, count, asks, tell, ticks):
     kgnb.publish(f"{each.__name__}-{name}", each)
 """
 

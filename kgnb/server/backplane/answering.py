@@ -99,6 +99,7 @@ class Answering:
     async def _answer(self, number: int, question: says.Question) -> None:
         try:
             answer = await self._find(number, question)
+            encoded = msgspec.Raw(msgspec.msgpack.encode(answer))
         except KgnbError as error:
             data = msgspec.to_builtins(error.data, enc_hook=repr)
             self._say(says.Refused(number, error.code, str(error), data))
@@ -107,7 +108,6 @@ class Answering:
             logger.exception("backplane: a question ran into an error")
             self._say(says.Refused(number, "internal", "internal error", {}))
         else:
-            encoded = msgspec.Raw(msgspec.msgpack.encode(answer))
             self._say(says.Told(number, encoded))
 
     async def _find(self, number: int, question: says.Question) -> Any:

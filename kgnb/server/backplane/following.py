@@ -119,6 +119,10 @@ class FarDoors:
                 self._hear(message)
         except Unavailable as error:
             self.end(str(error))
+        except Exception:
+            # The root of an envelope's work: what came of it nobody knows.
+            logger.exception("backplane: an envelope ran into an error")
+            self.end("an internal error")
         if self._line.is_open and self._line.has_news:
             self._post.wake(self._line)
 

@@ -67,6 +67,10 @@ class Leading:
         except Unavailable as error:
             logger.warning("%s; its connections come back", error)
             found.end(str(error))
+        except Exception:
+            # The root of an envelope's work: what came of it nobody knows.
+            logger.exception("backplane: an envelope ran into an error")
+            found.end("an internal error")
         if not found.line.is_open:
             self._followers.pop(envelope.session, None)
         elif found.line.has_news:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kgnb.errors import Unavailable
-from kgnb.server.backplane.messages import Envelope, Frames, Requested, Said
+from kgnb.server.backplane.messages import Envelope, Frames
 
 if TYPE_CHECKING:
     from kgnb.broker.peer import OutFrame
@@ -25,7 +27,9 @@ ENVELOPE = 512 * 1024
 NEWS = 128 * 1024
 """Bytes that are read before the sender is told so at once, not by the next beat."""
 _SMALL = 64
-"""Bytes that a message has besides its payload, roughly."""
+"""Bytes that a frame has besides its payload, roughly."""
+
+_Waiting = Frames | msgspec.Raw
 
 
 class Line:
@@ -44,7 +48,7 @@ class Line:
         self.under_way = 0
         """Bytes that wait here or on the way, roughly."""
         self._me = me
-        self._waiting: deque[tuple[Message, int]] = deque()
+        self._waiting: deque[tuple[_Waiting, int]] = deque()
         self._number = 0
         self._unread: deque[tuple[int, int]] = deque()
         """Number and bytes of each envelope that the other has not read yet."""
@@ -65,19 +69,13 @@ class Line:
     # ---- out
 
     def put(self, message: Message) -> None:
-        """Say something.
+        """Say something; what cannot be said in msgpack raises here, not on its way.
 
         Raises:
             Unavailable: Too much is under way already, or the line is closed.
         """
-        size = _SMALL
-        if isinstance(message, Said):
-            size += len(message.frame)
-        elif isinstance(message, Requested):
-            size += len(message.body)
-        elif isinstance(message, Frames):
-            size += len(message.frame.payload)
-        self._add(message, size)
+        encoded = msgspec.Raw(msgspec.msgpack.encode(message))
+        self._add(encoded, len(encoded))
 
     def put_frame(self, channel: int, frame: OutFrame) -> None:
         """Say a frame of a broker that tells the same to many, one after the other.
@@ -89,9 +87,10 @@ class Line:
         if isinstance(last, Frames) and last.frame is frame:
             last.channels.append(channel)
         else:
-            self.put(Frames([channel], frame))
+            # Encoded when it is taken: others may get it too.
+            self._add(Frames([channel], frame), len(frame.payload) + _SMALL)
 
-    def _add(self, message: Message, size: int) -> None:
+    def _add(self, message: _Waiting, size: int) -> None:
         if not self.is_open:
             raise Unavailable("backplane: the other server has gone")
         if self.under_way + size > MOST:
@@ -103,7 +102,7 @@ class Line:
         """The next envelope to send, or None."""
         if not self._waiting and not self.has_news:
             return None
-        messages: list[Message] = []
+        messages: list[_Waiting] = []
         total = 0
         while self._waiting and total < ENVELOPE:
             message, size = self._waiting.popleft()
@@ -112,7 +111,13 @@ class Line:
         self._number += 1
         self._unread.append((self._number, total))
         self._news = 0
-        return Envelope(self._me, self.session, self._number, self._seen, messages)
+        return Envelope(
+            self._me,
+            self.session,
+            self._number,
+            self._seen,
+            messages,  # type: ignore[arg-type]  # encoded ones are as good
+        )
 
     def close(self) -> None:
         """Nothing more is said or heard; what waits is still sent."""

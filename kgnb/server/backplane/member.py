@@ -262,17 +262,19 @@ class Member:
             kernel_id: driver.server_of_kernel(kernel_id)
             for kernel_id in driver.watched_kernels()
         }
-        try:
-            absent = await self._leases.absent(set(owners.values()) - {self.me})
-        except _AWAY:
-            return
-        for kernel_id, server in owners.items():
-            if server in absent:
-                # It is declared at once; only that it is stored may take longer.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(BEAT):
-                        reason = "the kernel ended with its server"
-                        await driver.kernel_gone(kernel_id, reason)
+        with contextlib.suppress(*_AWAY):
+            async with asyncio.timeout(BEAT):
+                absent = await self._leases.absent(set(owners.values()) - {self.me})
+                # Declared at once; only that it is stored may take longer.
+                await asyncio.gather(
+                    *(
+                        driver.kernel_gone(
+                            kernel_id, "the kernel ended with its server"
+                        )
+                        for kernel_id, server in owners.items()
+                        if server in absent
+                    )
+                )
 
     # ---- a follower
 

@@ -74,7 +74,7 @@ class Post:
         ]
 
     async def aclose(self) -> None:
-        """End, and remove the inbox; safe to call twice."""
+        """End; Redis forgets the inbox. Safe to call twice."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
