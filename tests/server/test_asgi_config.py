@@ -35,6 +35,12 @@ def test_config_reaches_sockets_broker_and_uvicorn():
     assert options["ws_per_message_deflate"] is True
 
 
+@pytest.mark.parametrize("log", ["redis://a", "rediss://a", "postgresql://a/b"])
+def test_config_of_several_servers_needs_a_log_that_they_share(log):
+    config = read_config({"backplane_url": "rediss://a", "log_url": log})
+    assert config.backplane_url == "rediss://a"
+
+
 def test_config_argument_wins_over_the_dict():
     config = read_config(WEBSOCKET_CONFIG, allow_origins=["http://a.example"])
     assert config.origins == ("http://a.example",)
@@ -49,6 +55,12 @@ def test_config_argument_wins_over_the_dict():
         ({"ping_interval": "30"}, "at `ping_interval`"),
         ({"compression": "zip"}, "at `compression`"),
         ({"origins": "http://a.example"}, "expected a list of origins"),
+        ({"backplane_url": "amqp://a"}, "backplane_url: expected redis://… or"),
+        ({"backplane_url": "redis://a"}, "log_url: servers that a backplane_url joins"),
+        (
+            {"backplane_url": "redis://:secret@a", "log_url": "sqlite:///log.sqlite"},
+            "got 'sqlite:///log.sqlite'",
+        ),
     ],
 )
 def test_config_that_is_none_is_refused_by_name(given, told):
