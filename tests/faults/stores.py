@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import websockets
 from actors import SECRET, TOKEN
-from faults_harness import RawKernel, asked, started
+from faults_harness import FULL, RawKernel, asked, started
 from journals import entries_of
 from stage import Stage
 
@@ -202,7 +202,8 @@ class Impatient:
     Each answer is sent again, by the same id, until it is taken.
     """
 
-    QUESTIONS = 2_000
+    QUESTIONS = 20_000 if FULL else 1_000
+    AT_ONCE = 1_000
     SLOWEST = 3.0
     """Seconds that any reply may take: two, and one for a machine that is busy."""
 
@@ -226,9 +227,13 @@ class Impatient:
             {**event, "run_id": RUN, "workflow": "w"}
             for event in (started(), *questions)
         ]
-        await kernel.say(type="append", run_id=RUN, epoch=1, n=1, events=events)
-        while (await kernel.hear("appended"))["n"] < len(events):
-            pass
+        for first in range(0, len(events), self.AT_ONCE):
+            some = events[first : first + self.AT_ONCE]
+            await kernel.say(
+                type="append", run_id=RUN, epoch=1, n=first + 1, events=some
+            )
+            while (await kernel.hear("appended"))["n"] < first + len(some):
+                pass
         self._socket = await self._stack.enter_async_context(
             self._stage.socket("ws", Authorization=f"token {TOKEN}")
         )
@@ -245,7 +250,7 @@ class Impatient:
         for n in itertools.count():
             while not await self._answer(f"q{n}", ["yes", "no"][n % 2]):
                 await asyncio.sleep(0.1)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
     async def _answer(self, question, value):
         """Whether it is known by now that the answer counts."""

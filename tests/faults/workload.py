@@ -2,13 +2,17 @@
 
 import itertools
 import threading
+import time
 
 import kgnb
+from kgnb.errors import Unavailable
 from kgnb.graph.context import current_context
 
 MOST_NOTES = 40
 """Of one node's visit, or item."""
 ITEMS = 4
+DEADLINE = {"timeout": 1800, "on_timeout": "nobody"}
+"""Of each question; no fault lasts as long."""
 
 
 class Workload:
@@ -44,12 +48,17 @@ class Workload:
     def tell(self):
         """Send a message to the group, and wait until that is confirmed."""
         letter = {"type": "letter", "life": self._life, "n": next(self._messages)}
-        kgnb.manager.broadcast_to_group(self._group, letter).result()
+        while True:
+            try:
+                kgnb.manager.broadcast_to_group(self._group, letter).result()
+                break
+            except Unavailable:  # the log is away, and nothing of it was stored
+                time.sleep(0.1)
         self._journal.note("posted", life=self._life, n=letter["n"])
 
     def ask(self):
         """Ask everybody."""
-        asked = kgnb.ask("Who?", options=self._people)
+        asked = kgnb.ask("Who?", options=self._people, **DEADLINE)
         value = asked.result().value
         self._journal.note("given", approval=asked.approval_id, value=value)
 
