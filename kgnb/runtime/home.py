@@ -19,13 +19,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from kgnb.broker.doorway import door
-from kgnb.errors import Conflict, KgnbError
-from kgnb.protocol import codec, commands, link
-from kgnb.protocol import events as e
-from kgnb.runtime import places, process
+from kgnb.errors import Conflict
+from kgnb.protocol import link
+from kgnb.runtime import orders, places, process
 from kgnb.runtime.callbacks import Callbacks
 from kgnb.runtime.hosted import HostedPort
 from kgnb.runtime.link import LinkPort, find_address
@@ -204,7 +201,14 @@ class Home:
                 kernel_id, url = places.own_log()
                 kept = LocalPort(kernel_id, self, url)
                 kept.conversation.mail.on_change = self.callbacks.tell
-                await kept.start()
+                try:
+                    await kept.start()
+                except Unavailable as error:
+                    raise Unavailable(
+                        f"run(durable=True): {error}. Durable runs of this program are "
+                        f"kept there; another process of it needs a log of its own: "
+                        f"set {places.LOG_URL}=sqlite:///path.db"
+                    ) from error
                 self._kept = kept
             return self._kept
 
@@ -271,29 +275,10 @@ class Home:
         return port.conversation.mail
 
     def carry_out(
-        self, order: link.Order, done: Callable[[str | None, str], None]
+        self, order: link.Order, reply: Callable[[link.OrderReply], None]
     ) -> None:
         """See ``conversation.Orders``."""
-        execution = self.find(order.run_id)
-        if execution is None:
-            done("no_such_run", f"run {order.run_id!r} has ended, or is not here")
-            return
-        try:
-            command = codec.decode_command(bytes(order.command))
-            match command:
-                case commands.Cancel():
-                    execution.cancel(msgspec.convert(order.by, e.By))
-                case commands.Pause():
-                    execution.pause(msgspec.convert(order.by, e.By))
-                case commands.Resume():
-                    execution.resume(msgspec.convert(order.by, e.By))
-                case _:
-                    done("unknown_type", "a kernel cannot carry that out")
-                    return
-        except (KgnbError, msgspec.MsgspecError) as error:
-            done("invalid", str(error))
-            return
-        done(None, "")
+        orders.carry_out(self, order, reply)
 
     # Published workflows: see ``kgnb.publish``.
 

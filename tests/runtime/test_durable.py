@@ -347,7 +347,7 @@ def test_a_run_that_was_not_durable_kept_nothing(journal):
             raise ValueError
 
     handle = run(Graph(Fails(), name="fails"))
-    with pytest.raises(ValueError):  # noqa: PT011 - the node's own
+    with pytest.raises(ValueError):
         handle.result(WAIT)
     with pytest.raises(errors.InvalidValue, match="was not durable"):
         run(Graph(Fails(), name="fails"), resume=handle.id)
