@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
 from kgnb.broker.doorway import door
-from kgnb.errors import Conflict
+from kgnb.errors import Conflict, Unavailable
 from kgnb.protocol import link
 from kgnb.runtime import orders, places, process
 from kgnb.runtime.callbacks import Callbacks
