@@ -30,6 +30,7 @@ Action = Literal[
     "cancel",
     "pause",
     "resume",
+    "fork",
     "share",
     "revoke",
 ]

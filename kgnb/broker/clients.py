@@ -61,6 +61,7 @@ class Clients:
             commands.Cancel: self._order,
             commands.Pause: self._order,
             commands.Resume: self._order,
+            commands.Fork: self._fork,
             commands.StartWorkflow: sessions.start,
             commands.SendMessage: sessions.say,
             commands.EndChat: sessions.say,
@@ -127,6 +128,14 @@ class Clients:
     ) -> None:
         run = self._run(conn, command.run_id)
         _need(conn, "control")
+        self._orders.forward(conn, command, run, now)
+
+    def _fork(self, conn: Connection, command: commands.Fork, now: float) -> None:
+        run = self._run(conn, command.run_id)
+        _need(conn, "start")
+        if conn.peer.identity.kind == "link":
+            # Edits of the state are past all questions, and all checks of params.
+            raise Forbidden("fork: who came by a share link may begin runs, not edit")
         self._orders.forward(conn, command, run, now)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from kgnb.broker import audit
 from kgnb.errors import Conflict, KgnbError, Unavailable, from_code
 from kgnb.protocol import codec, events, link, replies
-from kgnb.protocol.commands import Cancel, Pause, Resume
+from kgnb.protocol.commands import Cancel, Fork, Pause, Resume
 from kgnb.protocol.ids import RunId, timestamp
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from kgnb.broker.runs import LinkOf
     from kgnb.protocol.commands import CommandId
 
-    RunCommand = Cancel | Pause | Resume
+    RunCommand = Cancel | Pause | Resume | Fork
 
 _ACTIONS: dict[type[RunCommand], audit.Action] = {
     Cancel: "cancel",
     Pause: "pause",
     Resume: "resume",
+    Fork: "fork",
 }
 _REMEMBERED = 1000
 """Orders carried out whose repetitions are answered from memory."""
@@ -55,9 +56,9 @@ class _Pending:
         for conn, command_id in self.waiting:
             conn.refuse(error, command_id)
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, run_id: RunId) -> None:
         for conn, command_id in self.waiting:
-            conn.reply(replies.Ack(id=command_id, run_id=self.run_id))
+            conn.reply(replies.Ack(id=command_id, run_id=run_id))
 
 
 class Orders:
@@ -78,7 +79,7 @@ class Orders:
         """Hand a command to the kernel that has the run.
 
         Raises:
-            Conflict: The run has ended.
+            Conflict: The run has ended, and is not to be forked.
             Unavailable: Its kernel's link is down.
         """
         key = _key(conn, command)
@@ -88,7 +89,7 @@ class Orders:
         if key in self._by_key:
             self._by_key[key].waiting.append((conn, command.id))
             return
-        if run.row.has_ended:
+        if run.row.has_ended and not isinstance(command, Fork):
             raise Conflict(f"run {run.id!r}: it is {run.status} already")
         target = self._link_of(run.row.process_id)
         if target is None:
@@ -122,11 +123,12 @@ class Orders:
         if reply.code is not None:
             pending.refuse(from_code(reply.code, reply.message))
             return
+        run_id = reply.run_id or pending.run_id
         if pending.key:
-            self._done[pending.key] = pending.run_id
+            self._done[pending.key] = run_id
             while len(self._done) > _REMEMBERED:
                 self._done.popitem(last=False)
-        pending.acknowledge()
+        pending.acknowledge(run_id)
 
     def _note(self, pending: _Pending, code: str | None, now: float) -> None:
         conn, _command_id = pending.waiting[0]

@@ -12,7 +12,7 @@ from kgnb.clients.client import connect
 from kgnb.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 
     from kgnb.clients.addresses import Server
     from kgnb.clients.client import Client, Started
@@ -138,6 +138,15 @@ class BlockingClient:
     def resume(self, run_id: str) -> None:
         """See :meth:`Client.resume`."""
         self._loop.run(self._client.resume(run_id))
+
+    def fork(
+        self,
+        run_id: str,
+        at: int | str | None = None,
+        shared: Mapping[str, Any] | None = None,
+    ) -> str:
+        """See :meth:`Client.fork`."""
+        return self._loop.run(self._client.fork(run_id, at, shared))
 
     def send_input(self, node_id: str, data: Any, *, run_id: str | None = None) -> None:
         """See :meth:`Client.send_input`."""

@@ -16,7 +16,7 @@ from kgnb.protocol import codec, commands
 from kgnb.protocol.ids import ApprovalId, ArgsHash, NodeId, RunId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from kgnb.clients.addresses import Server
 
@@ -171,6 +171,34 @@ class Client:
     async def resume(self, run_id: str) -> None:
         """End a pause."""
         await self._exchange.command(commands.Resume(run_id=RunId(run_id)))
+
+    async def fork(
+        self,
+        run_id: str,
+        at: int | str | None = None,
+        shared: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Begin a new run in the past of one that keeps its state.
+
+        Args:
+            run_id: The run; its kernel must be there.
+            at: The number of a step, of which 0 is the start; a checkpoint's id; or a
+                node, or a visit of it such as ``"Draft:2"``, for the state in which
+                that began. None: the latest.
+            shared: Edits of the state.
+
+        Returns:
+            The new run's id.
+
+        Raises:
+            Forbidden: This needs the role ``start``, and no share link gives it.
+            InvalidValue: There is no such place.
+            Unavailable: It keeps no checkpoints, or its kernel cannot be reached.
+        """
+        reply = await self._exchange.command(
+            commands.Fork(run_id=RunId(run_id), at=at, shared=_plain(shared or {}))
+        )
+        return str(reply["run_id"])
 
     async def send_input(
         self, node_id: str, data: Any, *, run_id: str | None = None

@@ -115,6 +115,18 @@ class Resume(Command, kw_only=True, omit_defaults=True, tag="resume"):
     run_id: RunId
 
 
+class Fork(Command, kw_only=True, omit_defaults=True, tag="fork"):
+    """Begin a new run in the past of one whose kernel is there and has its past."""
+
+    run_id: RunId
+    at: int | str | None = None
+    """The number of a step, of which 0 is the start; a checkpoint's id; or a node, or
+    a visit of it such as ``Draft:2``, for the state in which that began. Null: the
+    latest."""
+    shared: dict[str, Any] = {}
+    """Edits of the state."""
+
+
 class Ping(Command, kw_only=True, omit_defaults=True, tag="ping"):
     """Ask for a ``pong``."""
 
@@ -132,5 +144,6 @@ AnyCommand = (
     | Cancel
     | Pause
     | Resume
+    | Fork
     | Ping
 )

@@ -86,6 +86,8 @@ class OrderReply(LinkFrame, kw_only=True, omit_defaults=True, tag="order_reply")
     order_id: int
     code: str | None = None
     message: str = ""
+    run_id: RunId | None = None
+    """The run that it began, if it began one."""
 
 
 Audience = Literal["client", "all", "group", "topic"]

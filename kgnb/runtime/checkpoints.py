@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kgnb.engines.checkpoints import Checkpoint
     from kgnb.graph.past import Past
     from kgnb.runtime.answering import Answers
-    from kgnb.runtime.execution import Execution
+    from kgnb.runtime.execution import Execution, Options
     from kgnb.runtime.run import Run
 
 T = TypeVar("T")
@@ -104,14 +104,21 @@ def read_history(execution: Execution, limit: int | None) -> Reading[list[Checkp
     return _read(execution, lambda worker: engine.history(worker, limit))
 
 
-def fork(execution: Execution, where: Fork, answers: Answers | None) -> Run:
-    """See ``Run.fork``."""
+def fork(
+    execution: Execution,
+    where: Fork,
+    answers: Answers | None,
+    *,
+    options: Options | None = None,
+) -> Run:
+    """See ``Run.fork``; ``options``, if not those of the run, say how it is to run."""
     from kgnb.runtime.start import begin  # noqa: PLC0415  # it makes runs
 
     is_here = execution.own_task is not None
+    options = options or execution.options
     if not _keeps_steps(execution):
         engine = _engine_of(execution, "fork()").forked(where)
-        return begin(engine, None, execution.options, answers, is_here=is_here)
+        return begin(engine, None, options, answers, is_here=is_here)
     home, conversation = execution.home, execution.port.conversation
 
     def read() -> Past:
@@ -122,7 +129,7 @@ def fork(execution: Execution, where: Fork, answers: Answers | None) -> Run:
     return begin(
         execution.engine,
         start.shared,
-        execution.options,
+        options,
         answers,
         is_here=is_here,
         durable=start.durable(),

@@ -44,9 +44,9 @@ class Orders(Protocol):
     """Carries out what clients order."""
 
     def carry_out(
-        self, order: link.Order, done: Callable[[str | None, str], None]
+        self, order: link.Order, reply: Callable[[link.OrderReply], None]
     ) -> None:
-        """Act on a run; ``done(code, message)`` once, on the link's thread."""
+        """Act on a run, and reply, once, on the link's thread."""
 
     def welcomed(self, conversation: Conversation) -> None:
         """The other end is there, again perhaps."""
@@ -338,12 +338,7 @@ class Conversation:
         self.on_up()
 
     def _order(self, order: link.Order) -> None:
-        def done(code: str | None, message: str) -> None:
-            self.send(
-                link.OrderReply(order_id=order.order_id, code=code, message=message)
-            )
-
-        self._orders.carry_out(order, done)
+        self._orders.carry_out(order, self.send)
 
     # The runtime's side.
 

@@ -71,6 +71,34 @@ def test_order_to_a_run_that_ended_is_a_conflict(host, kernel):
     assert (reply["code"], "completed" in reply["message"]) == ("conflict", True)
 
 
+FORK = {"type": "fork", "run_id": "r1", "at": "Draft:2", "shared": {"n": 1}}
+
+
+def test_fork_of_a_run_that_ended_reaches_its_kernel_and_names_the_new_run(
+    host, kernel
+):
+    kernel.append("r1", 2, {"type": "workflow_completed", "data": 0})
+    kernel.take()
+    client = host.client(Peer(identity=Identity(user="u"), role="start"))
+    client.take()
+    client.send(**FORK, id="f-1")
+    (order,) = kernel.take()
+    assert order["command"] == FORK | {"id": "f-1"}
+    kernel.send(type="order_reply", order_id=order["order_id"], run_id="r2")
+    assert client.take() == [{"type": "ack", "id": "f-1", "run_id": "r2"}]
+    client.send(**FORK, id="f-1")
+    assert client.take() == [{"type": "ack", "id": "f-1", "run_id": "r2"}]
+    assert kernel.take() == []
+
+
+def test_fork_by_a_share_link_is_forbidden(host, kernel):
+    # Edits of the state would be past all questions.
+    client = host.client(Peer(identity=Identity(user="u", kind="link"), role="start"))
+    reply = client.ask(**FORK)
+    assert (reply["code"], "share link" in reply["message"]) == ("forbidden", True)
+    assert kernel.take() == []
+
+
 def test_order_sent_again_reaches_the_kernel_once(host, kernel):
     command = {"type": "cancel", "run_id": "r1", "id": "c-1"}
     first, second = host.client(), host.client()
@@ -101,6 +129,7 @@ def test_order_reply_by_another_kernel_counts_for_nothing(host, kernel):
         ("answer", {"type": "cancel", "run_id": "r1"}),
         ("view", {"type": "node_input", "run_id": "r1", "node_id": "A"}),
         ("control", {"type": "start_workflow", "workflow": "w"}),
+        ("control", FORK),
         ("control", {"type": "message", "content": "x"}),
     ],
 )

@@ -119,6 +119,8 @@ class Serving:
 
     async def obey(self, frame):
         kind, reply = frame["type"], {"type": "ack", "id": frame.get("id")}
+        if kind == "fork":
+            reply["run_id"] = RUN
         if kind in self.server.refused:
             await self.send({**self.server.refused[kind], "id": frame["id"]})
         elif kind == "subscribe":

@@ -152,6 +152,7 @@ async def test_commands_say_what_the_protocol_calls_them():
         await client.cancel(RUN)
         await client.pause(RUN)
         await client.resume(RUN)
+        assert await client.fork(RUN, "Draft:2", {"n": 1}) == RUN
         await client.send_input("n", {"x": 1}, run_id=RUN)
     for frame in server.received:
         assert len(frame.pop("id")) == 32
@@ -161,6 +162,7 @@ async def test_commands_say_what_the_protocol_calls_them():
         {"type": "cancel", "run_id": RUN},
         {"type": "pause", "run_id": RUN},
         {"type": "resume", "run_id": RUN},
+        {"type": "fork", "run_id": RUN, "at": "Draft:2", "shared": {"n": 1}},
         {"type": "node_input", "node_id": "n", "data": {"x": 1}, "run_id": RUN},
     ]  # fmt: skip
 

@@ -27,6 +27,7 @@ async def test_methods_do_what_the_asynchronous_ones_do():
             client.cancel(RUN)
             client.pause(RUN)
             client.resume(RUN)
+            client.fork(RUN, 3)
             client.send_input("n", 1, run_id=RUN)
             client.join_group("g")
             client.leave_group("g")
@@ -36,6 +37,7 @@ async def test_methods_do_what_the_asynchronous_ones_do():
     assert events == run_of(50)
     assert [kind for kind in sent if kind != "unsubscribe"] == [
         "start_workflow", "subscribe", "answer", "cancel", "pause", "resume",
+        "fork",
         "node_input", "join_group", "leave_group",
     ]  # fmt: skip
 

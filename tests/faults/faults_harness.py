@@ -145,8 +145,9 @@ class RawKernel(Teller):
 class NoOrders:
     """What a kernel without publications does when it is spoken to."""
 
-    def carry_out(self, order, done):
-        done("conflict", "this kernel takes no orders")
+    def carry_out(self, order, reply):
+        text = "this kernel takes no orders"
+        reply(link.OrderReply(order_id=order.order_id, code="conflict", message=text))
 
     def welcomed(self, conversation):
         pass

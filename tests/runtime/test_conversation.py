@@ -31,8 +31,9 @@ class Far:
     def say(self, frame):
         self.conversation.received(msgspec.json.encode(frame))
 
-    def carry_out(self, order, done):
-        done(None if order.run_id == RUN else "no_such_run", "")
+    def carry_out(self, order, reply):
+        code = None if order.run_id == RUN else "no_such_run"
+        reply(link.OrderReply(order_id=order.order_id, code=code))
 
     def welcomed(self, conversation):
         pass

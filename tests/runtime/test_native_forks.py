@@ -577,6 +577,55 @@ def test_a_run_begins_from_a_checkpoint_in_a_graph_that_still_has_its_node():
         kgnb.run(nested(), resume=at)
 
 
+# From outside.
+
+
+def ordered(run, eventually, **command):
+    """What the broker says to a client's command."""
+    replies = []
+    channel = run.open_channel(via="control", receive=replies.extend)
+    channel.send({"type": "fork", "id": "f", "run_id": run.id, **command})
+    found = eventually(lambda: [each for each in replies if each.get("id") == "f"])
+    channel.close()
+    return found[0]
+
+
+def test_a_client_forks_a_run_that_its_kernel_still_has(eventually):
+    first = begun(branches(), {"log": ["in"]})
+    reply = ordered(first, eventually, at="Choice", shared={"tries": 9})
+    assert reply["type"] == "ack"
+    assert reply["run_id"] != first.id
+
+    def compared():
+        found = kgnb.compare(first, reply["run_id"])
+        return found if found.statuses[1] == "completed" else None
+
+    parted = eventually(compared).diverges
+    assert (parted.a.name, parted.b.action) == ("Choice:1", "done")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "text"),
+    [
+        ({"at": 99}, "invalid", "no step 99"),
+        ({"at": "Nobody"}, "invalid", "has not come to 'Nobody'"),
+        ({"run_id": "0" * 32}, "no_such_run", "no run"),
+    ],
+)
+def test_a_client_s_fork_that_cannot_be_is_refused(eventually, command, code, text):
+    first = begun(sequence())
+    reply = ordered(first, eventually, **command)
+    assert (reply["type"], reply["code"]) == ("error", code)
+    assert text in reply["message"]
+
+
+def test_a_client_s_fork_of_a_run_that_keeps_nothing_is_refused(eventually):
+    run = kgnb.run(sequence(), {})
+    run.result(20)
+    reply = ordered(run, eventually)
+    assert (reply["code"], "durable=True" in reply["message"]) == ("unavailable", True)
+
+
 # What is wrong with it.
 
 

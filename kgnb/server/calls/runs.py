@@ -10,7 +10,7 @@ import msgspec
 from kgnb.errors import BadFrame, NoSuchRun
 from kgnb.panel.result import page_html
 from kgnb.panel.static import record_svg
-from kgnb.protocol import commands
+from kgnb.protocol import RunId, commands
 from kgnb.protocol.record import static_record
 from kgnb.protocol.view import RunStatus
 from kgnb.server.calls import shapes
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kgnb.broker.frames import StoredEvent
     from kgnb.broker.rows import RunRow
     from kgnb.broker.workflows import Offer
-    from kgnb.protocol import RunId
     from kgnb.server.calls.call import Call
 
 _PAGE = 1000
@@ -107,20 +106,31 @@ async def start(call: Call) -> Reply:
 class ForkBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """``POST kgnb/api/runs/{id}/fork``."""
 
+    at: int | str | msgspec.UnsetType | None = msgspec.UNSET
+    """Where in the past of a run that keeps its state: the number of a step, a
+    checkpoint's id, a node or a visit; null for its latest checkpoint."""
     shared: dict[str, Any] = {}
-    """Entries that differ from what the run began with."""
+    """Entries that differ from what the run began with, or had there."""
     id: commands.CommandId | None = None
 
 
 async def fork(call: Call) -> Reply:
     """Start a run's workflow anew with what it began with, but for what is given.
 
-    The new run has an id, a log and, where it chats, a session of its own.
+    With ``at`` it begins in the run's past instead, in the run's own kernel. The new
+    run has an id, a log and, where it chats, a session of its own.
 
     Raises:
         NoSuchWorkflow: It is not published, as a run that a cell began.
+        Unavailable: It keeps no state, or its kernel is gone.
+        Forbidden: A share link begins runs, and edits none.
     """
     body = call.body_as(ForkBody)
+    if body.at is not msgspec.UNSET:
+        forked = commands.Fork(
+            run_id=RunId(call.arg()), at=body.at, shared=body.shared, id=body.id
+        )
+        return await _started(call, forked)
     view = await call.driver.view(call.arg(), await call.peer())
     return await _started(
         call,
@@ -130,7 +140,9 @@ async def fork(call: Call) -> Reply:
     )
 
 
-async def _started(call: Call, command: commands.StartWorkflow) -> Reply:
+async def _started(
+    call: Call, command: commands.StartWorkflow | commands.Fork
+) -> Reply:
     ack = await call.order(command)
     reply = Reply.json({"run_id": ack.run_id, **(ack.data or {})}, status=201)
     reply.headers["Location"] = f"{call.base_url}kgnb/api/runs/{ack.run_id}"

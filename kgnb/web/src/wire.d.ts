@@ -202,6 +202,14 @@ export interface FieldProblem {
   message: string;
 }
 
+export interface Fork {
+  type: "fork";
+  id?: string | number | null;
+  run_id: string;
+  at?: number | string | null;
+  shared?: Record<string, any>;
+}
+
 export interface ForkedFrom {
   run_id: string;
   seq: number;
@@ -794,4 +802,4 @@ export type KnownEvent = ApprovalRequest | ApprovalResolved | ApprovalVote | Gra
 
 export type Reply = Ack | Cursor | ErrorReply | Hello | JoinedGroup | LeftGroup | Pong | Snapshot | Subscribed | Unsubscribed;
 
-export type Command = AnswerApproval | Cancel | EndChat | JoinGroup | LeaveGroup | NodeInput | Pause | Ping | Resume | SendMessage | StartWorkflow | Subscribe | Unsubscribe;
+export type Command = AnswerApproval | Cancel | EndChat | Fork | JoinGroup | LeaveGroup | NodeInput | Pause | Ping | Resume | SendMessage | StartWorkflow | Subscribe | Unsubscribe;

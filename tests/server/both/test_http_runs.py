@@ -201,6 +201,42 @@ async def test_fork_begins_anew_with_the_same_params_but_for_those_given(call, s
         assert (wrong.status, wrong.json["code"]) == (400, "invalid")
 
 
+@pytest.mark.parametrize("at", [3, "Draft:2", None])
+async def test_fork_at_a_place_is_begun_by_the_run_s_own_kernel(call, site, at):
+    path = f"kgnb/api/runs/{RUN}/fork"
+    async with site.link() as link:
+        kernel = Kernel(link)
+        await kernel.greet()
+        await kernel.append(begun(), completed())
+        body = {"at": at, "shared": {"topic": "tides"}, "id": "once"}
+        called = asyncio.ensure_future(call(path, method="POST", body=body))
+        order = await kernel.hear("order")
+        place = {} if at is None else {"at": at}
+        assert order["command"] == place | {
+            "type": "fork",
+            "run_id": RUN,
+            "shared": {"topic": "tides"},
+            "id": "once",
+        }
+        new = "f" * 32
+        await kernel.say(type="order_reply", order_id=order["order_id"], run_id=new)
+        answer = await called
+        assert (answer.status, answer.json) == (201, {"run_id": new})
+        assert answer.headers["Location"].endswith(f"kgnb/api/runs/{new}")
+        refused = asyncio.ensure_future(call(path, method="POST", body={"at": 9}))
+        order = await kernel.hear("order")
+        await kernel.say(
+            type="order_reply",
+            order_id=order["order_id"],
+            code="invalid",
+            message="no step 9",
+        )
+        answer = await refused
+        assert (answer.status, answer.json["message"]) == (400, "no step 9")
+    wrong = await call(path, method="POST", body={"at": [1]})
+    assert (wrong.status, wrong.json["code"]) == (400, "invalid")
+
+
 @pytest.mark.parametrize(
     ("body", "refusal", "word"),
     [
