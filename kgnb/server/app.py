@@ -152,6 +152,13 @@ class KgnbApp(ExtensionApp):
         " prompts, payloads and answers.",
     ).tag(config=True)
 
+    session_url = Unicode(
+        "",
+        help="Where the messages of sessions are kept: the same choices as log_url."
+        " Empty, or the same: with the runs. They are deleted with the last run of"
+        " their session, and retention_days after the last message.",
+    ).tag(config=True)
+
     backplane_url = Unicode(
         "",
         help="Joins several servers, which then act as one: 'redis://host:port/0', or"
@@ -312,7 +319,11 @@ class KgnbApp(ExtensionApp):
             ),
         )
         return BrokerDriver(
-            open_log(url),
+            open_log(
+                url,
+                session_url=self.session_url,
+                session_ttl=self.retention_days * DAY,
+            ),
             limits=limits,
             server="jupyter",
             voters=voters,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kgnb.errors import Unavailable
+from kgnb.storage import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,5 +75,5 @@ async def begin(
         if claimed is not None:
             claimed.release()
         raise
-    log.info("kgnb: keeps runs in %s", claimed.url)
+    log.info("kgnb: keeps runs in %s", shown(claimed.url))
     return Begun(driver, None, claimed)

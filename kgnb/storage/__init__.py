@@ -51,6 +51,7 @@ __all__ = [
     "Transaction",
     "Trim",
     "open_log",
+    "shown",
 ]
 
 

@@ -56,10 +56,10 @@ class Connections:
     def _options(self) -> dict[str, Any]:
         try:
             said = conninfo.conninfo_to_dict(self._url)
-        except psycopg.Error as error:
+        except psycopg.Error:
             # Its own text may quote the address, and with it the password.
             text = f"{self._name}: expected an address that libpq can read"
-            raise Unavailable(text) from error.with_traceback(None)
+            raise Unavailable(text) from None
         mine = {key: value for key, value in _OPTIONS.items() if key not in said}
         return {**mine, "autocommit": True}
 

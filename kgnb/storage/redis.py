@@ -84,14 +84,19 @@ class RedisLog:
         """Connect, and take the log over."""
         if self._redis is not None:
             return
-        self._redis = redis.from_url(
-            self._url,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            # A commit must not be sent twice by itself: whether it was carried out is
-            # looked up first.
-            retry=Retry(NoBackoff(), 0),
-        )
+        try:
+            self._redis = redis.from_url(
+                self._url,
+                socket_timeout=TIMEOUT,
+                socket_connect_timeout=TIMEOUT,
+                # A commit must not be sent twice by itself: whether it was carried
+                # out is looked up first.
+                retry=Retry(NoBackoff(), 0),
+            )
+        except (ValueError, TypeError):
+            # Their text may quote the address, and with it the password.
+            text = f"{self._name}: expected an address that redis-py can read"
+            raise Unavailable(text) from None
         try:
             async with self._connected() as client:
                 await self._take_over(client)

@@ -68,6 +68,7 @@ def test_every_trait_has_a_help_text_and_the_contracts_default():
         "offline_ttl": 86_400,
         "retention_days": 30,
         "log_url": "",
+        "session_url": "",
         "backplane_url": "",
     }
 

@@ -49,6 +49,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days for which finished runs and the audit are kept; 0: for ever."""
     log_url: str = ""
     """Empty: a file of this user and working directory."""
+    session_url: str = ""
+    """Where the messages of sessions are kept; empty, or the same: with the runs."""
     backplane_url: str = ""
     """Redis that joins several servers with one ``log_url``; empty: it is alone."""
     share_link_max_ttl: Annotated[float, msgspec.Meta(ge=1)] = 86_400.0

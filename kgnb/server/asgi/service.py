@@ -15,6 +15,7 @@ import platformdirs
 
 from kgnb.broker.doorway import KERNEL_ID, SUFFIX, Opening, door
 from kgnb.broker.driver import BrokerDriver
+from kgnb.broker.limits import DAY
 from kgnb.broker.peer import Voters
 from kgnb.server import access, closecodes, logs
 from kgnb.server.asgi.leaving import EndOfProcess
@@ -247,7 +248,11 @@ class Service:
 
     def _driver(self, url: str) -> BrokerDriver:
         return BrokerDriver(
-            open_log(url),
+            open_log(
+                url,
+                session_url=self._config.session_url,
+                session_ttl=self._config.retention_days * DAY,
+            ),
             limits=self._config.limits(),
             server="asgi",
             voters=self._voters,
