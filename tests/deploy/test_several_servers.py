@@ -11,7 +11,7 @@ from nginx_harness import Nginx
 from kgnb.clients import connect
 
 CLIENTS = 20 if os.environ.get("KGNB_FAULTS") == "full" else 6
-THOUGHT = 0.05
+THOUGHT = 0.2
 """Seconds before a client's next run."""
 DRAIN = 10.0
 """Seconds that a server may take to end."""
