@@ -90,6 +90,7 @@ def test_public_names_are_those_of_the_readme():
         "export_workflow",
         "graph_to_yaml",
         "history",
+        "idempotency_key",
         "load_workflow",
         "log",
         "manager",

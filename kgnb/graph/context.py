@@ -136,6 +136,11 @@ class Context(Protocol):
         """The visit, attempt and item that this context stands for."""
         ...
 
+    @property
+    def run_id(self) -> str:
+        """The run's: the same again when it is resumed."""
+        ...
+
     def ask(
         self,
         message: str,

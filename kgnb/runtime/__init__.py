@@ -9,7 +9,15 @@ from kgnb.runtime.cassette import recorded, replay
 from kgnb.runtime.checkpoints import history
 from kgnb.runtime.comparing import Comparison, compare
 from kgnb.runtime.files import File
-from kgnb.runtime.helpers import ask, emit, log, progress, stream, track
+from kgnb.runtime.helpers import (
+    ask,
+    emit,
+    idempotency_key,
+    log,
+    progress,
+    stream,
+    track,
+)
 from kgnb.runtime.home import shutdown
 from kgnb.runtime.manager import manager
 from kgnb.runtime.nesting import allow_nested_run
@@ -32,6 +40,7 @@ __all__ = [
     "compare",
     "emit",
     "history",
+    "idempotency_key",
     "log",
     "manager",
     "progress",

@@ -76,6 +76,11 @@ class RunContext:
         """See ``Context.visit``."""
         return self._visit
 
+    @property
+    def run_id(self) -> str:
+        """See ``Context.run_id``."""
+        return self.execution.id
+
     def ask(
         self,
         message: str,

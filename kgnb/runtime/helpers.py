@@ -1,4 +1,4 @@
-"""What a node calls: ``ask``, ``stream``, ``track``, ``progress``, ``emit``, ``log``.
+"""What a node calls: ``ask``, ``stream``, ``track``, ``progress``, ``emit`` and others.
 
 They find their run by a context variable, in whichever thread or task the node's
 code runs. Outside a run all but ``ask`` pass through silently, so that
@@ -7,6 +7,8 @@ code runs. Outside a run all but ``ask`` pass through silently, so that
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -202,6 +204,25 @@ def emit(type: str, data: Mapping[str, Any] | Any = None) -> None:  # noqa: A002
     context = current_context.get()
     if context is not None:
         context.emit(type, data)
+
+
+def idempotency_key(name: str = "") -> str:
+    """A key for a side effect of the node that calls.
+
+    It is the same in each attempt of a visit, and again when a durable run is resumed;
+    another visit or batch item, another run and a fork have others. A service that
+    takes such keys (payments, mails) does once what is tried again. Outside a run it is
+    new each time.
+
+    Args:
+        name: Tells several effects of one visit apart.
+    """
+    context = current_context.get()
+    if context is None:
+        return uuid.uuid4().hex
+    visit = context.visit
+    parts = [context.run_id, visit.task_id, visit.item, name]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
 
 
 def log(text: object, *, level: str = "INFO") -> None:

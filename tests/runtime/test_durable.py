@@ -17,6 +17,7 @@ from kgnb import (
     Node,
     ask,
     errors,
+    idempotency_key,
     run,
 )
 from kgnb.runtime import conversation, home
@@ -481,3 +482,48 @@ def test_each_node_waits_until_the_one_before_is_stored(journal, monkeypatch):
     # workflow_started is 1, node a began with 2 and ended with 3.
     assert seen["a"] >= 1
     assert seen["b"] >= 3
+
+
+# Side effects.
+
+
+class Pays(Node):
+    def __init__(self, journal):
+        super().__init__(2, node_id="pays")
+        self.journal = journal
+
+    def exec(self, prep_res):
+        self.journal.append((idempotency_key(), idempotency_key("mail")))
+        if len(self.journal) == 1:
+            raise ValueError
+        if not self.journal.go_on.is_set():
+            self.journal.hold()
+
+
+def test_a_side_effect_has_one_key_in_all_attempts_and_processes(journal, reborn):
+    dead = run(Graph(Pays(journal), name="paying"), durable=True)
+    assert journal.reached.wait(WAIT)
+    threading.Timer(0.2, journal.go_on.set).start()
+    reborn()
+    run(Graph(Pays(journal), name="paying"), resume=dead.id).result(WAIT)
+    assert len(journal) == 3
+    ((first, mail),) = set(journal)
+    assert first != mail
+    run(Graph(Pays(journal), name="paying")).result(WAIT)
+    assert journal[-1][0] != first
+
+
+def test_each_item_has_a_key_of_its_own(journal):
+    class Keys(BatchNode):
+        def prep(self, shared):
+            return [1, 2]
+
+        def exec(self, item):
+            journal.append(idempotency_key())
+
+    run(Graph(Keys())).result(WAIT)
+    assert len(set(journal)) == 2
+
+
+def test_outside_a_run_a_key_is_new_each_time():
+    assert idempotency_key() != idempotency_key()

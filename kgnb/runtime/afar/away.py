@@ -53,6 +53,11 @@ class AwayContext:
         return self._ticket.visit
 
     @property
+    def run_id(self) -> str:
+        """See ``Context.run_id``."""
+        return self._ticket.run_id
+
+    @property
     def is_over(self) -> bool:
         """Whether nobody waits for this attempt any more."""
         return self._post.is_stopped(self._ticket.line)

@@ -55,7 +55,7 @@ class Lines:
         elif is_near:
             address = self._at_socket()
             stop = self._stop
-        ticket = Ticket(visit, name, address)
+        ticket = Ticket(visit, name, address, context.run_id)
         line = Line(context, ticket, forget=forget, stop=stop)
         if client is not None:
             room.expect(name, line.hear)
@@ -143,10 +143,8 @@ class Line:
             self._count = batch.n
             self._heard.notify_all()
 
-    def end(self, rest: bytes | None) -> None:
+    def end(self, rest: bytes) -> None:
         """See ``Errand.end``."""
-        if rest is None:
-            return
         (last,) = reports.decode(rest)
         with self._heard:
             is_whole = self._heard.wait_for(

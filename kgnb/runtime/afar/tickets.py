@@ -60,6 +60,7 @@ class Ticket(msgspec.Struct, frozen=True):
     visit: NodeVisit
     line: str
     address: Address
+    run_id: str
 
     @contextlib.contextmanager
     def presented(self) -> Iterator[Told]:
@@ -77,13 +78,11 @@ class Ticket(msgspec.Struct, frozen=True):
         finally:
             current_context.reset(token)
             context.close()
-            batch = outbox.close()
+            told.rest = reports.encode([outbox.close()])
             post.forget(outbox)
-            if batch is not None:
-                told.rest = reports.encode([batch])
 
 
 class Told:
     """See ``kgnb.graph.context.Told``."""
 
-    rest: bytes | None = None
+    rest: bytes = b""
