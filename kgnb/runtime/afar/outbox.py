@@ -116,12 +116,10 @@ class Outbox:
         """Whether something waits."""
         return bool(self._waiting)
 
-    def close(self) -> Batch | None:
-        """The call has ended: all that waits. None if it never told anything."""
+    def close(self) -> Batch:
+        """The call has ended: all that waits."""
         with self._lock:
             self._is_closed = True
-            if not (self._waiting or self._sent):
-                return None
             return self._batch(None)
 
     # The inside; the lock is held.

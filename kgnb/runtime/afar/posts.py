@@ -154,6 +154,15 @@ class NoPost(Post):
     def collect(self, outbox: Outbox) -> None:
         """See ``Post.collect``."""
 
+    @contextlib.contextmanager
+    def watching(
+        self,
+        is_over: Callable[[], bool],  # noqa: ARG002
+        let_go: Callable[[], None],  # noqa: ARG002
+    ) -> Iterator[None]:
+        """See ``Post.watching``: nothing is ever heard."""
+        yield
+
     def is_stopped(self, line: str) -> bool:  # noqa: ARG002
         """See ``Post.is_stopped``."""
         return False
