@@ -211,3 +211,21 @@ def test_pipe_refuses_what_is_too_much_and_what_nobody_takes(server, monkeypatch
     closed.close()
     assert not Pipe(closed, taken.append).put(b"z")
     assert taken == [b"x" * 100]
+
+
+def test_past_of_a_run_is_read_on_the_server_s_own_loop(server):
+    server.open()
+    run = kgnb.run(lambda shared: shared.update(n=1), {}, durable=True)
+    run.result(20)
+
+    async def on_the_loop():
+        history = await run.history()
+        assert [c.values for c in history] == [{"n": 1}, {}]
+        assert [c.step for c in await kgnb.history(run.id)] == [1, 0]
+        for place in (0, "function"):
+            with pytest.raises(WrongThread, match=r"await run.history\(\)"):
+                run.fork(at=place)
+        return await run.fork(at=history[1], shared={"n": 5})
+
+    assert server.do(on_the_loop()).shared == {"n": 1}
+    assert len(server.runs()) == 2
