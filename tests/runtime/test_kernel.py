@@ -169,3 +169,27 @@ def test_control_channel_answers_beside_a_busy_cell(cell, kernel):
     assert reply["content"]["status"] == "ok"
     busy.finish()
     cell("run.cancel()")
+
+
+TRAVEL = """
+first = kgnb.Node(node_id="A")
+first >> kgnb.Node(node_id="B")
+run = kgnb.run(kgnb.Graph(first, name="G"), {"n": 1}, durable=True)
+await run
+steps = [(c.step, c.next) for c in await run.history()]
+fork = run.fork(at="B", shared={"n": 2})
+await fork
+print(steps)
+"""
+
+
+def test_fork_and_comparison_are_shown_in_the_cell(cell):
+    shown = cell(TRAVEL)
+    assert shown.text.endswith("[(2, ()), (1, ('B',)), (0, ('A',))]\n")
+    ids = [display["metadata"][MIME]["run_id"] for display in shown.displays]
+    assert len(set(ids)) == 2
+    first, second = (cell("display(kgnb.compare(run, fork))") for _ in range(2))
+    (display,) = first.displays
+    assert display["data"] == second.displays[0]["data"]
+    assert "shared[&#x27;n&#x27;]" in display["data"]["text/html"]
+    assert "~ shared['n']: 1 → 2" in display["data"]["text/plain"]
