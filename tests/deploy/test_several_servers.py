@@ -26,7 +26,9 @@ class Deployment:
 
     @classmethod
     async def start(cls, apps):
-        return cls(apps, {n: await apps.start(n) for n in ("one", "two", "work")})
+        names = ("one", "two", "work")
+        started = await asyncio.gather(*(apps.start(name) for name in names))
+        return cls(apps, dict(zip(names, started, strict=True)))
 
     @property
     def ports(self):
