@@ -109,15 +109,13 @@ def _difference(each: Difference) -> str:
         each.kind,
         escape(_MARKS[each.kind]),
         f"<code>{escape(reveal(each.path))}</code>",
-        _value("del", each.a_text),
-        _value("ins", each.b_text),
+        _value(each.a_text),
+        _value(each.b_text),
     )
 
 
-def _value(element: str, text: str | None) -> str:
-    if text is None:
-        return _ABSENT
-    return f"<{element}><code>{escape(reveal(text))}</code></{element}>"
+def _value(text: str | None) -> str:
+    return _ABSENT if text is None else f"<code>{escape(reveal(text))}</code>"
 
 
 def _row(kind: str, mark: str, *cells: str) -> str:
@@ -126,12 +124,16 @@ def _row(kind: str, mark: str, *cells: str) -> str:
     return f'<tr data-kind="{kind}">{head}{columns}</tr>'
 
 
+def _head(name: str) -> str:
+    if not name:
+        return '<td class="kgnb-mark"></td>'
+    group = ' class="kgnb-place"' if name == "place" else ""
+    return f'<th scope="col"{group}>{escape(name)}</th>'
+
+
 def _table(title: str, columns: Iterable[str], rows: Iterable[str]) -> Iterator[str]:
     listed = list(rows)
-    heads = "".join(
-        f'<th scope="col">{escape(name)}</th>' if name else "<td></td>"
-        for name in columns
-    )
+    heads = "".join(map(_head, columns))
     yield (
         '<div class="kgnb-scroll" tabindex="0" role="group" '
         f'aria-label="{escape(title)}"><table class="kgnb-sides">'

@@ -352,7 +352,11 @@ def test_differences_of_equal_values_are_none(a, b):
         (Point(1), Point(2), "~ v.x: 1 → 2"),
         (Point(1, {"a", "b"}), Point(1, {"b"}), "- v.tags{'a'}: 'a'"),
         (Plain([1]), Plain([2]), "~ v.value[0]: 1 → 2"),
-        ("x" * 500, "x" * 250 + "y" + "x" * 249, "differs from character 250 on"),
+        (
+            "x" * 500,
+            "x" * 250 + "yes" + "x" * 9,
+            f"…'{'x' * 90}'… (500 characters) → …'{'x' * 30}yes{'x' * 9}' (262 char",
+        ),
         (list(range(300)), [*range(299), 0], "differs from item 299 on"),
         (Hostile(), Hostile(), "~ v: <Hostile instance> → other content"),
         (min, max, "~ v: <built-in function min> → <built-in function max>"),

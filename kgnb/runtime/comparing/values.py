@@ -18,6 +18,9 @@ LONG = 200
 """Items past which a list is compared as one value, not item by item."""
 DEEP = 40
 """Levels down to which values are taken apart."""
+_EXCERPT = 90
+"""Characters of a long text that are shown, from some before those that differ."""
+_BEFORE = 30
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 Kind = Literal["added", "removed", "changed"]
@@ -177,9 +180,26 @@ class _Walk:
 
 def _changed(a: Any, b: Any, at: str) -> Difference:
     a_text, b_text = summary(a), summary(b)
-    if a_text == b_text:
+    both_texts = type(a) is str and type(b) is str
+    if both_texts and max(len(a), len(b)) > _REPR.maxstring:
+        a_text, b_text = _excerpts(a, b)
+    elif a_text == b_text:
         a_text, b_text = _told_apart(a, b, a_text)
     return Difference(path=at, kind="changed", a=a, b=b, a_text=a_text, b_text=b_text)
+
+
+def _excerpts(a: str, b: str) -> tuple[str, str]:
+    """Two long texts about the first character that differs."""
+    pairs = enumerate(zip(a, b, strict=False))
+    place = next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))
+    start = max(0, place - _BEFORE)
+    return _excerpt(a, start), _excerpt(b, start)
+
+
+def _excerpt(text: str, start: int) -> str:
+    end = start + _EXCERPT
+    head, tail = "…" if start else "", "…" if end < len(text) else ""
+    return f"{head}{text[start:end]!r}{tail} ({len(text):,} characters)"
 
 
 def _told_apart(a: Any, b: Any, text: str) -> tuple[str, str]:
@@ -191,10 +211,6 @@ def _told_apart(a: Any, b: Any, text: str) -> tuple[str, str]:
 
 
 def _first_difference(a: Any, b: Any) -> str | None:
-    if isinstance(a, str):
-        pairs = enumerate(zip(a, b, strict=False))
-        place = next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))
-        return f"character {place:,}"
     if isinstance(a, list | tuple):
         pairs = enumerate(zip(a, b, strict=False))
         place = next((i for i, (x, y) in pairs if not equal(x, y)), min(len(a), len(b)))
