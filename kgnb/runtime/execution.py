@@ -18,12 +18,9 @@ import msgspec
 
 from kgnb.engines.base import DurableEngine, SessionEngine
 from kgnb.errors import (
-    Conflict,
     KgnbError,
-    NoSuchApproval,
     RunCancelled,
     RunLost,
-    Unavailable,
 )
 from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
@@ -36,13 +33,11 @@ from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
 from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
-from kgnb.runtime.questions import Questions, closed_error
+from kgnb.runtime.questions import Questions
 from kgnb.runtime.reader import RunReader, settle
 from kgnb.runtime.redrawing import Redrawing
-from kgnb.runtime.result import Answer, Result
-from kgnb.runtime.shapes import plain_of
+from kgnb.runtime.result import Result
 from kgnb.runtime.stepping import Steps
-from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -50,7 +45,6 @@ if TYPE_CHECKING:
     from kgnb.engines.base import Engine
     from kgnb.errors import Unanswerable
     from kgnb.graph.context import NodeVisit
-    from kgnb.protocol.approval_view import ApprovalView
     from kgnb.runtime.answering import Script
     from kgnb.runtime.asked import Asked
     from kgnb.runtime.conversation import Outgoing
@@ -63,8 +57,6 @@ logger = logging.getLogger("kgnb.runtime")
 
 TASK_WAIT = 10.0
 """Seconds that the async nodes of a cancelled run get to end."""
-REPLY_WAIT = 10.0
-"""Seconds that an answer waits for the log."""
 LOG_WAIT = 2.0
 """Seconds that the end of a run waits for a log that cannot be reached."""
 
@@ -298,56 +290,6 @@ class Execution:
     def cancel(self, by: e.By | None = None, *, reason: str | None = None) -> None:
         """End it; returns at once."""
         self.control.cancel(by=by, reason=reason)
-
-    def answer(self, approval_id: str, answer: Answer) -> None:
-        """Answer an approval; blocks until the log has judged, at most 10 s.
-
-        Raises:
-            KgnbError: What the log, or the type that was asked for, says against it.
-        """
-        given = self.questions.encode(approval_id, answer)
-        shown = self._shown(approval_id)
-        if shown is not None and shown.state != "open":
-            raise closed_error(shown)
-        command = commands.AnswerApproval(
-            approval_id=ids.ApprovalId(approval_id),
-            value=given.value,
-            edited_payload=given.edited_payload,
-            args_hash=None if shown is None else ids.ArgsHash(shown.args_hash),
-            reason=given.reason,
-        )
-        self._put_before_log(command)
-
-    def send_input(self, node_id: str, data: Any) -> None:
-        """Give a node an input; blocks until the log has judged, at most 10 s.
-
-        Raises:
-            KgnbError: What the log says against it.
-        """
-        if self.reader.ended.done():
-            raise Conflict(f"run {self.options.workflow!r}: it has ended")
-        self._put_before_log(
-            commands.NodeInput(
-                run_id=self.id, node_id=ids.NodeId(node_id), data=plain_of(data)
-            )
-        )
-
-    def _put_before_log(self, command: commands.AnyCommand) -> None:
-        reply = self.home.on_link(lambda: self.reader.commander.ask(command))
-        try:
-            wait_blocking(reply, REPLY_WAIT)
-        except TimeoutError as error:
-            if isinstance(error, KgnbError):
-                raise
-            raise Unavailable("the log did not take the answer in time") from None
-
-    def _shown(self, approval_id: str) -> ApprovalView | None:
-        known = (a for a in self.reader.view.approvals if a.approval_id == approval_id)
-        found = next(known, None)
-        if found is None and self.reader.ended.done():
-            text = f"run {self.options.workflow!r} has no approval {approval_id!r}"
-            raise NoSuchApproval(text)
-        return found
 
     def forsake(self) -> None:
         """Stop without a word: whoever goes on with the run is told by its log."""

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from kgnb.errors import KgnbError
-from kgnb.runtime import process
+from kgnb.runtime import commanding, process
 from kgnb.runtime.dialogue import dialogue
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _ask(execution: Execution, asked: Asked) -> bool:
     if answer is None:
         return True
     try:
-        execution.answer(asked.approval_id, answer)
+        commanding.answer(execution, asked.approval_id, answer)
     except KgnbError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the terminal is the panel here
         return error.code not in ("invalid", "unavailable")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kgnb.broker.doorway import door
 from kgnb.engines.checkpoints import Fork
 from kgnb.errors import InvalidValue, WrongThread
-from kgnb.runtime import checkpoints, process
+from kgnb.runtime import checkpoints, commanding, process
 from kgnb.runtime.following import follow
 from kgnb.runtime.relays import FrameChannel
 from kgnb.runtime.result import Answer, Approval, Result
@@ -310,7 +310,7 @@ class Run:
         """
         if not isinstance(value, Answer):
             value = Answer(value, reason=reason, payload=payload)
-        self._execution.answer(approval_id, value)
+        commanding.answer(self._execution, approval_id, value)
 
     def send_input(self, node_id: str, data: Any) -> None:
         """Give a node the input that it waits for; returns when the log has it.
@@ -324,7 +324,7 @@ class Run:
             InvalidValue: There is no such node, or an approval cannot be answered so.
             Unavailable: The log cannot be reached.
         """
-        self._execution.send_input(node_id, data)
+        commanding.send_input(self._execution, node_id, data)
 
     def share(
         self, *, role: str = "view", ttl: float | None = None, label: str = ""
