@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5
 """Seconds that a server gets to answer a new connection."""
-POOL_TIMEOUT = 1.0
+POOL_TIMEOUT = 0.7
 """Seconds to wait for a connection of the pool; who commands waits for this."""
 _OPTIONS = {
     "connect_timeout": CONNECT_TIMEOUT,

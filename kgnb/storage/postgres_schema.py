@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from kgnb.errors import Unavailable
+from kgnb.storage.versions import newer
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,10 +52,7 @@ async def migrate(
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     version = await _version(connection)
     if version > VERSION:
-        raise Unavailable(
-            f"{name}: expected schema version {VERSION} or less, got {version}; it "
-            f"belongs to a newer version of kgnb"
-        )
+        raise newer(name, VERSION, version)
     for step in range(version + 1, VERSION + 1):
         await connection.execute(_STEPS[step].encode())
     if version == 0:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from redis import asyncio as redis
@@ -22,6 +22,7 @@ from kgnb.storage.base import Record, Row, StreamState, Trim
 from kgnb.storage.staged import Drop, Placed, Staged, touched
 from kgnb.storage.unanswered import Disconnected, is_stored, taken_over
 from kgnb.storage.urls import shown, without_prefix
+from kgnb.storage.versions import newer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -33,10 +34,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kgnb.storage")
 
-SCHEMA_VERSION = 1
+VERSION = 1
 TIMEOUT = 5.0
 """Seconds that Redis gets to answer."""
 
+
+class Step(Protocol):
+    """The way from one version of the keys to the next."""
+
+    async def read(self, client: Any, key: Callable[[str], str]) -> Any:
+        """What is needed of the old ones."""
+
+    def write(self, commands: Any, key: Callable[[str], str], found: Any) -> None:
+        """Queue what makes the new ones of it."""
+
+
+_STEPS: dict[int, Step] = {}
+"""By the version that each leads to; the first needs none."""
 _REFUSAL = errors.ResponseError
 """With this Redis says that nothing was done: it has no memory, or no disk. What is
 called a WatchError may as well be a connection that broke after the EXEC."""
@@ -106,20 +120,36 @@ class RedisLog:
             raise
 
     async def _take_over(self, client: Client) -> None:
-        owner = uuid.uuid4().hex.encode()
+        self._owner = uuid.uuid4().hex.encode()
         log = self._key("log")
         async with client.pipeline(transaction=True) as commands:
             commands.hsetnx(log, "log_id", uuid.uuid4().hex)
-            commands.hsetnx(log, "version", SCHEMA_VERSION)
-            commands.hmget(log, "log_id", "version")
-            *_, (log_id, version) = await commands.execute()
-        if int(version) > SCHEMA_VERSION:
-            raise Unavailable(
-                f"{self._name}: expected schema version {SCHEMA_VERSION} or less, got "
-                f"{int(version)}; it belongs to a newer version of kgnb"
-            )
-        await client.hset(log, "owner", owner)
-        self._owner, self._log_id = owner, log_id.decode()
+            commands.hsetnx(log, "version", VERSION)
+            commands.hget(log, "log_id")
+            *_, log_id = await commands.execute()
+        while not await self._migrate(client):
+            pass  # somebody else wrote meanwhile
+        self._log_id = log_id.decode()
+
+    async def _migrate(self, client: Client) -> bool:
+        """Bring the keys to ``VERSION`` and own them, in one MULTI; or do nothing."""
+        log = self._key("log")
+        async with client.pipeline(transaction=True) as commands:
+            await commands.watch(log)
+            version = int(await commands.hget(log, "version"))
+            if version > VERSION:
+                raise newer(self._name, VERSION, version)
+            steps = [_STEPS[number] for number in range(version + 1, VERSION + 1)]
+            found = [await step.read(commands, self._key) for step in steps]
+            commands.multi()
+            for step, each in zip(steps, found, strict=True):
+                step.write(commands, self._key, each)
+            commands.hset(log, mapping={"version": VERSION, "owner": self._owner})
+            try:
+                await commands.execute()
+            except errors.WatchError:
+                return False
+        return True
 
     async def _warn_of_loss(self, client: Client) -> None:
         try:

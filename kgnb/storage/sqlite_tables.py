@@ -13,9 +13,9 @@ import sqlite3
 import uuid
 from typing import TYPE_CHECKING
 
-from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState
 from kgnb.storage.transact import apply
+from kgnb.storage.versions import newer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kgnb.storage")
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+VERSION = 1
+_STEPS = {
+    1: """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE row (
     key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL
@@ -39,7 +40,9 @@ CREATE TABLE record (
     stream INTEGER NOT NULL, seq INTEGER NOT NULL, payload BLOB NOT NULL,
     PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID;
-"""
+""",
+}
+"""The statements that lead to each version from the one before."""
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -96,27 +99,27 @@ class Tables:
         self.journal_mode = str(mode)
         self._set_durable(is_durable=False)
         self._db.execute("BEGIN EXCLUSIVE")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._create()
-        elif version != SCHEMA_VERSION:
-            raise Unavailable(
-                f"{self._path}: expected schema version {SCHEMA_VERSION}, got "
-                f"{version}; it belongs to another version of kgnb"
-            )
+        self._migrate()
         self._db.execute("COMMIT")
         meta = dict(self._db.execute("SELECT key, value FROM meta"))
         self.log_id = str(meta["log_id"])
         self._revision = int(meta["revision"])
 
-    def _create(self) -> None:
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            self._db.execute(statement)
-        self._db.executemany(
-            "INSERT INTO meta VALUES (?, ?)",
-            [("log_id", uuid.uuid4().hex), ("revision", "0")],
-        )
-        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    def _migrate(self) -> None:
+        """Make the tables, or bring them to ``VERSION``, all in one transaction."""
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise newer(str(self._path), VERSION, version)
+        for step in range(version + 1, VERSION + 1):
+            for statement in filter(str.strip, _STEPS[step].split(";")):
+                self._db.execute(statement)
+        if version == 0:
+            self._db.executemany(
+                "INSERT INTO meta VALUES (?, ?)",
+                [("log_id", uuid.uuid4().hex), ("revision", "0")],
+            )
+        if version < VERSION:
+            self._db.execute(f"PRAGMA user_version={VERSION}")
 
     def _set_durable(self, *, is_durable: bool) -> None:
         # A commit with FULL syncs the WAL, and with it all commits before.
