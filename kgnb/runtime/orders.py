@@ -97,7 +97,10 @@ def _begun(home: Home, command: commands.Fork) -> str:
         raise Unavailable(
             f"run {command.run_id!r} ran on its notebook's own loop; fork it there"
         )
-    # Nobody's cell shows it: it has its page.
-    options = msgspec.structs.replace(execution.options, panel=False, mode="live")
+    # Nobody's cell shows it: it has its page. What it says is no part of the first
+    # one's chat; a LangGraph graph's fork is on its thread, whatever stands here.
+    options = msgspec.structs.replace(
+        execution.options, panel=False, mode="live", session_id=None
+    )
     where = Fork(at=command.at, values=command.shared or None)
     return fork(execution, where, None, options=options).id

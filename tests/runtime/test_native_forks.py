@@ -466,6 +466,24 @@ def test_a_fork_asks_again_what_was_asked_after_it():
     assert first.approvals[0].approval_id != forked.approvals[0].approval_id
 
 
+def test_a_fork_of_a_run_that_waits_leaves_it_waiting(eventually):
+    class Asks(kgnb.Node):
+        def exec(self, prep_res):
+            return kgnb.ask("go on?", options=["yes", "no"]).result().value
+
+        def post(self, shared, prep_res, exec_res):
+            say(shared, exec_res)
+
+    graph = kgnb.Graph(chain(Word(node_id="A"), Asks(node_id="Asks")), name="G")
+    first = kgnb.run(graph, {}, durable=True)
+    eventually(lambda: first.approvals)
+    forked = first.fork(answers=["no"])
+    assert forked.result(20).shared["log"] == ["A0", "no"]
+    assert [approval.state for approval in first.approvals] == ["open"]
+    first.answer(first.approvals[0].approval_id, "yes")
+    assert first.result(20).shared["log"] == ["A0", "yes"]
+
+
 # Keys that are not kept.
 
 
@@ -518,6 +536,7 @@ history = kgnb.history(run_id).result(20)
 print([(c.step, c.next, c.values) for c in history])
 fork = kgnb.run(graph, {"log": ["edited"]}, resume=history[1])
 print(fork.result(20).shared, fork.view.durable, fork.view.forked_from.run_id == run_id)
+fork.shared["client"] = object()
 c = kgnb.compare(run_id, fork)
 print(c.diverges, c.state)
 print(fork.history().result(20)[-1].parent == history[1].id)

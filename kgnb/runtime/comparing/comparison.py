@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,7 @@ from kgnb.runtime.comparing.timings import Timings, timings_between
 from kgnb.runtime.comparing.values import Difference, differences, equal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from kgnb.protocol.view import RunView
     from kgnb.runtime.result import Result
@@ -45,7 +46,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The workflows."""
     statuses: tuple[str, str]
     path: tuple[PathStep, ...]
-    """The visits of both, side by side."""
+    """The visits of both, side by side; the last 1,000 of each run."""
     is_ordered: bool
     """Whether the path is the order of the visits. A saved record has only how often
     each node was visited: then the last visits stand in the graph's order."""
@@ -87,7 +88,8 @@ def compare(a: Comparable, b: Comparable) -> Comparison:
     output of a notebook as a dict, or what it has for kgnb.
 
     What the nodes shared is compared place by place, whatever is in it; of two runs
-    over one dict it is the same.
+    over one dict it is the same. Of a run of an earlier process it is the latest
+    checkpoint's, where the run was durable, and transient keys are left out.
 
     Raises:
         InvalidValue: One is none of these.
@@ -121,7 +123,16 @@ def _path(a: Side, b: Side) -> tuple[PathStep, ...]:
 def _state(a: Side, b: Side) -> tuple[Difference, ...] | None:
     if not (a.has_state and b.has_state):
         return None
-    return differences(a.shared, b.shared, "shared")
+    unknown = a.unknown | b.unknown
+    return differences(_without(a, unknown), _without(b, unknown), "shared")
+
+
+def _without(side: Side, unknown: frozenset[str]) -> Any:
+    """What a run's nodes shared, but for what is not known of the other."""
+    shared = side.shared
+    if not unknown or not isinstance(shared, Mapping):
+        return shared
+    return {key: each for key, each in list(shared.items()) if key not in unknown}
 
 
 def _results(a: Side, b: Side) -> tuple[Difference, ...]:

@@ -28,7 +28,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """None of a record alone, which has neither order nor times."""
     shared: Any = None
     has_state: bool = False
-    """Whether ``shared`` is known: the log does not have it."""
+    """Whether ``shared`` is known: the log has it of durable runs alone."""
+    unknown: frozenset[str] = frozenset()
+    """Keys that ``shared`` lacks because they are not kept."""
     durations: Mapping[str, float] | None = None
     total: float | None = None
     """Seconds from start to end."""
@@ -149,4 +151,7 @@ def _of_id(run_id: str) -> Side:
     if not view.durable:
         return _of_view(view)
     past = logged.wait_for_log(logged.past_of(home, conversation, run_id))
-    return _of_view(view, past.find(None).values, has_state=True)
+    latest = past.find(None)
+    side = _of_view(view, latest.values, has_state=True)
+    unknown = frozenset(latest.state.transient)
+    return msgspec.structs.replace(side, unknown=unknown)

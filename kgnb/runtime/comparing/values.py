@@ -234,7 +234,8 @@ def _parts(a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None
 
 
 def _entries(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {f"[{_key(key)}]": each for key, each in value.items()}
+    # Listed first: a run that is still at work may add keys meanwhile.
+    return {f"[{_key(key)}]": each for key, each in list(value.items())}
 
 
 def _key(key: Any) -> str:
@@ -242,7 +243,7 @@ def _key(key: Any) -> str:
 
 
 def _items(value: Iterable[Any]) -> dict[str, Any]:
-    return {f"[{index}]": each for index, each in enumerate(value)}
+    return {f"[{index}]": each for index, each in enumerate(list(value))}
 
 
 def _elements(value: Iterable[Any]) -> dict[str, Any]:
