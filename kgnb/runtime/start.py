@@ -80,9 +80,9 @@ def run(
             value or ``kgnb.testing.SKIP``.
         record: Where to record model streams.
         executor: The ``concurrent.futures.Executor`` in which exec of sync nodes and
-            of their items runs: a thread or process pool, dask's. By default each has
-            a thread. It stays yours to shut down. In another process the helpers show
-            nothing and ``ask`` raises; a node with ``executor=False`` stays here.
+            of their items runs: a thread or process pool, Dask's, or a Dask client.
+            By default each has a thread. It stays yours to shut down. In another
+            process ``ask`` raises; a node with ``executor=False`` stays here.
         loop: ``"own"``: kgnb's loop thread; ``"kernel"``: the caller's running loop.
         durable: Keep the run's state in the log after each node and batch item, so
             that it can go on when its kernel or script has died. Run again, the same
