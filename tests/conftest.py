@@ -57,7 +57,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         folder = item.path.relative_to(here).parts[0]
         if folder in RERUNS:
-            item.add_marker(pytest.mark.flaky(reruns=RERUNS[folder]))
+            # What was lost once is lost: that is no noise of the machine.
+            once = {"reruns": RERUNS[folder], "rerun_except": ["BrokenPromisesError"]}
+            item.add_marker(pytest.mark.flaky(**once))
 
 
 def pytest_terminal_summary(terminalreporter):

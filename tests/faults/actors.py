@@ -13,8 +13,12 @@ to the journals in FOLDER; a file ``stop`` there ends the work.
 import argparse
 import asyncio
 import contextlib
+import faulthandler
+import logging
 import random
+import signal
 import sys
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -23,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from journals import Journal, Tail, fact_of
 
 TOKEN = SECRET = "faults"
+ROLES = ("server", "kernel", "clients")
 GROUP = "everybody"
 CLIENTS = ["ann", "bob", "eve"]
 ENDS = {"workflow_completed", "workflow_failed", "workflow_lost"}
@@ -34,6 +39,11 @@ PATIENCE = 15.0
 
 def main():
     options = options_of()
+    faulthandler.register(signal.SIGUSR1)
+    written = f"%(asctime)s {options.role} %(name)s: %(message)s"
+    logging.basicConfig(format=written)
+    logging.getLogger("kgnb").setLevel(logging.DEBUG)
+    keep_wrong_time(options.folder / "clock")
     if options.plant:
         import planted
 
@@ -41,9 +51,25 @@ def main():
     {"server": serve, "kernel": work, "clients": watch}[options.role](options)
 
 
+def keep_wrong_time(file):
+    """Have the wall clock of this process be wrong by the seconds that a file says.
+
+    libfaketime would do the same for C code, and breaks absolute sleeps with it.
+    """
+    right = time.time
+
+    def wrong():
+        try:
+            return right() + float(file.read_text() or 0)
+        except FileNotFoundError:
+            return right()
+
+    time.time = wrong
+
+
 def options_of(words=None):
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["server", "kernel", "clients"])
+    parser.add_argument("role", choices=ROLES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int)
     parser.add_argument("--url", default="")
@@ -115,9 +141,17 @@ def labour(options):
         dead = None
         journal.note("begun", run=run.id)
         run.result()
+        wait_stored(run)
         journal.note("ended", run=run.id, life=options.life)
         is_told = (options.folder / "stop").exists()
     journal.note("finished")
+
+
+def wait_stored(run):
+    """Wait until the log has all of a run; its result is there when it is away, too."""
+    unstored = run._execution.port.conversation._outgoing
+    while run.id in unstored:
+        time.sleep(0.01)
 
 
 def begin(graph, dead, *, durable):

@@ -18,6 +18,7 @@ end. :func:`violations` compares: it reads nothing but these lines.
     told      client, approval, value another one does
     unknown   client, approval        the question that it was shown is not known
     holds     run, seq, fact          the log, when all is over
+    fault     kind, hold              what was done to them; for those who search
 
 A *life* is a process of the kernel, counted from 1. A *fact* is what matters of an
 event: see :func:`fact_of`.
@@ -118,6 +119,10 @@ class AcceptedThenLost(Violation):
     """An answer or a message was accepted, and did not have its effect."""
 
 
+class TooEarly(Violation):
+    """A deadline passed that is half an hour away."""
+
+
 class RanAgain(Violation):
     """A node whose end was stored was run by a later process."""
 
@@ -151,6 +156,16 @@ def violations(entries):
     """Every promise that was not kept, as far as the journals know."""
     told = Told(entries)
     return [violation for rule in RULES for violation in rule(told)]
+
+
+class BrokenPromisesError(AssertionError):
+    """Some were not kept. A test that raises it is not tried again."""
+
+
+def check_kept(found):
+    """Fail where promises were not kept; those that :func:`violations` gave."""
+    if found:
+        raise BrokenPromisesError("\n".join(["", *map(str, found)]))
 
 
 def figures(entries):
@@ -258,6 +273,14 @@ def answers_have_their_effect(told):
         yield Lost(entry["approval"], f"{entry['client']} was shown it; it is no more")
 
 
+def deadlines_hold(told):
+    """No test lasts as long as its questions may."""
+    for run in told.log:
+        for fact in told.facts(run):
+            if fact[0] == "approval_resolved" and fact[2] == "timed_out":
+                yield TooEarly(fact[1], f"decided by its deadline: {fact[3]!r}")
+
+
 def _decisions(told):
     found = defaultdict(list)
     for run in told.log:
@@ -321,6 +344,7 @@ RULES = [
     readers_get_the_log,
     questions_are_decided_once,
     answers_have_their_effect,
+    deadlines_hold,
     finished_nodes_run_once,
     messages_are_heard_once_in_order,
 ]

@@ -23,17 +23,26 @@ LONGEST = {
     "stop_server": 1.0,
     "stop_kernel": 1.0,
     "stop_clients": 1.0,
+    "set_clock": 0.3,
     "reset": 0.0,
     "cut": 1.0,
     "black_hole": 1.0,
 }
 """Seconds, by kind."""
+EVERYTHING = list(LONGEST)
 REACH = 400
 """Lines between two faults, at most; one in five comes right behind another."""
 
 
-def schedule(seed, kinds, count):
-    """``count`` strikes; of each kind as many, in a random order."""
+def schedule(seed, kinds, count, slower=1):
+    """``count`` strikes; of each kind as many, in a random order.
+
+    Args:
+        seed: Decides.
+        kinds: Methods of ``Stage``.
+        count: How many, of all.
+        slower: What takes a second takes as many.
+    """
     chance = random.Random(seed)
     chosen = [kinds[n % len(kinds)] for n in range(count)]
     chance.shuffle(chosen)
@@ -41,7 +50,7 @@ def schedule(seed, kinds, count):
         Strike(
             kind,
             after=0 if chance.random() < 0.2 else chance.randrange(REACH),
-            hold=chance.uniform(0, LONGEST[kind]),
+            hold=chance.uniform(0, LONGEST[kind]) * slower,
         )
         for kind in chosen
     ]
@@ -50,9 +59,9 @@ def schedule(seed, kinds, count):
 def connections(seed, count):
     """Faults of ``count`` connections: cut, reset, swallowed, slow, in small pieces."""
     chance = random.Random(f"connections/{seed}")
-    broken = random_faults(chance, count, reach=30_000)
+    broken = random_faults(chance, count, reach=60_000)
     slow = [
-        Fault(after=chance.randrange(30_000), rate=chance.uniform(20e3, 200e3))
+        Fault(after=chance.randrange(60_000), rate=chance.uniform(50e3, 500e3))
         for _ in range(count)
     ]
     return [chance.choice(pair) for pair in zip(broken, slow, strict=True)]

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from kgnb.testing.proxy import NO_FAULT, FaultProxy
 
 ACTORS = Path(__file__).with_name("actors.py")
 PAGE = 1_000
+ASKING = 0.5
+"""Seconds in which a run comes to its question, and stays there."""
+CLOCKS = (7200, -7200, 86_400, -86_400, 0)
+"""Seconds by which the clock of all is wrong."""
 PATIENCE = 60
 """Seconds until work has to go on after a fault; on a busy machine."""
 
@@ -93,6 +98,8 @@ class Stage:
         self._is_up = False
         self._life = 0
         self._all = contextlib.AsyncExitStack()
+        self._journal = Journal(folder, "faults")
+        self._all.callback(self._journal.close)
         self._journals = Tail(folder)
         self.port = free_port()
         per_connection = (self._fault() for _ in itertools.count())
@@ -173,11 +180,22 @@ class Stage:
         Raises:
             TimeoutError: Nothing goes on any more.
         """
-        async with asyncio.timeout(self._patience):
-            while lines > 0:
-                lines -= sum(1 for _ in self._journals.new())
-                self._check_alive()
-                await asyncio.sleep(0.005)
+        try:
+            async with asyncio.timeout(self._patience):
+                while lines > 0:
+                    lines -= sum(1 for _ in self._journals.new())
+                    self._check_alive()
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            self._say_where()
+            raise
+
+    def _say_where(self):
+        """Have all say in ``app.log`` where they are."""
+        for actor in (self.server, self.kernel, self.clients):
+            if isinstance(actor, Actor):
+                actor.process.send_signal(signal.SIGUSR1)
+                time.sleep(0.2)
 
     async def wait_shown(self, node):
         """Wait until somebody has read a note of that node, or of that item."""
@@ -203,6 +221,7 @@ class Stage:
         """One fault after the other; see ``schedules.py``."""
         for strike in schedule:
             await self.go_on(strike.after)
+            self._journal.note("fault", kind=strike.kind, hold=strike.hold)
             await getattr(self, strike.kind)(strike.hold)
             self.injected[strike.kind] += 1
 
@@ -231,6 +250,15 @@ class Stage:
         actor.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(hold)
         actor.process.send_signal(signal.SIGCONT)
+
+    async def set_clock(self, hold):
+        """Set the clock of all, while a question waits for its answer; and back."""
+        self.clients.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(ASKING)
+        for offset in CLOCKS:
+            (self.folder / "clock").write_text(str(offset))
+            await asyncio.sleep(hold)
+        self.clients.process.send_signal(signal.SIGCONT)
 
     async def reset(self, _hold):
         """Reset every connection."""

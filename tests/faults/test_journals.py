@@ -5,6 +5,7 @@ import json
 import pytest
 from journals import (
     AcceptedThenLost,
+    BrokenPromisesError,
     DecidedTwice,
     Duplicate,
     Hole,
@@ -13,6 +14,8 @@ from journals import (
     RanAgain,
     Reordered,
     Tail,
+    TooEarly,
+    check_kept,
     entries_of,
     fact_of,
     figures,
@@ -140,6 +143,10 @@ BROKEN = {
         [*WELL, says("given", approval="q", value="bob")],
         {AcceptedThenLost},
     ),
+    "a deadline passes early": (
+        holds([["approval_resolved", "q", "timed_out", "nobody"]]),
+        {TooEarly},
+    ),
     "a question that was shown is not known": (
         [*WELL, says("unknown", client="ann", approval="q")],
         {Lost},
@@ -157,6 +164,12 @@ BROKEN = {
         {Reordered},
     ),
 }
+
+
+def test_broken_promises_fail_a_test_by_their_names():
+    check_kept([])
+    with pytest.raises(BrokenPromisesError, match="Lost: r: acknowledged up to 1"):
+        check_kept(violations([says("stored_to", run="r", seq=1)]))
 
 
 @pytest.mark.parametrize("broken", BROKEN)
