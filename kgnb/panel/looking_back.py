@@ -103,7 +103,7 @@ def _told(moment: Moment, names: Names) -> str:
         "answer": "was answered",
         "end": f"{moment.get('status')}{taken}",
         "resume": "the run was resumed",
-        "break": "the kernel died"
+        "break": "the kernel was lost"
         if moment.get("status") == "lost"
         else f"the run had {moment.get('status')}",
     }[moment["kind"]]

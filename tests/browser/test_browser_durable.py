@@ -1,6 +1,7 @@
 """A durable run whose kernel is killed goes on in its panel, in a real JupyterLab."""
 
 import os
+import re
 import signal
 import time
 
@@ -85,7 +86,9 @@ def test_killed_kernels_run_is_answered_meanwhile_and_goes_on_in_its_panel(
     os.kill(drafted(journal)[0], signal.SIGKILL)
     killed = time.monotonic()
     notice = panel.locator(".kgnb-loss")
-    expect(notice).to_contain_text("The kernel died.", timeout=10_000)
+    # Which of both the server sees first is chance.
+    said = re.compile(r"The kernel (died|was restarted)\.")
+    expect(notice).to_contain_text(said, timeout=10_000)
     assert time.monotonic() - killed < 10
     expect(notice).to_contain_text("Run the cell again to go on after Draft")
     notebook.screenshot("durable-lost")
@@ -120,7 +123,7 @@ def looks_back(notebook):
     slider(notebook).focus()
     notebook.page.keyboard.press("Home")
     expect(slider(notebook)).to_have_attribute(
-        "aria-valuetext", "step 1 of 12, Draft started, 0.0 s"
+        "aria-valuetext", re.compile("step 1 of 12, Draft started, ")
     )
     expect(panel.locator("[data-node=Draft]")).to_have_attribute(
         "data-state", "running"

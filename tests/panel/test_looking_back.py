@@ -36,7 +36,7 @@ def test_report_has_a_radio_button_for_each_step_and_stands_at_the_last(page):
     assert [" checked" in each for each in inputs] == [False] * 24 + [True]
     assert "Step 8 of 25: Review started, 5.8 s" in page
     assert "Step 11 of 25: Review completed → revise, 18.5 s" in page
-    assert "Step 18 of 25: the kernel died, 31.0 s" in page
+    assert "Step 18 of 25: the kernel was lost, 31.0 s" in page
 
 
 def test_report_has_still_no_script_and_loads_nothing(page):

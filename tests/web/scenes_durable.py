@@ -8,7 +8,7 @@ BEGAN = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 EDIT = {"node_id": "Review", "action": "revise"}
 ON = {"node_id": "Draft", "action": "default"}
 CHECKED = {"node_id": "Check", "action": "default"}
-KERNEL_DIED = "kernel 5bd1 died and was restarted by the server"
+KERNEL_DIED = "the kernel died"
 
 
 def at(seconds, event):

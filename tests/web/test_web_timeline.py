@@ -145,7 +145,7 @@ def test_timeline_shows_when_no_process_had_the_run(harness, page):
     harness.live()
     page.locator(".kgnb-timeline > summary").click()
     rows = page.locator(".kgnb-visit")
-    expect(rows.filter(has_text="kernel died")).to_have_count(1)
+    expect(rows.filter(has_text="kernel lost")).to_have_count(1)
     expect(rows.filter(has_text="interrupted")).to_have_count(1)
     expect(page.locator(".kgnb-scrub-break")).to_have_count(1)
 

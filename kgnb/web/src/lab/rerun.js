@@ -25,16 +25,15 @@ async function answering(context) {
  */
 export function reruns(node) {
   const isAround = (/** @type {any} */ { node: own }) => own.contains(node);
-  const widget = mainWidgets().find((one) => one.content?.widgets && isAround(one));
-  const notebook = widget?.content;
-  const cells = notebook?.widgets ?? [];
-  const index = cells.findIndex(isAround);
-  if (index < 0) return [];
+  // Asked of the cells, since one that is scrolled away is in no page.
+  const widget = mainWidgets().find(({ content }) => content?.widgets?.some?.(isAround));
+  if (!widget) return [];
+  const notebook = widget.content;
   /** @param {...string} commands each of the cell, as long as none fails */
   const run = async (...commands) => {
     showWidget(widget);
     await answering(widget.sessionContext);
-    const here = notebook.widgets.findIndex(isAround); // cells may have moved
+    const here = notebook.widgets.findIndex(isAround);
     for (const command of commands) {
       notebook.activeCellIndex = here;
       notebook.deselectAll?.();
@@ -45,5 +44,6 @@ export function reruns(node) {
   // A new kernel knows nothing of what the cells above defined.
   const all = { label: "Run all cells above, then this", act: () => run("run-all-above", "run-cell") };
   const isCode = (/** @type {any} */ cell) => cell.model?.type === "code";
-  return cells.slice(0, index).some(isCode) ? [all, one] : [one];
+  const above = notebook.widgets.slice(0, notebook.widgets.findIndex(isAround));
+  return above.some(isCode) ? [all, one] : [one];
 }

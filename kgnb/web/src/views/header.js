@@ -6,7 +6,7 @@
  * @import { Context } from "./context.js"
  */
 
-import { ENDED } from "../reduce.js";
+import { ENDED, isOver } from "../reduce.js";
 import { NO_WAY } from "../route.js";
 import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
 import { labelOf } from "./context.js";
@@ -103,7 +103,8 @@ export class Header {
     setText(this.#usage, usageOf(view.usage));
     this.#usage.hidden = !view.usage;
     this.#showOrigin(view);
-    this.#connection.hidden = isFinal || isEnded;
+    const isDone = isFinal || isOver(view);
+    this.#connection.hidden = isDone;
     this.#connection.dataset.kind = connection.kind;
     setText(this.#connectionWord, CONNECTION[connection.kind]);
     this.#connection.title = connection.kind === "live" ? `by ${connection.via}` : "";
@@ -114,7 +115,7 @@ export class Header {
     if (isEnded) this.#isCancelling = false;
     if (!this.#isCancelling) {
       const obstacle = trouble(connection, this.#context) || this.#context.disarmed();
-      this.#say(isFinal || isEnded ? "" : obstacle || this.#failure || standing(view));
+      this.#say(isDone ? "" : obstacle || this.#failure || standing(view));
     }
   }
 

@@ -158,7 +158,7 @@ export class Timeline {
 function withBreaks({ timeline, interruptions }) {
   if (!interruptions.length) return timeline;
   const breaks = interruptions.map(({ at, resumed_at, status }) => ({
-    node_id: status === "lost" ? "kernel died" : "stopped",
+    node_id: status === "lost" ? "kernel lost" : "stopped",
     started_at: at,
     ended_at: resumed_at,
     status,

@@ -10,20 +10,23 @@ import { h, setText } from "./elements.js";
 import { plural } from "./format.js";
 
 const COPIED = 1500; // milliseconds for which a button says so
+const SOON = 300;
+const TRIES = 20;
 
 export class Loss {
-  #what = h("p", { class: "kgnb-card-question" });
-  #kept = h("p", null);
+  #what = h("p", { class: "kgnb-card-question", role: "status" });
+  #kept = h("p", { role: "status" });
   #ways = h("div", { class: "kgnb-options" });
   #context;
   #drawn = "";
+  #tries = 0;
 
   /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.element = h(
       "div",
-      { class: "kgnb-loss", role: "status", hidden: true },
+      { class: "kgnb-loss", hidden: true },
       this.#what,
       this.#kept,
       this.#ways,
@@ -40,18 +43,24 @@ export class Loss {
     const done = view.timeline.findLast(({ status }) => status === "completed");
     const onward = done ? `go on after ${labelOf(view, done.node_id)}` : "begin again";
     const way = this.#ways.querySelector("code") ? "Run this in its notebook" : "Run the cell again";
-    setText(this.#what, `The kernel died. ${way} to ${onward}.`);
-    this.#what.title = view.error?.message ?? "";
+    const { message = "" } = view.error ?? {}; // "the kernel died"
+    setText(this.#what, `${message.slice(0, 1).toUpperCase()}${message.slice(1)}. ${way} to ${onward}.`);
     setText(this.#kept, kept(view));
     this.#kept.hidden = !this.#kept.textContent;
   }
 
   /** @param {wire.RunView} view */
-  #offer({ run_id, ended_at }) {
-    const now = `${run_id} ${ended_at}`;
+  #offer(view) {
+    const { run_id, ended_at } = view;
+    const { reruns, signal } = this.#context;
+    const ways = reruns?.() ?? [];
+    if (reruns && !ways.length && this.#tries++ < TRIES) {
+      // An output is drawn before it is put into its cell.
+      setTimeout(() => signal.aborted || this.update(view), SOON);
+    }
+    const now = `${run_id} ${ended_at} ${ways.length}`;
     if (now === this.#drawn) return;
     this.#drawn = now;
-    const ways = this.#context.reruns?.() ?? [];
     const code = `kgnb.run(graph, resume="${run_id}")`;
     const copy = async () => {
       await navigator.clipboard.writeText(code);

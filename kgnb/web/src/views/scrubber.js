@@ -111,7 +111,7 @@ function keyOf({ timeline, timeline_dropped, approvals, interruptions, status })
 /** @param {wire.RunView} view @param {Moment} moment */
 function words(view, { kind, node_id, again, percent = 0, status = "", action }) {
   if (kind === "resume") return "the run was resumed";
-  if (kind === "break") return status === "lost" ? "the kernel died" : `the run had ${status}`;
+  if (kind === "break") return status === "lost" ? "the kernel was lost" : `the run had ${status}`;
   const node = labelOf(view, node_id ?? "");
   const taken = action && action !== "default" ? ` → ${action}` : "";
   const what = {
