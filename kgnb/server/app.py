@@ -180,7 +180,7 @@ class KgnbApp(ExtensionApp):
         Raises:
             InvalidValue: The settings cannot join servers.
         """
-        joining.check(self.backplane_url, self.log_url)
+        joining.check(self.backplane_url, self.log_url, self.session_url)
         self.host = Host(self._read_settings())
         shared = {"host": self.host}
         self.handlers.extend(

@@ -58,6 +58,11 @@ def test_config_argument_wins_over_the_dict():
         ({"backplane_url": "amqp://a"}, "backplane_url: expected redis://… or"),
         ({"backplane_url": "redis://a"}, "log_url: servers that a backplane_url joins"),
         (
+            {"backplane_url": "redis://a", "log_url": "redis://a"}
+            | {"session_url": "memory://"},
+            "session_url: servers that a backplane_url joins",
+        ),
+        (
             {"backplane_url": "redis://:secret@a", "log_url": "sqlite:///log.sqlite"},
             "got 'sqlite:///log.sqlite'",
         ),

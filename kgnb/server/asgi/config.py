@@ -136,5 +136,5 @@ def read_config(given: Mapping[str, Any] | None, **more: Any) -> Config:
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`")
         raise InvalidValue(f"config: {text}") from None
-    joining.check(config.backplane_url, config.log_url)
+    joining.check(config.backplane_url, config.log_url, config.session_url)
     return config

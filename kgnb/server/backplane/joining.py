@@ -19,11 +19,11 @@ _BACKPLANES = ("redis", "rediss", "unix")
 _LOGS = ("redis", "rediss", "postgres", "postgresql")
 
 
-def check(backplane_url: str, log_url: str) -> None:
+def check(backplane_url: str, log_url: str, session_url: str = "") -> None:
     """Whether a configuration can join servers; that nothing joins them is right too.
 
     Raises:
-        InvalidValue: The backplane is no Redis, or the log is one server's own.
+        InvalidValue: The backplane is no Redis, or what all need is one server's own.
     """
     if not backplane_url:
         return
@@ -32,12 +32,13 @@ def check(backplane_url: str, log_url: str) -> None:
             f"backplane_url: expected redis://… or rediss://…, got"
             f" {shown(backplane_url)!r}"
         )
-    if log_url.partition("://")[0] not in _LOGS:
-        given = repr(shown(log_url)) if log_url else "none"
-        raise InvalidValue(
-            "log_url: servers that a backplane_url joins keep one log: expected"
-            f" redis://… or postgresql://…, the same everywhere, got {given}"
-        )
+    for name, url in (("log_url", log_url), ("session_url", session_url or log_url)):
+        if url.partition("://")[0] not in _LOGS:
+            given = repr(shown(url)) if url else "none"
+            raise InvalidValue(
+                f"{name}: servers that a backplane_url joins share it: expected"
+                f" redis://… or postgresql://…, the same everywhere, got {given}"
+            )
 
 
 def join(
