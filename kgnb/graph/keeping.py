@@ -46,6 +46,7 @@ def encoded(value: Any, at: str) -> bytes:
     Raises:
         InvalidValue: It could not be had back as it is; says what is in the way.
     """
+    changing: RuntimeError | None = None
     for _ in range(_TRIES):
         try:
             return _written(value, at)
