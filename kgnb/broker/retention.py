@@ -80,18 +80,22 @@ class Retention:
     # Runs
 
     def _due(self, now: float) -> list[Run]:
-        """Runs that are to go: the too old, and the oldest of too many."""
+        """Runs that are to go: the too old, and the oldest of too many.
+
+        Of too many those go last that somebody may still go on with.
+        """
         ended = [run for run in self._runs.by_id.values() if run.is_over]
         for run in ended:
             # Rows of a log from before this was written down are as old as today.
             run.row.over_at = run.row.over_at or now
         ended.sort(key=lambda run: run.row.over_at)
-        most = self._limits.max_finished_runs
-        count = max(0, len(ended) - most)
+        due: list[Run] = []
         if self._limits.retention:
             since = now - self._limits.retention
-            count = max(count, sum(run.row.over_at <= since for run in ended))
-        return ended[: min(count, AT_ONCE)]
+            due = [run for run in ended if run.row.over_at <= since]
+        ended.sort(key=_can_go_on)
+        due += ended[: max(0, len(ended) - self._limits.max_finished_runs)]
+        return list(dict.fromkeys(due))[:AT_ONCE]
 
     def _go_on(self) -> None:
         """Let the next run go, unless one is on its way."""
@@ -132,7 +136,9 @@ class Retention:
                 (unchanged,), puts, drops=(stream, rows.CHECKPOINT + run.id)
             )
         else:
-            transaction = Transaction(trims=(Trim(stream, through),))
+            kept = rows.CHECKPOINT + run.id
+            trims = (Trim(stream, through), Trim(kept, through))
+            transaction = Transaction(trims=trims)
 
         def done(outcome: Outcome | None, _now: float) -> None:
             if outcome is not None and not is_last:
@@ -168,6 +174,12 @@ class Retention:
                 self._look_at_audit(since)
 
         self._effects.read(None, audit.STREAM, 0, self._limits.read_page, read)
+
+
+def _can_go_on(run: Run) -> bool:
+    """Whether a run that is over may be taken up again from where it was lost."""
+    is_lost = run.row.is_durable and run.row.status == "lost"
+    return is_lost or bool(run.open_approvals)
 
 
 def _is_older(entry: bytes, since: float) -> bool:

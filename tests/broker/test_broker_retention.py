@@ -1,13 +1,10 @@
 """Finished runs are let go in time, with all that hangs on them."""
 
-import asyncio
 import json
-import sqlite3
 
 import pytest
 
-from kgnb.broker import BrokerDriver, BrokerLimits, Identity, Peer, retention
-from kgnb.storage import open_log
+from kgnb.broker import BrokerLimits, retention
 from kgnb.storage.base import StreamState
 
 DAY = 86_400.0
@@ -285,50 +282,49 @@ def test_audit_time_is_the_brokers_whatever_the_kernel_says(host):
     assert times == ["1970-01-12T13:46:40.000Z"] * 2
 
 
-def test_driver_on_a_real_log_lets_go_and_leaves_nothing_behind(tmp_path):
-    asyncio.run(let_go(f"sqlite://{tmp_path}/log.db"))
-    with sqlite3.connect(tmp_path / "log.db") as file:
-        keys = {key for (key,) in file.execute("SELECT key FROM row")}
-        assert not [key for key in keys if key.startswith(("run/", "approval/"))]
-        assert file.execute("SELECT name FROM stream").fetchall() == [("audit",)]
-        assert file.execute("SELECT count(*) FROM record").fetchone() == (0,)
-    file.close()
+def durable(kernel, run_id, *events):
+    """A durable run with a checkpoint for each of its events."""
+    named = [
+        {"run_id": run_id, "workflow": "w", **each}
+        for each in ({"type": "workflow_started", "durable": True}, *events)
+    ]
+    records = [{"at": n, "record": {"n": n}} for n in range(len(named))]
+    frame = {"run_id": run_id, "epoch": 1, "n": 1, "events": named}
+    kernel.send(type="append", **frame, records=records)
 
 
-class Nobody:
-    """A sink that lets frames fall."""
-
-    is_congested = False
-
-    def send_nowait(self, frame):
-        pass
-
-    def close_nowait(self, code, reason):
-        pass
+def checkpoints(host):
+    return sorted(n for n in host.tables.states if n.startswith("checkpoint/"))
 
 
-async def let_go(url):
-    now = 1_000_000.0
-    driver = BrokerDriver(open_log(url), clock=lambda: now)
-    await driver.start()
-    try:
-        peer = Peer(identity=Identity(user="kernel", kind="kernel"), role="owner")
-        link = driver.connect_link(peer, Nobody())
-        hello = {"kernel_id": "k1", "process_id": "p1", "pid": 1}
-        shown = {"approval_id": "a1", "args_hash": "h", "message": "?", "options": []}
-        request = {"type": "approval_request", "node_id": "A", "data": shown}
-        events = [{"type": "workflow_started"}, request, COMPLETED]
-        named = [{"run_id": "r1", "workflow": "w", **each} for each in events]
-        frame = {"type": "append", "run_id": "r1", "epoch": 1, "n": 1, "events": named}
-        for each in ({"type": "hello", **hello}, frame):
-            link.receive(json.dumps(each))
-        await driver.wait_stored()
-        assert [row.run_id for row in driver.runs()] == ["r1"]
-        assert len(await driver.audit(0, 10)) == 1
-        now += MONTH
-        async with asyncio.timeout(5):
-            while await driver.audit(0, 10) or driver.runs():
-                pass  # each question waits for the log
-        await driver.wait_stored()
-    finally:
-        await driver.aclose()
+def test_run_that_can_be_resumed_is_the_last_to_go_of_too_many(make_host):
+    host = make_host(limits=BrokerLimits(max_finished_runs=1))
+    kernel = host.kernel()
+    durable(kernel, "lost", kernel.request(host))
+    host.broker.kernels.gone("k1", "killed", host.now)
+    host.perform()
+    host.tick(1)
+    for number in range(3):
+        ended(host, f"r{number}")
+    look(host)
+    assert known(host) == ["lost"]
+    assert checkpoints(host) == ["checkpoint/lost"]
+    assert [row.approval_id for row in host.broker.approvals.open_rows()] == ["a1"]
+    look(host, MONTH)
+    assert known(host) == stored(host) == checkpoints(host) == []
+
+
+def test_checkpoints_go_in_steps_with_their_run(host, monkeypatch):
+    monkeypatch.setattr(retention, "STEP", 4)
+    kernel = host.kernel()
+    durable(kernel, "r1", *[LOG] * 9, COMPLETED)
+    kept = "checkpoint/r1"
+    assert host.tables.states[kept].seq == 11
+    host.is_held = True
+    look(host, MONTH)
+    left = []
+    while host.work:
+        host.step()
+        left.append(len(host.read(kept, 0, 100)))
+    assert sorted(set(left), reverse=True) == [7, 3, 0]
+    assert checkpoints(host) == []
