@@ -25,7 +25,7 @@ class Postgres:
     """One server on data of its own; it keeps nothing on disk by force."""
 
     def __init__(self, folder):
-        self._folder = folder
+        self.folder = self._folder = folder
         self._names = (f"test_{n}" for n in itertools.count(1))
         self._as_owner = _as_owner(folder)
         self._data = folder / "data"
