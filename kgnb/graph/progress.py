@@ -212,6 +212,7 @@ class Progress:
         self._moved.add(place)
         self._forget_inside(visit.task_id)
         record = self._record("state", visit, at)
+        record.inner = self._news_of(place)
         record.action = action
         if result is not NO_RESULT:
             record.result = msgspec.Raw(msgspec.json.encode(result))
@@ -241,11 +242,19 @@ class Progress:
         self._moved.clear()
         if kind != "asked":
             record.values, record.gone = self._shared.news()
-            for place, keeper in self._inner.items():
-                if keeper.has_news:
-                    keeper.news()
-                    record.inner[place] = keeper.everything()
         return record
+
+    def _news_of(self, place: str) -> dict[str, Values]:
+        """The data of one pass alone, if it has some of its own.
+
+        What a visit beside this one has left in its own goes with the end of that:
+        stored before, it would be there already when that visit began again.
+        """
+        keeper = self._inner.get(place)
+        if keeper is None or not keeper.has_news:
+            return {}
+        keeper.news()
+        return {place: keeper.everything()}
 
     def _send(self, visit: NodeVisit, record: Record) -> Checkpoint:
         made = self._on_the_way[_key(visit)] = Checkpoint(encode(record))
