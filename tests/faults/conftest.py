@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
 
-from faults_harness import FaultyServer, seen
+from faults_harness import FaultyServer, injected, seen
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,10 +26,30 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
+def pytest_sessionfinish(session):
+    """A worker of pytest-xdist hands its figures to the one that writes them."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["faults"] = [dict(injected), dict(seen)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    given = getattr(node, "workeroutput", {}).get("faults", ({}, {}))
+    for counts, more in zip((injected, seen), given, strict=True):
+        counts.update(more)
+
+
 def pytest_terminal_summary(terminalreporter):
+    if injected:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(injected.items()))
+        terminalreporter.write_line(
+            f"faults: {len(injected)} kinds, {injected.total():,} injections, "
+            f"{seen.pop('promises broken', 0):,} promises broken ({kinds})"
+        )
     if seen:
         told = ", ".join(f"{count:,} {what}" for what, count in sorted(seen.items()))
-        terminalreporter.write_line(f"faults: {told}")
+        terminalreporter.write_line(f"checked: {told}")
 
 
 @pytest.fixture(scope="module")

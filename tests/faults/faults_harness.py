@@ -25,6 +25,8 @@ from kgnb.testing.proxy import FaultProxy
 
 seen = Counter()
 """What was done and read, over all tests; shown at the end."""
+injected = Counter()
+"""Faults that were injected, by kind; likewise."""
 FULL = os.environ.get("KGNB_FAULTS") == "full"
 SECRET = "the-link-secret"
 CONFIGURATION = f"""

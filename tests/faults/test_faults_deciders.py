@@ -12,6 +12,7 @@ from faults_harness import (
     FarRun,
     asked,
     ended,
+    injected,
     linked,
     person,
     seen,
@@ -125,7 +126,7 @@ async def answer_through(server, chance, name, questions):
                 told[question] = error.value
             else:
                 told[question] = name
-        seen["connections broken"] += sum(proxy.broken.values())
+        injected["connections broken"] += sum(proxy.broken.values())
     return told
 
 

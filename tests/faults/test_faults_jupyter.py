@@ -1,6 +1,6 @@
 """Real kernels of a real Jupyter server that are killed in the middle of a cell."""
 
-from faults_harness import FULL, seen
+from faults_harness import FULL, injected, seen
 from journals import check_kept
 from jupyter_stage import JupyterStage
 from schedules import schedule
@@ -14,5 +14,7 @@ async def test_kernels_and_servers_of_jupyter_are_killed_and_nothing_is_lost(tmp
     async with JupyterStage(tmp_path, durable=True) as stage:
         await stage.suffer(strikes)
         found = await stage.finish()
+    injected.update(stage.injected)
     seen.update(stage.figures)
+    seen["promises broken"] += len(found)
     check_kept(found)

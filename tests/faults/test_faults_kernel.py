@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 
-from faults_harness import seen
+from faults_harness import injected
 from kernel_shell import Shell
 from server_harness import TOKEN
 
@@ -38,7 +38,7 @@ async def read(server, run_id, seed):
         connect(server.url(proxy.port), token=TOKEN, backoff=QUICK) as client,
     ):
         events = [event async for event in client.events(run_id=run_id)]
-        seen["connections broken"] += sum(proxy.broken.values())
+        injected["connections broken"] += sum(proxy.broken.values())
     return events
 
 

@@ -19,6 +19,7 @@ from faults_harness import (
     FULL,
     FarRun,
     ended,
+    injected,
     linked,
     logged,
     seen,
@@ -142,14 +143,14 @@ async def read_through(server, chance, run, client, is_up):
         await run.wait_begun()
         await asyncio.sleep(late)
         events = await READERS[kind](server.url(proxy.port), run.id, is_up)
-        seen["connections broken"] += sum(proxy.broken.values())
+        injected["connections broken"] += sum(proxy.broken.values())
     return events
 
 
 async def kill_at(server, moment):
     await asyncio.sleep(moment)
     await server.restart()
-    seen["servers killed (-9)"] += 1
+    injected["kill_server"] += 1
 
 
 async def go_through(server, seed, clients, *, is_killing=False):
@@ -179,7 +180,7 @@ async def go_through(server, seed, clients, *, is_killing=False):
                 for n, (client, up) in enumerate(zip(clients, ups, strict=True))
             ]
             await write(run, chance, kill if is_killing else None)
-        seen["links broken"] += sum(proxy.broken.values())
+        injected["links broken"] += sum(proxy.broken.values())
     for reader in readers:
         check(reader.result(), run.sent)
     seen["schedules"] += 1
