@@ -66,12 +66,13 @@ def redis_url(redis, certificate):
         client.config_set("tls-cert-file", str(chain), "tls-key-file", str(key))
         client.config_set("tls-auth-clients", "no")
         client.config_set("tls-port", port)
-        yield (
-            lambda file: (
-                f"rediss://kgnb:{SECRET}@127.0.0.1:{port}/0"
-                f"?prefix=tls&ssl_ca_certs={quote(str(file), safe='')}"
-            )
+    yield (
+        lambda file: (
+            f"rediss://kgnb:{SECRET}@127.0.0.1:{port}/0"
+            f"?prefix=tls&ssl_ca_certs={quote(str(file), safe='')}"
         )
+    )
+    with redis_client.Redis(port=redis.port) as client:
         client.config_set("tls-port", 0)
 
 
