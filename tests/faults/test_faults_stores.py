@@ -32,6 +32,7 @@ def outages(store):
     return [(kinds[n % len(kinds)], chance.uniform(1, 30)) for n in range(20)]
 
 
+@pytest.mark.timeout(3600 if FULL else 300)
 async def test_store_that_is_away_under_load_loses_nothing(store, tmp_path):
     async with StoreStage(tmp_path, store) as stage:
         async with Impatient(stage) as impatient:
