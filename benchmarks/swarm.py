@@ -31,6 +31,15 @@ class Client:
 
     def shake_hands(self, path: str, headers: tuple[str, ...]) -> None:
         """Upgrade."""
+        self.sock.sendall(self.request(path, headers))
+        while b"\r\n\r\n" not in self._rest:
+            self._rest += self.sock.recv(65_536)
+        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+        if b" 101 " not in head.splitlines()[0]:
+            raise ConnectionError(head.decode())
+
+    def request(self, path: str, headers: tuple[str, ...]) -> bytes:
+        """What asks for the upgrade."""
         lines = [
             f"GET {path} HTTP/1.1",
             "Host: {}:{}".format(*self.sock.getpeername()),
@@ -40,12 +49,7 @@ class Client:
             "Sec-WebSocket-Version: 13",
             *headers,
         ]
-        self.sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        while b"\r\n\r\n" not in self._rest:
-            self._rest += self.sock.recv(65_536)
-        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
-        if b" 101 " not in head.splitlines()[0]:
-            raise ConnectionError(head.decode())
+        return "\r\n".join([*lines, "", ""]).encode()
 
     def send(self, text: str, opcode: int = 1) -> None:
         """Send one frame; the server reads what we write at once."""
@@ -59,14 +63,15 @@ class Client:
         self.sock.sendall(head + _NO_MASK + data)
         self.sock.setblocking(False)
 
-    def wait(self, kind: str) -> None:
-        """Read until a message of this type has come."""
-        wanted = f'"type":"{kind}"'.encode()
+    def wait(self, kind: str, text: str = "") -> bytes:
+        """Read until a message of this type has come, with this text in it."""
+        wanted = [f'"type":"{kind}"'.encode(), text.encode()]
         self.sock.setblocking(True)
-        while not any(wanted in message for message in self._heard):
+        while not (found := [m for m in self._heard if all(w in m for w in wanted)]):
             self.take(self.sock.recv(65_536))
         self.sock.setblocking(False)
         self._heard.clear()
+        return found[0]
 
     def read(self) -> None:
         """Read what is there."""
