@@ -4,11 +4,13 @@ A process is ended as the interpreter's exit ends it, and the next one is anothe
 the log: see ``reborn``. Real processes die in test_durable_scripts.py.
 """
 
+import functools
 import threading
-import uuid
 
+import durable_harness
 import msgspec
 import pytest
+from durable_harness import WAIT, Journal
 
 from kgnb import (
     AsyncParallelBatchNode,
@@ -20,9 +22,7 @@ from kgnb import (
     idempotency_key,
     run,
 )
-from kgnb.runtime import conversation, home
-
-WAIT = 20
+from kgnb.runtime import conversation
 
 
 @pytest.fixture(autouse=True)
@@ -34,23 +34,7 @@ def _log(tmp_path, monkeypatch):
 def reborn(monkeypatch):
     """End this process, as far as kgnb and its log can tell, and begin another."""
 
-    def end():
-        home.shutdown()
-        monkeypatch.setattr(conversation, "PROCESS_ID", uuid.uuid4().hex)
-
-    return end
-
-
-class Journal(list):
-    """What nodes did; and where one of them is held until its process has ended."""
-
-    def __init__(self):
-        self.reached = threading.Event()
-        self.go_on = threading.Event()
-
-    def hold(self):
-        self.reached.set()
-        assert self.go_on.wait(WAIT)
+    return functools.partial(durable_harness.reborn, monkeypatch)
 
 
 @pytest.fixture
