@@ -138,8 +138,10 @@ class Progress:
             keeper = self._shared
             if shared is not self._shared.shared:
                 keeper = self._inner[place] = Keeper(shared, self.transient)
-                if found is not None:
-                    keeper.restore(self._state.inner.get(place, {}))
+                kept = self._state.inner.get(place)
+                # None of a pass that no visit had left: it has what it was given.
+                if found is not None and kept is not None:
+                    keeper.restore(kept)
             if found is None:
                 self._places.pop(place, None)
         return Pass(self, place, graph, scope, keeper=keeper, found=found)

@@ -340,6 +340,34 @@ def test_a_fork_makes_just_the_visits_that_had_not_ended(make):
         assert result.value == first.view.result
 
 
+def test_a_fork_gives_a_pass_that_had_left_no_node_what_it_was_given(eventually):
+    began, go = threading.Event(), threading.Event()
+
+    class Waits(Word):
+        def exec(self, prep_res):
+            began.set()
+            assert go.wait(20)
+            return super().exec(prep_res)
+
+    class Follows(Word):
+        def exec(self, prep_res):
+            assert began.wait(20)
+            return super().exec(prep_res)
+
+    slow = kgnb.Graph(Waits(node_id="R"), name="Slow")
+    fast = kgnb.Graph(Follows(node_id="P"), name="Fast")
+    beside = kgnb.ParallelSubGraphNode([slow, fast], node_id="B", merge_results=False)
+    first = kgnb.run(kgnb.Graph(beside, name="G"), {"log": ["in"]}, durable=True)
+    eventually(lambda: first.state().result(20).source == "B/Fast/P:1")
+    at = first.state().result(20)
+    go.set()
+    first.result(20)
+    forked = first.fork(at=at)
+    forked.result(20)
+    assert forked.shared == first.shared
+    assert "B/Fast/P:1" not in {visit.task_id for visit in forked.view.timeline}
+
+
 def test_a_fork_at_step_3_numbers_its_visits_on():
     first = begun(cycle(), {"log": ["in"]})
     forked = first.fork(at=3)
