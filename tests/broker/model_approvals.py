@@ -75,15 +75,17 @@ class Approvals(Faults):
     """At most one decision for a question, durable before anybody hears of it, and the
     same for all; a command that is repeated has no second effect."""
 
-    @initialize(how=st.sampled_from(QUESTIONS))
-    def begin(self, how):
+    @initialize(how=st.sampled_from(QUESTIONS), durable=st.booleans())
+    def begin(self, how, durable):
         self.world = World(LIMITS)
         self.world.check_ack = self._check_ack
         self.stamp = Stamps()
         self.kernel = Kernel(self.world, "k1")
         self.kernel.begin_process()
         self.run = Run("r0")
-        self.kernel.begin(self.run, 1, self.stamp)
+        self.kept = {"durable": True} if durable else {}
+        """A durable run's questions stay open when its process has died."""
+        self.kernel.begin(self.run, 1, self.stamp, **self.kept)
         self.people = [Person(self.world, name) for name in PEOPLE]
         for person in self.people:
             person.wanted = {"r0"}
@@ -164,7 +166,8 @@ class Approvals(Faults):
         is_known = self.kernel.producing.get("r0") is not None
         if run is not None and run.is_over and not is_known:
             epoch = run.row.epoch + 1
-            self.kernel.begin(self.run, epoch, self.stamp, resumed_from="r0")
+            kept = {"resumed_from": "r0", **self.kept}
+            self.kernel.begin(self.run, epoch, self.stamp, **kept)
 
     # People
 
