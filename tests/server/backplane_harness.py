@@ -17,6 +17,8 @@ from kgnb.clients.connection import Backoff
 QUICK = Backoff(first=0.02, longest=0.2)
 PATIENCE = 20.0
 TOKEN = "ann"
+LIMIT = 2000
+"""Messages that a client may send in a minute."""
 PEOPLE = """
 async def auth(token):
     return {"username": token} if token and token.isalnum() else None
@@ -72,7 +74,7 @@ class Apps:
         self.config = {
             "log_url": url,
             "backplane_url": url,
-            "rate_limit_messages": 100_000,
+            "rate_limit_messages": LIMIT,
             "max_connections_per_identity": 10_000,
             "groups_open": ["open"],
         } | config

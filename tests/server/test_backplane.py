@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 import websockets
-from backplane_harness import Apps
+from backplane_harness import LIMIT, Apps
 from redis import Redis
 from server_harness import Talk
 
@@ -86,6 +87,21 @@ async def test_groups_and_the_offline_queue_are_one(pair):
         async with leader.socket(client_id="phone") as socket:
             talk = Talk(socket)
             assert [(await talk.hear("note"))["text"] for _ in texts] == texts
+
+
+async def test_rate_limit_counts_a_client_over_both(pair):
+    async def replies(server, count):
+        async with server.socket(user="bob", client_id="flood") as socket:
+            talk = Talk(socket)
+            for _ in range(count):
+                await talk.say(type="leave_group", group="open")
+            heard = [await talk.hear("left_group", "error") for _ in range(count)]
+            return Counter(reply.get("code", "taken") for reply in heard)
+
+    leader, follower = pair
+    early = LIMIT - 100
+    assert await replies(leader, early) == {"taken": early}
+    assert await replies(follower, 110) == {"taken": 100, "rate_limited": 10}
 
 
 async def test_share_link_is_judged_and_revoked_over_both(pair):

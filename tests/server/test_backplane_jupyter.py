@@ -63,7 +63,7 @@ async def test_runs_of_both_kernels_are_answered_at_the_other_server(tmp_path, r
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(started(tmp_path / "one", url))
         two = stack.enter_context(started(tmp_path / "two", url))
-        await asyncio.gather(one.wait_ready(60), two.wait_ready(60))
+        await asyncio.gather(one.wait_ready(120), two.wait_ready(120))
         kernels = await asyncio.gather(kernel_of(one), kernel_of(two))
         async with client_of(one) as at_one, client_of(two) as at_two:
             for host, kernel, far in (
