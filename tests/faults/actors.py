@@ -33,7 +33,7 @@ CLIENTS = ["ann", "bob", "eve"]
 ENDS = {"workflow_completed", "workflow_failed", "workflow_lost"}
 LOOK_AGAIN = 0.2
 """Seconds after which a dead run may have been taken up again."""
-PATIENCE = 15.0
+PATIENCE = 40.0
 """Seconds that clients wait, after the last run, for what is still to come."""
 
 

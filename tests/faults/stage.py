@@ -277,12 +277,17 @@ class Stage:
     # The end.
 
     async def finish(self):
-        """Let all come to their end; what was promised and not kept."""
+        """Let all come to their end; what was promised and not kept.
+
+        A fault that is planted may keep them from it: then they are killed.
+        """
         self._is_up = False
         (self.folder / "stop").touch()
         for actor in (self.kernel, self.clients):
             status = await actor.wait_ended(self._patience)
-            assert status in (None, 0), actor.log
+            if status is None and not self._planted:
+                self._say_where()
+            assert status == 0 or (status is None and self._planted), actor.log
             self._end(actor)
         self.server.stop()
         await self._copy_log()
