@@ -96,7 +96,14 @@ class Post:
     async def _write_forever(self) -> None:
         while True:
             await self._is_due.wait()
-            await self._send(self._collect())
+            try:
+                letters = self._collect()
+            except Exception:
+                # The root of the sending: what was taken and not sent is a gap, which
+                # ends its line; the others must go on.
+                logger.exception("backplane: an envelope cannot be made")
+                continue
+            await self._send(letters)
             if not self._due:
                 self._is_due.clear()
                 self._is_sent.set()
