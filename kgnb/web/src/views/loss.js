@@ -68,9 +68,10 @@ export class Loss {
       button?.replaceChildren("Copied");
       setTimeout(() => button?.replaceChildren("Copy"), COPIED);
     };
+    const copies = navigator.clipboard ? [{ label: "Copy", act: copy }] : []; // not over plain HTTP
     this.#ways.replaceChildren(
       ...(ways.length ? [] : [h("code", { class: "kgnb-loss-code" }, code)]),
-      ...(ways.length ? ways : [{ label: "Copy", act: copy }]).map(this.#button, this),
+      ...(ways.length ? ways : copies).map(this.#button, this),
     );
   }
 
