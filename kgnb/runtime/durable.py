@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kgnb.errors import Conflict, InvalidValue
+from kgnb.errors import Conflict, InvalidValue, MissingKey
 from kgnb.graph.context import NodeVisit
 from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.progress import Checkpoint, Progress
@@ -48,6 +48,7 @@ class Durable:
         self.progress = progress
         self.key = key
         self.forked_from = forked_from
+        self._goes_on = state is not None
         self.run_id: ids.RunId | None = None
         """Of the run that goes on."""
         self.epoch = 1
@@ -126,16 +127,17 @@ class Durable:
             0 if self.progress is None else len(self.progress.items_of(visit.task_id))
         )
 
-    def missing(self, key: Any) -> str | None:
+    def missing(self, error: LookupError) -> str | None:
         """What to say of a key that a node misses, where it is one that is not kept."""
+        named = error.data.get("key") if isinstance(error, MissingKey) else None
+        key = named or next(iter(error.args), None)
         progress = self.progress
-        is_new = self.run_id is None and self.forked_from is None
-        if progress is None or is_new or key not in progress.transient:
+        if progress is None or not self._goes_on or key not in progress.transient:
             return None
         return (
-            f"kgnb: {key!r} is transient, so it was not kept; a run that is resumed or "
-            f"forked has it from the shared that it is given: kgnb.run(graph, "
-            f"{{{key!r}: …}}, resume=…), run.fork(shared={{{key!r}: …}})"
+            f"kgnb: {key!r} is transient, so it was not kept; a run that goes on has "
+            f"it from the shared that it is given: kgnb.run(graph, {{{key!r}: …}}, "
+            f"resume=…)"
         )
 
 

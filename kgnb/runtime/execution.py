@@ -468,8 +468,8 @@ class Execution:
         """Say in the exception where it was raised."""
         where = f"node {visit.node_id!r} of run {self.options.workflow!r}"
         error.add_note(f"kgnb: in {where}")
-        if self.durable is not None and isinstance(error, KeyError) and error.args:
-            missing = self.durable.missing(error.args[0])
+        if self.durable is not None and isinstance(error, LookupError):
+            missing = self.durable.missing(error)
             if missing is not None:
                 error.add_note(missing)
 

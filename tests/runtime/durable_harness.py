@@ -14,11 +14,16 @@ class Journal(list):
     def __init__(self):
         self.reached = threading.Event()
         self.go_on = threading.Event()
+        self.is_dead = False
+        """Whether who is held belongs to a process that was ended meanwhile."""
 
     def hold(self):
-        """Say that the node is here, and stay until ``go_on``."""
+        """Say that the node is here, and stay until ``go_on``, or one's death."""
         self.reached.set()
         assert self.go_on.wait(WAIT)
+        if self.is_dead:
+            msg = "a dead process does nothing"
+            raise RuntimeError(msg)
 
     def hold_once(self):
         """The same, unless somebody has been let go on before."""
@@ -33,8 +38,9 @@ def reborn(monkeypatch):
 
 
 def reborn_in(journal, monkeypatch):
-    """The same while a node is held; what it does later is the dead process's."""
+    """The same while a node is held, which will not come to its end."""
     assert journal.reached.wait(WAIT)
+    journal.is_dead = True
     threading.Timer(0.2, journal.go_on.set).start()
     reborn(monkeypatch)
     journal.clear()

@@ -20,6 +20,7 @@ from kgnb import (
     ask,
     errors,
     idempotency_key,
+    node,
     run,
 )
 from kgnb.runtime import conversation
@@ -384,6 +385,26 @@ def test_a_transient_key_that_is_missing_is_explained(journal, reborn):
     reborn()
     again = run(graph(), resume=dead.id)
     with pytest.raises(KeyError) as caught:
+        again.result(WAIT)
+    assert any("'client' is transient" in note for note in caught.value.__notes__)
+
+
+def test_a_transient_argument_that_is_missing_is_explained(journal, reborn):
+    def graph():
+        @node(node_id="b")
+        def last(client):
+            journal.append(client)
+
+        first = Step("a", journal, holds=True)
+        first >> last
+        return Graph(first, name="arguments")
+
+    dead = run(graph(), {"client": 1}, durable=True, transient="client")
+    assert journal.reached.wait(WAIT)
+    threading.Timer(0.2, journal.go_on.set).start()
+    reborn()
+    again = run(graph(), resume=dead.id)
+    with pytest.raises(errors.MissingKey) as caught:
         again.result(WAIT)
     assert any("'client' is transient" in note for note in caught.value.__notes__)
 

@@ -249,6 +249,7 @@ class _GraphRun:
         if self._ended is not None:
             rest = await self._lane.state(self._thread.config)
             if not rest.next and any(self._ended.values()):
+                shared.update(rest.values)
                 return  # it had come to its end, which nobody wrote down
             # Where nothing comes next it had not got as far as to take its input.
             given = None if rest.next else given
