@@ -211,18 +211,22 @@ def timed_out(node: Node) -> NodeTimeout:
 
 
 def _died(node: Node, error: Exception) -> WorkerDied:
-    label, item = label_of(node), None
-    context = current_context.get()
-    if context is not None and context.visit.item is not None:
-        item = context.visit.item
-        label = f"{label}, item {item}"
+    name, item = _which(node)
     return WorkerDied(
-        f"{label}: the worker process died while it ran this, and so did each one that "
+        f"{name}: the worker process died while it ran this, and so did each one that "
         f"was tried after it; was its memory too small (memory_limit=), or was it "
         f"killed? its log may say, and executor=False keeps the node here: {error}",
         node=label_of(node),
         item=item,
     )
+
+
+def _which(node: Node) -> tuple[str, int | None]:
+    """The node, and its item if any: in words, and the item's number."""
+    context = current_context.get()
+    item = None if context is None else context.visit.item
+    label = label_of(node)
+    return label if item is None else f"{label}, item {item}", item
 
 
 def _fault(node: Node, error: Exception) -> ExecutorFault:
@@ -236,6 +240,6 @@ def _fault(node: Node, error: Exception) -> ExecutorFault:
     else:
         what = "the executor takes no work (was it shut down?); make a new one"
     return ExecutorFault(
-        f"{label_of(node)}: {what}: {type(error).__name__}: {error}",
+        f"{_which(node)[0]}: {what}: {type(error).__name__}: {error}",
         node=label_of(node),
     )

@@ -6,13 +6,11 @@ import os
 import subprocess
 import sys
 
-WORKERS = 2
-
 
 @contextlib.contextmanager
-def serving(*, allowed_failures=3):
+def serving(workers=2, *, allowed_failures=3):
     """The scheduler's address; all processes end with the block."""
-    command = [sys.executable, __file__, str(allowed_failures)]
+    command = [sys.executable, __file__, str(workers), str(allowed_failures)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -31,9 +29,9 @@ def main():
     # Workers print to where this process does, and nobody reads the pipe.
     told = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    dask.config.set({"distributed.scheduler.allowed-failures": int(sys.argv[1])})
+    dask.config.set({"distributed.scheduler.allowed-failures": int(sys.argv[2])})
     with distributed.LocalCluster(
-        n_workers=WORKERS,
+        n_workers=int(sys.argv[1]),
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",

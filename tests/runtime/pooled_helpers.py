@@ -139,20 +139,19 @@ class Gate(kgnb.ParallelBatchNode):
 
 
 class Killed(kgnb.ParallelBatchNode):
-    """Its first item kills the process it runs in; as often as ``times`` says."""
+    """Its first item kills the process it runs in, twice, when it was heard."""
 
     def prep(self, shared):
-        return [(shared["dir"], shared["times"]), None]
+        return [shared["dir"], None]
 
-    def exec(self, item):
-        if item is None:
+    def exec(self, folder):
+        if folder is None:
             return "well"
-        folder, times = item
-        deaths = len(list(Path(folder).iterdir()))
-        if deaths < times:
-            Path(folder, str(deaths)).touch(exist_ok=False)
-            print("about to die")
-            time.sleep(0.4)  # so that this is heard
+        deaths = len(list(Path(folder).glob("heard*")))
+        if deaths < 2:
+            print(f"about to die {deaths}")
+            while not Path(folder, f"heard{deaths}").exists():
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
         return deaths
 

@@ -337,21 +337,22 @@ def test_asynchronous_client_is_refused(client):
     asyncio.run(use())
 
 
-def test_worker_that_dies_is_told_of_and_tried_again(tmp_path):
-    once, twice = tmp_path / "once", tmp_path / "twice"
-    once.mkdir()
-    twice.mkdir()
+def test_worker_that_dies_is_told_of_and_its_item_tried_again(tmp_path, eventually):
+    # Dask gives an item up after its second worker; then it is the node's turn.
     with (
-        dask_harness.serving(allowed_failures=1) as address,
+        dask_harness.serving(3, allowed_failures=1) as address,
         distributed.Client(address) as client,
     ):
-        handle = of(tell.Killed(), {"dir": str(once), "times": 1}, executor=client)
-        assert handle.shared["out"] == [1, "well"]
-        told = "".join(log.text for log in handle.view.logs)
-        assert "its worker was lost; the cluster runs it again" in told
-        # Dask gives it up after the second, and the node tries it again.
-        node = tell.Killed(max_retries=2)
-        handle = of(node, {"dir": str(twice), "times": 2}, executor=client)
-        assert handle.shared["out"] == [2, "well"]
-        told = "".join(log.text for log in handle.view.logs)
-        assert "Killed, item 0: the worker process died" in told
+        graph = kgnb.Graph(tell.Killed(max_retries=2))
+        handle = run(graph, {"dir": str(tmp_path)}, executor=client)
+        for deaths in range(2):
+            eventually(lambda: f"about to die {deaths}" in logged(handle), 60)  # noqa: B023 - at once
+            (tmp_path / f"heard{deaths}").touch()
+        assert handle.result(60).shared["out"] == [2, "well"]
+    told = logged(handle)
+    assert "its worker was lost; the cluster runs it again" in told
+    assert "item 0: attempt 1 failed: Killed, item 0: the worker process died" in told
+
+
+def logged(handle):
+    return "".join(log.text for log in handle.view.logs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,15 +49,18 @@ class Lines:
         client = client_of(executor)
         address: Address = Nowhere()
         forget: Callable[[str], None] = self._forget
-        stop: Callable[[str], None] = _nothing
+        stop: Callable[[str], object] = _nothing
+        mend: Callable[[], object] = _nothing
         if client is not None:
             room = room_of(client)
             address, forget = room.address, room.forget
+            # A client that lost its scheduler for a while is subscribed no more.
+            mend = partial(client.subscribe_topic, room.address.topic, room.hear)
         elif is_near:
             address = self._at_socket()
             stop = self._stop
         ticket = Ticket(visit, name, address, context.run_id)
-        line = Line(context, ticket, forget=forget, stop=stop)
+        line = Line(context, ticket, forget=forget, stop=stop, mend=mend)
         if client is not None:
             room.expect(name, line.hear)
         elif is_near:
@@ -92,7 +96,7 @@ class Lines:
         self._known.pop(name, None)
 
 
-def _nothing(name: str) -> None:
+def _nothing(*_: object) -> None:
     """To cancel the future is enough, or nothing would be."""
 
 
@@ -104,6 +108,7 @@ class Line:
         ticket: What it takes along.
         forget: Has nothing more handed to it, by the ticket's ``line``.
         stop: Tells the other process to end it, likewise.
+        mend: Does what can be done where something was lost.
     """
 
     def __init__(
@@ -112,12 +117,14 @@ class Line:
         ticket: Ticket,
         *,
         forget: Callable[[str], None],
-        stop: Callable[[str], None],
+        stop: Callable[[str], object],
+        mend: Callable[[], object],
     ) -> None:
         self.ticket = ticket
         self._context = context
         self._forget = forget
         self._stop = stop
+        self._mend = mend
         self._heard = threading.Condition()
         self._execution: str | None = None
         self._past: set[str] = set()
@@ -152,6 +159,7 @@ class Line:
             )
         if not is_whole:
             self._context.output("stderr", "some output was lost on its way here\n")
+            self._mend()
         self.hear(last)
 
     def leave(self) -> None:

@@ -8,6 +8,7 @@ that has ended before takes it home in its outcome.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
     from kgnb.runtime.afar.outbox import Outbox
+    from kgnb.runtime.afar.reports import Batch
+
+logger = logging.getLogger("kgnb.runtime")
 
 IDLE = 30.0
 """Seconds after which a thread without work ends."""
@@ -95,27 +99,33 @@ class Post(ABC):
         self._changed.notify()
 
     def _serve(self) -> None:
-        while True:
-            ripe = self._ripe()
-            if ripe is None:
-                return
-            batches, size = [], 0
-            for place, outbox in enumerate(ripe):
-                if size >= self.limit:
-                    self._put_off(ripe[place:])
-                    break
-                batch = outbox.take(self.limit - size)
-                if batch is None:
-                    continue
-                batches.append(batch)
-                size += sum(map(weight, batch.reports))
-                if outbox.has_more:
-                    self.collect(outbox)
-            if batches:
-                self._send(reports.encode(batches))
-            for is_over, let_go in list(self._watched.values()):
-                if is_over():
-                    let_go()
+        while (ripe := self._ripe()) is not None:
+            try:
+                batches = self._taken(ripe)
+                if batches:
+                    self._send(reports.encode(batches))
+                for is_over, let_go in list(self._watched.values()):
+                    if is_over():
+                        let_go()
+            except Exception:
+                # The root of the thread's work: others may get home all the same.
+                logger.exception("some output of nodes could not be sent")
+
+    def _taken(self, outboxes: list[Outbox]) -> list[Batch]:
+        """As much of what waits as one message may hold."""
+        batches, size = [], 0
+        for place, outbox in enumerate(outboxes):
+            if size >= self.limit:
+                self._put_off(outboxes[place:])
+                break
+            batch = outbox.take(self.limit - size)
+            if batch is None:
+                continue
+            batches.append(batch)
+            size += sum(map(weight, batch.reports))
+            if outbox.has_more:
+                self.collect(outbox)
+        return batches
 
     def _ripe(self) -> list[Outbox] | None:
         """Wait for outboxes whose time has come; None after a while without any."""
