@@ -225,13 +225,14 @@ def readers_get_the_log(told):
         wrong = [seq for seq, fact in read if stored.get(seq) != fact]
         if wrong:
             yield Lost(where, f"shown, and not what the log has: seq {_some(wrong)}")
-    for entry in told.all("gave_up"):
-        key = entry["reader"], entry["run"]
-        last = max((seq for seq, _ in readings.get(key, [])), default=0)
-        stored = max((seq for seq, _ in told.log[entry["run"]]), default=0)
+    due = {(entry["reader"], entry["run"]) for entry in told.all("gave_up")}
+    readers = {entry["client"] for entry in told.all("joined")}
+    due |= {(reader, e["run"]) for e in told.all("ended") for reader in readers}
+    for reader, run in sorted(due):
+        last = max((seq for seq, _ in readings.get((reader, run), [])), default=0)
+        stored = max((seq for seq, _ in told.log[run]), default=0)
         if last < stored:
-            text = f"was shown seq 1 to {last} of {stored}"
-            yield Lost(f"{entry['reader']} of {entry['run']}", text)
+            yield Lost(f"{reader} of {run}", f"was shown seq 1 to {last} of {stored}")
 
 
 def _counts_on(seqs, where):
