@@ -73,7 +73,7 @@ class Progress:
             )
         self.lock = threading.RLock()
         self.transient = frozenset(transient)
-        self._state = State() if state is None else state
+        self._state = State() if state is None else msgspec.structs.replace(state)
         self._resumed = dict(self._state.places)
         self._given = dict(self._state.items)
         """Results of items that an earlier process finished, by task id."""
@@ -123,6 +123,7 @@ class Progress:
             transient=sorted(self.transient),
         )
         self._shared.news()  # all of it is told by this
+        state.values = {}  # which may be large, and are not asked for again
         return Checkpoint(encode(record))
 
     # The graph's side.

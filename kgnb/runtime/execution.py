@@ -297,6 +297,7 @@ class Execution:
         self._is_forsaken = True
         self.control.cancel()
         if self.loop is None:  # it has not begun
+            self._is_over = True
             self.home.end(self)
             self.home.link.call_soon(self._release)
 

@@ -33,8 +33,11 @@ def program(environ: Mapping[str, str] = os.environ) -> str | None:
 
     None where there is nothing: at Python's prompt, or in a file without a name.
     """
-    if process.kernel() is not None:
-        return environ.get(SESSION_NAME) or process.kernel_id()
+    kernel = process.kernel()
+    if kernel is not None:
+        # VS Code's Jupyter extension tells its kernels in this variable.
+        own = getattr(kernel.shell, "user_ns", {}).get("__vsc_ipynb_file__")
+        return environ.get(SESSION_NAME) or own or process.kernel_id()
     script = _script()
     return None if script is None else str(script)
 
@@ -68,11 +71,10 @@ def own_log() -> tuple[str, str]:
     """
     where = program() or f"prompt in {Path.cwd()}"
     short = hashlib.sha256(where.encode()).hexdigest()[:16]
-    kernel_id = process.kernel_id() or f"program-{short}"
     url = os.environ.get(LOG_URL)
     if not url:
         folder = Path(platformdirs.user_data_dir("kgnb")) / "durable"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = "".join(c if c.isalnum() else "-" for c in Path(where).stem)[:40]
         url = f"sqlite://{folder / f'{name}-{short}.db'}"
-    return kernel_id, url
+    return f"program-{short}", url
