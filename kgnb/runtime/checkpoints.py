@@ -11,6 +11,7 @@ from kgnb.engines.checkpoints import CheckpointEngine, Fork
 from kgnb.errors import KgnbError, Unavailable, WrongThread
 from kgnb.runtime import home as homes
 from kgnb.runtime import logged, timetravel
+from kgnb.runtime.durable import Durable
 from kgnb.runtime.reader import settle
 from kgnb.runtime.waiting import is_on, wait_async, wait_blocking
 
@@ -118,7 +119,15 @@ def fork(
     options = options or execution.options
     if not _keeps_steps(execution):
         engine = _engine_of(execution, "fork()").forked(where)
-        return begin(engine, None, options, answers, is_here=is_here)
+        return begin(
+            engine,
+            None,
+            options,
+            answers,
+            is_here=is_here,
+            durable=None if execution.durable is None else Durable(None),
+            port=execution.port,
+        )
     home, conversation = execution.home, execution.port.conversation
 
     def read() -> Past:

@@ -129,7 +129,7 @@ def test_reading_what_keeps_no_checkpoints_says_so(read):
         getattr(run, read)().result(20)
     run = kgnb.run(lambda: 1)
     run.result(20)
-    with pytest.raises(errors.Unavailable, match="checkpoints of a compiled LangGraph|durable=True"):
+    with pytest.raises(errors.Unavailable, match="durable=True"):
         getattr(run, read)()
 
 
@@ -164,6 +164,20 @@ def test_a_fork_from_step_3_equals_a_fresh_run_from_that_state(counting):
     assert [(c.values, c.next) for c in kept[: len(other)]] == steps
     assert forked.id != first.id
     assert forked.view.session_id == "s"
+
+
+def test_a_fork_of_a_durable_run_is_durable(counting, monkeypatch):
+    monkeypatch.setenv("KGNB_LOG_URL", "memory://")
+    graph, calls = counting
+    with pytest.warns(kgnb.errors.GraphWarning, match="InMemorySaver"):
+        first = kgnb.run(graph, {"log": ["in"]}, session_id="s", durable=True)
+    first.result(20)
+    calls.clear()
+    forked = first.fork(at="d")
+    forked.result(20)
+    assert calls == ["d", "odd"]
+    assert forked.view.durable
+    assert forked.shared == first.shared
 
 
 def test_a_fork_with_edits_goes_another_way_and_leaves_the_old_one_stored(counting):
