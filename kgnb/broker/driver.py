@@ -116,6 +116,7 @@ class BrokerDriver(Sharing):
         self._next_probe = 0.0
         self._main: asyncio.Task[None] | None = None
         self._is_broken = False
+        self._is_unreadable = False
 
     @property
     def is_healthy(self) -> bool:
@@ -392,7 +393,9 @@ class BrokerDriver(Sharing):
         try:
             records = await self._log.read(read.stream, read.after, read.limit)
         except Unavailable as error:
-            logger.warning("the log cannot be read: %s", error)
+            self._cannot_read(error)
+        else:
+            self._is_unreadable = False
         self._call_back(read.done, records, self._clock())
 
     async def _get_forever(self, tasks: asyncio.TaskGroup) -> None:
@@ -405,7 +408,7 @@ class BrokerDriver(Sharing):
             await asyncio.wait([looking], timeout=GET_TIMEOUT)
             found = looking.result() if looking.done() else None
             if not looking.done():
-                logger.warning("the log cannot be read: it does not answer")
+                self._cannot_read(Unavailable("it does not answer"))
                 looking.cancel()
             self._reading -= 1
             self._call_back(get.done, found, self._clock())
@@ -415,9 +418,14 @@ class BrokerDriver(Sharing):
         try:
             row = await self._log.get(key)
         except Unavailable as error:
-            logger.warning("the log cannot be read: %s", error)
+            self._cannot_read(error)
             return None
         return [] if row is None else [row]
+
+    def _cannot_read(self, error: Unavailable) -> None:
+        if not self._is_unreadable:  # each reader tries again with each tick
+            logger.warning("the log cannot be read: %s", error)
+        self._is_unreadable = True
 
     def _next_read(self) -> Read | None:
         """The first read whose connection can take what it brings."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from kgnb.errors import Unavailable
 from kgnb.storage.base import Record, Row, StreamState, Trim
-from kgnb.storage.postgres_pool import Connections
+from kgnb.storage.postgres_pool import Connections, is_refusal
 from kgnb.storage.postgres_schema import migrate
 from kgnb.storage.staged import Drop, Placed, Staged, touched
 from kgnb.storage.unanswered import Disconnected, is_stored, taken_over
@@ -91,8 +91,10 @@ class PostgresLog:
                 outcomes = staged.carry_out(batch)
                 if not staged.is_empty:
                     await _write(connection, staged, mark)
-        except Unavailable:
-            if outcomes is None or not await self._is_stored(mark):
+        except Unavailable as error:
+            if outcomes is None or is_refusal(error.__cause__):
+                raise
+            if not await self._is_stored(mark):
                 raise
         return outcomes
 

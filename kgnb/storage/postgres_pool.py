@@ -13,7 +13,7 @@ from kgnb.errors import Unavailable
 from kgnb.storage.unanswered import Disconnected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -30,6 +30,11 @@ _OPTIONS = {
     "tcp_user_timeout": 11_000,
 }
 """Where the URL says nothing else."""
+
+
+_REFUSALS = frozenset({"22", "23", "25", "42", "53", "54"})
+"""Classes of SQLSTATE: bad data, read-only, no rights, no disk, no memory. Others
+may come with the end of the connection, after the COMMIT was heard."""
 
 
 class Connections:
@@ -80,10 +85,11 @@ class Connections:
             name="kgnb-log",
             open=False,
         )
-        await self._pool.open(wait=True, timeout=CONNECT_TIMEOUT)
+        with self._translated():
+            await self._pool.open(wait=True, timeout=CONNECT_TIMEOUT)
 
     @contextlib.contextmanager
-    def _translated(self) -> Any:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except PoolTimeout:
@@ -107,13 +113,20 @@ class Connections:
     async def replace_dead(self) -> None:
         """Have those that are dead made anew: one that dies is seldom alone."""
         if self._pool is not None:
-            await self._pool.check()
+            with self._translated():
+                await self._pool.check()
 
     async def aclose(self) -> None:
         """Close all of them, bounded; safe to call twice."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close(timeout=CONNECT_TIMEOUT)
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether PostgreSQL said that it did nothing, being whole and connected."""
+    state = getattr(error, "sqlstate", None) or ""
+    return isinstance(error, psycopg.Error) and state[:2] in _REFUSALS
 
 
 def _first_line(error: Exception) -> str:

@@ -77,6 +77,7 @@ class SplitLog:
         """Revisions in their own store, 0 where it has none; nobody else writes it."""
         self._has_pending = asyncio.Event()
         self._is_there = False
+        self._is_told = False
         self._moving: asyncio.Task[None] | None = None
 
     @property
@@ -94,8 +95,13 @@ class SplitLog:
         try:
             await self._arrive()
         except Unavailable as error:
-            logger.error("sessions: %s; trying again", error)  # noqa: TRY400  # expected
+            self._fell(error)
         self._moving = asyncio.create_task(self._move_forever(), name="kgnb-sessions")
+
+    def _fell(self, error: Unavailable) -> None:
+        if not self._is_told:  # once for each outage
+            logger.error("sessions wait in the log: %s", error)
+        self._is_told = True
 
     def _wait_for(self, key: str, revision: int, value: bytes | None) -> None:
         self._pending[key] = _Pending(revision, not value)
@@ -161,9 +167,10 @@ class SplitLog:
                     await self._sweep()
                 await self._move()
             except Unavailable as error:
-                logger.warning("sessions: %s; trying again", error)
+                self._fell(error)
                 await asyncio.sleep(PAUSE)
                 continue
+            self._is_told = False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_INTERVAL):
                     await self._has_pending.wait()

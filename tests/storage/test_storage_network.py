@@ -189,6 +189,30 @@ def test_redis_log_that_has_no_memory_left_is_refused_at_once(redis):
     asyncio.run(main())
 
 
+def test_postgres_log_that_is_read_only_is_refused_at_once_and_read(postgres):
+    async def main():
+        url = postgres.new_database()
+        place = Place(postgres, url, None)
+        rule = f"ALTER DATABASE {url.rpartition('/')[2]} SET"
+
+        def make_read_only(is_so):
+            with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+                admin.execute(f"{rule} default_transaction_read_only = {is_so}")
+            end_connections(place)
+
+        async with opened(url) as log:
+            await log.commit([note(b"1")])
+            await asyncio.to_thread(make_read_only, is_so=True)
+            with pytest.raises(Unavailable, match="read-only"):
+                await asyncio.wait_for(log.commit([note(b"2")]), 5)
+            assert await texts(log) == [b"1"]
+            await asyncio.to_thread(make_read_only, is_so=False)
+            await log.commit([note(b"3")])
+            assert await texts(log) == [b"1", b"3"]
+
+    asyncio.run(main())
+
+
 def test_network_log_whose_password_changes_heals_with_it(place):
     """A store that comes back with another password, and then with the old one."""
 
