@@ -147,6 +147,10 @@ class Person:
 class Mail(Faults):
     """Who comes back gets each message once, in one order, or is told how many not."""
 
+    # Positions are times: none of what a stream held tells the next one where to go on
+    # once that stream was dropped, if the clock is set back over that very restart.
+    furthest_back = 0.001
+
     @initialize()
     def begin(self):
         self.world = World(LIMITS)

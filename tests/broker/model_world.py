@@ -204,6 +204,10 @@ class World:
             history.extend(append.payloads)
         self.trimmed.update(trim.stream for trim in transaction.trims)
         self.trimmed.update(transaction.drops)
+        for stream in transaction.drops:
+            if stream.startswith("mail/"):  # it may begin anew; a run does not
+                before = self.history.pop(stream, [])
+                self.history[f"{stream} {len(self.history)}"] = before
 
     def refuse(self):
         """The log fails at the next commit."""

@@ -1,6 +1,6 @@
 """The broker against models: random connections, cuts, delays and failures.
 
-CI runs 2,200 examples of up to 50 steps, the same each time: about 45 s of one core. By
+CI runs 2,000 examples of up to 50 steps, the same each time: about 40 s of one core. By
 ``KGNB_MODELS=20000 pytest tests/broker/test_broker_model.py`` (``scripts/models``) there
 are as many, and new ones each time.
 """
@@ -22,7 +22,7 @@ from model_mail import Mail
 
 from kgnb.broker import BrokerLimits, Identity, Peer
 
-EXAMPLES = int(os.environ.get("KGNB_MODELS", "2200"))
+EXAMPLES = int(os.environ.get("KGNB_MODELS", "2000"))
 IS_FULL = "KGNB_MODELS" in os.environ
 LIMITS = BrokerLimits(
     read_page=3, rate_limit_messages=10**6, max_connections_per_identity=1000
@@ -190,7 +190,8 @@ class Votes(LogAndClock):
         return None if most + left >= self.rules["need"] else "split"
 
 
-@pytest.mark.timeout(0 if IS_FULL else 300)
+# Its work is bounded; how long that takes, where others share the cores, is not.
+@pytest.mark.timeout(0 if IS_FULL else 900)
 @pytest.mark.parametrize(
     ("machine", "share"), [(Delivery, 0.5), (Approvals, 0.25), (Mail, 0.25)]
 )
