@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kgnb.runtime")
 
-HEARD_WAIT = 2.0
+HEARD_WAIT = 5.0
 """Seconds that an ended call waits for what it told before; then that is lost."""
 
 
@@ -44,27 +44,19 @@ class Lines:
 
     def open(self, context: RunContext, executor: Any, *, is_near: bool | None) -> Line:
         """A line for one call; see ``graph.Context.away``."""
-        visit = context.visit
-        name = f"{visit.node_id}-{uuid.uuid4().hex}"  # Dask groups by what is before -
+        # Dask groups tasks by what is before the last hyphen.
+        name = f"{context.visit.node_id}-{uuid.uuid4().hex}"
         client = client_of(executor)
-        address: Address = Nowhere()
-        forget: Callable[[str], None] = self._forget
-        stop: Callable[[str], object] = _nothing
-        mend: Callable[[], object] = _nothing
         if client is not None:
-            room = room_of(client)
-            address, forget = room.address, room.forget
-            # A client that lost its scheduler for a while is subscribed no more.
-            mend = partial(client.subscribe_topic, room.address.topic, room.hear)
-        elif is_near:
-            address = self._at_socket()
-            stop = self._stop
-        ticket = Ticket(visit, name, address, context.run_id)
-        line = Line(context, ticket, forget=forget, stop=stop, mend=mend)
-        if client is not None:
-            room.expect(name, line.hear)
-        elif is_near:
-            self._known[name] = line
+            return _by_dask(context, name, client)
+        if is_near:
+            return self._by_socket(context, name)
+        return Line(context, _ticket(context, name, Nowhere()))
+
+    def _by_socket(self, context: RunContext, name: str) -> Line:
+        ticket = _ticket(context, name, self._at_socket())
+        line = Line(context, ticket, forget=self._forget, stop=self._stop)
+        self._known[name] = line
         return line
 
     def close(self) -> None:
@@ -96,8 +88,26 @@ class Lines:
         self._known.pop(name, None)
 
 
+def _by_dask(context: RunContext, name: str, client: Any) -> Line:
+    room = room_of(client)
+    # To cancel the future stops the task; nobody need be told. A client that lost its
+    # scheduler for a while is subscribed no more.
+    line = Line(
+        context,
+        _ticket(context, name, room.address),
+        forget=room.forget,
+        mend=partial(client.subscribe_topic, room.address.topic, room.hear),
+    )
+    room.expect(name, line.hear)
+    return line
+
+
+def _ticket(context: RunContext, name: str, address: Address) -> Ticket:
+    return Ticket(context.visit, name, address, context.run_id)
+
+
 def _nothing(*_: object) -> None:
-    """To cancel the future is enough, or nothing would be."""
+    """There is nobody to tell."""
 
 
 class Line:
@@ -116,9 +126,9 @@ class Line:
         context: RunContext,
         ticket: Ticket,
         *,
-        forget: Callable[[str], None],
-        stop: Callable[[str], object],
-        mend: Callable[[], object],
+        forget: Callable[[str], object] = _nothing,
+        stop: Callable[[str], object] = _nothing,
+        mend: Callable[[], object] = _nothing,
     ) -> None:
         self.ticket = ticket
         self._context = context
