@@ -27,7 +27,7 @@ PLANTED = {
     "confirms_without_keeping": (BREAKS, {AcceptedThenLost}, set()),
 }
 """What befalls them; the promises that are broken then, and those that may be."""
-SECONDS = 3
+SECONDS = 2
 """For what a planted fault may keep from coming to an end."""
 
 

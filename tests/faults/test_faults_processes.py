@@ -37,15 +37,13 @@ async def test_kills_of_the_kernel_lose_nothing_and_run_no_node_again(tmp_path, 
     await go_through(tmp_path, seed, strikes, durable=True)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_everything_that_breaks_in_turn_loses_nothing(tmp_path, seed):
-    strikes = schedule(seed, EVERYTHING, 2 * len(EVERYTHING) if FULL else 9)
+    count = 2 * len(EVERYTHING) if FULL else len(EVERYTHING)
+    # The last one takes its time: processes stand still for up to half a minute.
+    slower = 30 if FULL and seed == SEEDS[-1] else 1
+    strikes = schedule(seed, EVERYTHING, count, slower)
     faults = connections(seed, 60 if FULL else 15)
     is_durable = seed % 2 == 1
     await go_through(tmp_path, seed, strikes, durable=is_durable, faults=faults)
-
-
-async def test_processes_that_stand_still_lose_nothing(tmp_path):
-    slower = 30 if FULL else 1
-    stops = ["stop_server", "stop_kernel", "stop_clients"]
-    await go_through(tmp_path, 0, schedule("stops", stops, len(stops), slower))
