@@ -185,7 +185,7 @@ class Mail:
     # Catching up
 
     def position_of(self, conn: Connection, client: Client) -> int:
-        """Of the last message that a named client has had, as far as it says or we know.
+        """Of the last message that a named client has had, as far as anybody knows.
 
         A client that is told knows by what to come back, though the first message
         never reaches it.
