@@ -4,9 +4,9 @@ A graph is one trivial async node that leads back to itself, with a state of a f
 bytes, or with one that holds 100 kB besides, which the node leaves alone. It is run
 without and with its state kept on disk: by LangGraph's ``ainvoke`` and its
 ``AsyncSqliteSaver``, each time in a new file, before the next step ("sync") or beside
-it ("async"); and by ``kgnb.run`` without and with ``durable=True``, in one log that also
-has all that viewers are shown. All take turns in one process, and medians count. What
-durability costs is the difference; its ratio is to LangGraph's of the same go.
+it ("async"); and by ``kgnb.run`` without and with ``durable=True``, in one log that
+also has all that viewers are shown. All take turns in one process, and medians count.
+What durability costs is the difference; its ratio is to LangGraph's of the same go.
 
     python -m benchmarks.durability
 """
