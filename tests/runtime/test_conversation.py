@@ -4,9 +4,15 @@ import msgspec
 import pytest
 
 from kgnb.errors import BadFrame
+from kgnb.graph.progress import Checkpoint
 from kgnb.protocol import codec, link
 from kgnb.protocol.ids import RunId
-from kgnb.runtime.conversation import FRAME_EVENTS, WINDOW_SIZE, Conversation
+from kgnb.runtime.conversation import (
+    FRAME_EVENTS,
+    FRAME_SIZE,
+    WINDOW_SIZE,
+    Conversation,
+)
 
 RUN = RunId("r" * 32)
 
@@ -186,3 +192,68 @@ def test_frame_that_is_none_is_refused(far):
     far.connect()
     with pytest.raises(BadFrame):
         far.conversation.received(b'{"type":"nonsense"}')
+
+
+# Checkpoints of a durable run.
+
+
+def checkpointed(far, key=None):
+    """A run that has sent three events; with the first and the last, a checkpoint."""
+    outgoing = far.conversation.produce(
+        RUN, on_room=lambda: None, on_refused=far.refusals.append, key=key
+    )
+    made = [Checkpoint(b'{"n":1}'), Checkpoint(b'{"n":3}')]
+    outgoing.append([b"1", b"2", b"3"], {0: made[0], 2: made[1]})
+    return outgoing, made
+
+
+def records(far):
+    return [
+        [(kept.at, bytes(kept.record)) for kept in frame.records]
+        for frame in far.frames
+        if isinstance(frame, link.AppendFrame)
+    ]
+
+
+def test_a_checkpoint_travels_with_its_event(far):
+    far.connect()
+    checkpointed(far, key="cell")
+    assert records(far) == [[(0, b'{"n":1}'), (2, b'{"n":3}')]]
+    assert far.frames[-1].key == "cell"
+
+
+def test_a_checkpoint_is_stored_when_its_event_is(far):
+    far.connect()
+    outgoing, (first, last) = checkpointed(far)
+    outgoing.stored(2)
+    assert first.stored.done()
+    assert not last.stored.done()
+    outgoing.stored(3)
+    assert last.stored.done()
+
+
+def test_after_a_break_what_is_not_stored_is_sent_with_its_checkpoints(far):
+    far.connect()
+    outgoing, _ = checkpointed(far, key="cell")
+    outgoing.stored(1)
+    far.conversation.disconnected()
+    far.frames.clear()
+    far.connect()
+    assert records(far) == [[(1, b'{"n":3}')]]
+    assert far.frames[-1].key is None
+
+
+def test_large_checkpoints_go_in_frames_of_their_own(far):
+    far.connect()
+    outgoing = far.produce()
+    large = [Checkpoint(b'"%s"' % (b"x" * FRAME_SIZE)) for _ in range(2)]
+    outgoing.append([b"1", b"2"], dict(enumerate(large)))
+    assert [len(each) for each in records(far)] == [1, 1]
+
+
+def test_a_refused_run_leaves_its_checkpoints_undecided(far):
+    far.connect()
+    _, (first, _) = checkpointed(far)
+    far.say(link.Refused(run_id=RUN, epoch=1, code="conflict", message="over"))
+    assert far.refusals
+    assert not first.stored.done()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kgnb.graph.progress import Checkpoint
 from kgnb.protocol import events as e
 from kgnb.protocol.codec import decode_event
 from kgnb.protocol.ids import NodeId, RunId, StreamId
@@ -15,9 +16,11 @@ class Outlet:
     def __init__(self):
         self.has_room = True
         self.sent = []
+        self.checkpoints = []
 
-    def append(self, payloads):
+    def append(self, payloads, checkpoints=None):
         self.sent.append([decode_event(p) for p in payloads])
+        self.checkpoints.append(checkpoints)
 
 
 @pytest.fixture
@@ -281,3 +284,20 @@ def test_report_is_made_when_the_frame_goes_and_in_its_place(producer, outlet):
     first, second = shown(outlet)
     assert first.data.percent == 7
     assert isinstance(second, e.NodeUpdate)
+
+
+def test_a_checkpoint_goes_at_once_with_its_event_and_what_waited(
+    producer, outlet, asked
+):
+    kept = Checkpoint(b"{}")
+    producer.token(token("a"))
+    producer.flush()
+    producer.token(token("b"))
+    asked.clear()
+    producer.put(e.NodeUpdate(status="completed", **AT), kept)
+    assert asked == [0.0]
+    producer.flush()
+    assert outlet.checkpoints == [None, {1: kept}]
+    producer.put(e.NodeUpdate(status="running", **AT))
+    producer.flush()
+    assert outlet.checkpoints[-1] is None
