@@ -189,7 +189,10 @@ class Home:
             keeps: Whether a log of our own must outlive the process.
         """
         linked = await self._dial() if may_dial else None
-        if linked is not None and await linked.wait_up(LINK_WAIT):
+        # A durable run is looked for where it was: never in another log because the
+        # server is away just now.
+        is_up = linked is not None and await linked.wait_up(LINK_WAIT)
+        if linked is not None and (is_up or keeps):
             return linked
         if may_dial and door.opening is not None:
             return self._hosted_port()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +21,6 @@ from kgnb.runtime.timetravel import beginning_at
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Callable, Collection
 
     from kgnb.engines.base import Engine
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from kgnb.runtime.process import Mode
     from kgnb.runtime.recalling import Recollection
 
+UP_WAIT = 5.0
+"""Seconds that a link that is down has to come up."""
 REPLY_WAIT = 10.0
 """Seconds that the log has to say what it has of a run."""
 
@@ -212,13 +215,17 @@ def _recall(
             "answer meanwhile: await asyncio.to_thread(kgnb.run, graph, ...)"
         )
 
-    def ask() -> concurrent.futures.Future[Recollection]:
-        if not conversation.is_up:
-            raise Unavailable("the run's log cannot be reached now; try again")
-        return conversation.recalling.ask(run_id=run_id, key=key)
+    async def ask() -> Recollection:
+        until = time.monotonic() + UP_WAIT
+        while not conversation.is_up:
+            if time.monotonic() > until:
+                raise Unavailable("the run's log cannot be reached now; try again")
+            await asyncio.sleep(0.05)
+        asked = conversation.recalling.ask(run_id=run_id, key=key)
+        return await asyncio.wrap_future(asked)
 
     try:
-        return wait_blocking(home.on_link(ask), REPLY_WAIT)
+        return wait_blocking(home.link.submit(ask()), UP_WAIT + REPLY_WAIT)
     except TimeoutError as error:
         if isinstance(error, KgnbError):
             raise
