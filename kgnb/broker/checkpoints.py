@@ -64,8 +64,7 @@ class Checkpoints:
         lost = (
             run
             for run in self._runs.by_id.values()
-            if run.row.key == frame.key and run.row.status == "lost"
-            if run.row.is_durable
+            if run.row.key == frame.key and run.row.can_go_on
         )
         return max(lost, key=lambda run: run.row.started_at, default=None)
 

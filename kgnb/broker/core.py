@@ -122,7 +122,9 @@ class Broker:
         self.managers = Managers(
             self.effects, self.limits, self.audience, self.mail, self.kernels.link_of
         )
-        self.orders = Orders(self.effects, self.limits, self.kernels.link_of)
+        self.orders = Orders(
+            self.effects, self.limits, self.kernels.link_of, self.runs.declare
+        )
         self.inputs = Inputs(self.limits, self.runs, self.approvals)
         self.workflows = Workflows(self.effects, self.limits)
         self.starts = Starts(

@@ -61,6 +61,11 @@ class Draft:
         entry = audit.entry_of(row, resolved, action, timestamp(self._now))
         self._entries.append(entry)
 
+    def note(self, entry: AuditEntry) -> None:
+        """Write down in the audit what somebody did, who is told that it was done."""
+        self._entries.append(entry)
+        self.is_durable = True
+
     def stage(self, row: ApprovalRow, revision: int) -> None:
         """Write an approval's row, which is stored with ``revision`` (0: is not)."""
         self._revisions.setdefault(row.approval_id, revision)

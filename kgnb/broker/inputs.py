@@ -15,7 +15,7 @@ import msgspec
 from kgnb.broker import decisions, doubts
 from kgnb.broker.orders import by_of
 from kgnb.broker.rows import EarlyInput
-from kgnb.broker.run import Given
+from kgnb.broker.run import Given, tell
 from kgnb.broker.values import unwrap
 from kgnb.errors import (
     Conflict,
@@ -28,14 +28,12 @@ from kgnb.errors import (
 from kgnb.protocol import commands, replies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kgnb.broker.approvals import Approvals
     from kgnb.broker.connections import Connection
     from kgnb.broker.draft import Draft
     from kgnb.broker.limits import BrokerLimits
     from kgnb.broker.rows import ApprovalRow
-    from kgnb.broker.run import Item, Run
+    from kgnb.broker.run import Run
     from kgnb.broker.runs import Runs
 
 RETRY_AFTER = 0.1
@@ -195,13 +193,7 @@ class Inputs:
             command=decisions.fingerprint(conn.peer, command),
         )
 
-        is_told = False
-
         def done(error: KgnbError | None) -> None:
-            nonlocal is_told
-            if is_told:
-                return
-            is_told = True
             if error is not None:
                 conn.refuse(error, command.id)
             else:
@@ -236,13 +228,13 @@ class Inputs:
         try:
             self._check(draft, item, has_question=bool(open_rows))
         except KgnbError as error:
-            item.done(error)
+            tell([item], error)
             return
         kept = draft.row.early.get(item.node_id)
         if kept is None:
             draft.keep_early(item.node_id, item.early)
         else:
-            item.done(None)  # the same command, sent again
+            tell([item])  # the same command, sent again
 
     def _check(self, draft: Draft, item: Given, *, has_question: bool) -> None:
         row, node_id = draft.row, item.node_id
@@ -272,13 +264,6 @@ class Inputs:
                 f"send this when node {node_id!r} waits",
                 retry_after=RETRY_AFTER,
             )
-
-
-def tell(items: Iterable[Item], error: KgnbError | None = None) -> None:
-    """Say to whoever gave an early input that the log took it, or why not."""
-    for item in items:
-        if isinstance(item, Given):
-            item.done(error)
 
 
 def answer_to(row: ApprovalRow, command: commands.NodeInput) -> commands.AnswerApproval:

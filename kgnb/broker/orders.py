@@ -1,4 +1,4 @@
-"""Orders: commands that only the run's kernel can carry out.
+"""Orders: commands that only the run's kernel can carry out, while it is there.
 
 They go out on the kernel's link, and the client is answered when the kernel
 has answered; if its link ends, or says nothing for long, with ``unavailable``.
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kgnb.broker import audit
-from kgnb.errors import Conflict, KgnbError, Unavailable, from_code
+from kgnb.broker import audit, doubts
+from kgnb.broker.run import Declaration, has_another_end
+from kgnb.errors import KgnbError, Unavailable, from_code
 from kgnb.protocol import codec, events, link, replies
 from kgnb.protocol.commands import Cancel, Fork, Pause, Resume
 from kgnb.protocol.ids import RunId, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.broker.connections import Connection, Link
     from kgnb.broker.effects import Effects
     from kgnb.broker.limits import BrokerLimits
@@ -64,10 +67,17 @@ class _Pending:
 class Orders:
     """Orders to kernels, and their replies."""
 
-    def __init__(self, effects: Effects, limits: BrokerLimits, link_of: LinkOf) -> None:
+    def __init__(
+        self,
+        effects: Effects,
+        limits: BrokerLimits,
+        link_of: LinkOf,
+        declare: Callable[[Run, Declaration, float], None],
+    ) -> None:
         self._effects = effects
         self._limits = limits
         self._link_of = link_of
+        self._declare = declare
         self._last_id = 0
         self._pending: dict[int, _Pending] = {}
         self._by_key: dict[str, _Pending] = {}
@@ -79,7 +89,7 @@ class Orders:
         """Hand a command to the kernel that has the run.
 
         Raises:
-            Conflict: The run has ended, and is not to be forked.
+            Conflict: The run has ended, and is neither lost nor to be forked.
             Unavailable: Its kernel's link is down.
         """
         key = _key(conn, command)
@@ -89,8 +99,11 @@ class Orders:
         if key in self._by_key:
             self._by_key[key].waiting.append((conn, command.id))
             return
+        if isinstance(command, Cancel) and run.row.can_go_on:
+            self._give_up(conn, command, run, key, now)
+            return
         if run.row.has_ended and not isinstance(command, Fork):
-            raise Conflict(f"run {run.id!r}: it is {run.status} already")
+            raise has_another_end(run.row)
         target = self._link_of(run.row.process_id)
         if target is None:
             raise Unavailable(
@@ -113,6 +126,34 @@ class Orders:
             )
         )
 
+    def _give_up(
+        self, conn: Connection, command: Cancel, run: Run, key: str, now: float
+    ) -> None:
+        """End a lost run for good, which no kernel has."""
+
+        def done(error: KgnbError | None) -> None:
+            if error is not None:
+                conn.refuse(error, command.id)
+                return
+            self._remember(key, run.id)
+            conn.reply(replies.Ack(id=command.id, run_id=run.id))
+
+        if run.is_in_doubt:
+            raise doubts.unsure("the command", self._limits)
+        if now < run.retry_at:
+            raise doubts.refused("nothing was done", self._limits)
+        facts = {"run_id": run.id, "workflow": run.row.workflow}
+        entry = audit.entry_by(conn.peer, now, "cancel", "done", **facts)
+        by = by_of(conn, now)
+        end = Declaration("given up", by=by, entry=entry, done=done)
+        self._declare(run, end, now)
+
+    def _remember(self, key: str, run_id: RunId) -> None:
+        if key:
+            self._done[key] = run_id
+            while len(self._done) > _REMEMBERED:
+                self._done.popitem(last=False)
+
     def answered(self, source: Link, reply: link.OrderReply, now: float) -> None:
         """The kernel did it, or says why not."""
         pending = self._pending.get(reply.order_id)
@@ -124,10 +165,7 @@ class Orders:
             pending.refuse(from_code(reply.code, reply.message))
             return
         run_id = reply.run_id or pending.run_id
-        if pending.key:
-            self._done[pending.key] = run_id
-            while len(self._done) > _REMEMBERED:
-                self._done.popitem(last=False)
+        self._remember(pending.key, run_id)
         pending.acknowledge(run_id)
 
     def _note(self, pending: _Pending, code: str | None, now: float) -> None:

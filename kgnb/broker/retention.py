@@ -178,8 +178,7 @@ class Retention:
 
 def _can_go_on(run: Run) -> bool:
     """Whether a run that is over may be taken up again from where it was lost."""
-    is_lost = run.row.is_durable and run.row.status == "lost"
-    return is_lost or bool(run.open_approvals)
+    return run.row.can_go_on or bool(run.open_approvals)
 
 
 def _is_older(entry: bytes, since: float) -> bool:

@@ -82,6 +82,11 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether no event of this epoch can follow."""
         return self.status in ENDED
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it was lost, and another process may take it up again."""
+        return self.is_durable and self.status == "lost"
+
 
 class Vote(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One identity's vote in an approval that needs several."""

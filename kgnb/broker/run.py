@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from kgnb.broker import rows
+from kgnb.errors import Conflict
 from kgnb.protocol import events
 from kgnb.protocol.ids import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from kgnb.broker.audit import AuditEntry
     from kgnb.broker.peer import Peer
     from kgnb.broker.rows import EarlyInput, RunRow
     from kgnb.errors import KgnbError
+    from kgnb.protocol import link
     from kgnb.protocol.ids import NodeId, RunId
     from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Row
@@ -37,10 +40,16 @@ class Frames(msgspec.Struct):
 
 
 class Declaration(msgspec.Struct):
-    """Something the broker itself knows about a run's process."""
+    """What the broker says of a run: of its process, or that nobody will go on."""
 
-    kind: Literal["lost", "stalled", "back"]
+    kind: Literal["lost", "stalled", "back", "given up"]
     reason: str = ""
+    by: events.By | None = None
+    """Who gave it up."""
+    entry: AuditEntry | None = None
+    """For the audit, likewise."""
+    done: Callable[[KgnbError | None], None] | None = None
+    """As of :class:`Given`."""
 
 
 class Given(msgspec.Struct):
@@ -48,13 +57,36 @@ class Given(msgspec.Struct):
 
     node_id: NodeId
     early: EarlyInput
-    done: Callable[[KgnbError | None], None]
-    """Told once it is stored, or why not; only the first time counts."""
+    done: Callable[[KgnbError | None], None] | None
+    """Told once it is stored, or why not; None: has been."""
     again: Callable[[float], None]
     """Called in place of that where the node turned out to wait: judge it anew."""
 
 
 Item = Frames | Declaration | Given
+
+
+def records_of(frame: link.AppendFrame) -> dict[int, list[bytes]]:
+    """A frame's checkpoints, by the number of their event."""
+    found: dict[int, list[bytes]] = {}
+    for kept in frame.records:
+        found.setdefault(frame.n + kept.at, []).append(bytes(kept.record))
+    return found
+
+
+def is_of_client(item: Item) -> bool:
+    """Whether a client sent it, and can send it again."""
+    if isinstance(item, Declaration):
+        return item.entry is not None
+    return isinstance(item, Given)
+
+
+def tell(items: Iterable[Item], error: KgnbError | None = None) -> None:
+    """Say to the clients behind items that the log took theirs, or why not; once."""
+    for item in items:
+        if not isinstance(item, Frames) and item.done is not None:
+            done, item.done = item.done, None
+            done(error)
 
 
 class Run:
@@ -129,6 +161,13 @@ def may_see(peer: Peer, row: RunRow) -> bool:
     )
 
 
+def has_another_end(row: RunRow) -> Conflict:
+    """Why a run cannot be ended: it is over already, or has just been resumed."""
+    if row.has_ended:
+        return Conflict(f"run {row.run_id!r}: it is {row.status} already")
+    return Conflict(f"run {row.run_id!r}: it has just been resumed; send that again")
+
+
 def declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
     """The event that says what is known of a run's process."""
     run_id, workflow, at = row.run_id, row.workflow, timestamp(now)
@@ -140,6 +179,10 @@ def declared(row: RunRow, item: Declaration, now: float) -> events.AnyEvent:
             timestamp=at,
             reason=item.reason,
             resumable=row.is_durable,
+        )
+    if item.kind == "given up":
+        return events.WorkflowCancelled(
+            run_id=run_id, workflow=workflow, timestamp=at, by=item.by
         )
     if item.kind == "stalled":
         kind = events.WorkflowStalled

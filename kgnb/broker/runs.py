@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING
 from kgnb.broker import rows
 from kgnb.broker.doubts import refused, unsure
 from kgnb.broker.draft import Draft
-from kgnb.broker.inputs import tell
 from kgnb.broker.rows import RunRow
-from kgnb.broker.run import Declaration, Frames, Given, Run, declared, may_see
+from kgnb.broker.run import (
+    Declaration,
+    Frames,
+    Given,
+    Run,
+    declared,
+    has_another_end,
+    is_of_client,
+    may_see,
+    records_of,
+    tell,
+)
 from kgnb.errors import BadFrame, KgnbError
 from kgnb.protocol import codec, events, link
 from kgnb.protocol.ids import timestamp
@@ -223,7 +233,7 @@ class Runs:
                 fresh,
                 source.kernel_id,
                 source.process_id,
-                records=_records(frame),
+                records=records_of(frame),
                 key=frame.key,
             )
         )
@@ -274,7 +284,7 @@ class Runs:
 
                 def doubt(_at: float, items: list[Item] = items) -> None:
                     run.is_in_doubt = True
-                    error = unsure("what its node was given", self._limits)
+                    error = unsure("the command", self._limits)
                     self._turn_away(run, items, error)
 
                 self._effects.commit(draft.transaction(), done, doubt)
@@ -359,10 +369,15 @@ class Runs:
 
     def _write_declaration(self, draft: Draft, item: Declaration, now: float) -> None:
         row = draft.row
-        if row.has_ended:
-            return
         event = declared(row, item, now)
-        if item.kind == "lost":
+        if item.entry is not None and row.can_go_on:
+            self._write_event(draft, event, now)
+            draft.note(item.entry)
+        elif item.entry is not None:
+            tell([item], has_another_end(row))
+        elif row.has_ended:
+            return
+        elif item.kind == "lost":
             # The fence: the broker is the producer of the next epoch's only frame.
             row.epoch += 1
             draft.n = 1
@@ -449,20 +464,12 @@ class Runs:
         run.retry_at = now + self._limits.retry_after
         self._behind.add(run.id)
         self._put_back(run, items)
-        self._turn_away(run, [], refused("the input was not taken", self._limits))
+        self._turn_away(run, [], refused("nothing was done", self._limits))
 
     def _turn_away(self, run: Run, items: list[Item], error: KgnbError) -> None:
-        """Let no client wait for the log; its input may come again."""
+        """Let no client wait for the log; what he sent may come again."""
         tell([*items, *run.inbox], error)
-        run.inbox = deque(item for item in run.inbox if not isinstance(item, Given))
-
-
-def _records(frame: link.AppendFrame) -> dict[int, list[bytes]]:
-    """A frame's checkpoints, by the number of their event."""
-    found: dict[int, list[bytes]] = {}
-    for kept in frame.records:
-        found.setdefault(frame.n + kept.at, []).append(bytes(kept.record))
-    return found
+        run.inbox = deque(item for item in run.inbox if not is_of_client(item))
 
 
 def _starts(decoded: list[events.AnyEvent]) -> bool:

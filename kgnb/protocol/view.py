@@ -426,6 +426,7 @@ def _failed(view: RunView, event: e.WorkflowFailed) -> None:
 def _cancelled(view: RunView, event: e.WorkflowCancelled) -> None:
     if event.reason is not None:
         view.error = e.Problem(code="conflict", message=event.reason)
+    view.resumable = False  # where a lost run is given up
     _ended(view, "cancelled", event.timestamp)
 
 

@@ -289,6 +289,92 @@ def test_another_question_in_its_place_supersedes_it(host, kernel):
     assert outcomes(host) == [("cancelled", None)]
 
 
+# Giving a lost run up.
+
+
+def give_up(client, run_id="r1"):
+    return client.ask(type="cancel", run_id=run_id, id="c1")
+
+
+def test_a_lost_run_is_given_up_and_its_questions_closed(host, kernel):
+    ask_and_die(host, kernel)
+    client = host.client()
+    assert give_up(client)["type"] == "ack"
+    last, before = host.events()[-1], host.events()[-2]
+    assert (last["type"], last["by"]["user"]) == ("workflow_cancelled", "Alice")
+    assert before["type"] == "approval_resolved"
+    assert outcomes(host) == [("cancelled", None)]
+    noted = [json.loads(record.payload) for record in host.read("audit", 0, 100)]
+    assert [(entry["action"], entry.get("name")) for entry in noted][-1] == (
+        "cancel",
+        "Alice",
+    )
+    late = client.ask(type="answer", approval_id="a1", value="yes", id="1")
+    assert late["type"] == "error"
+    assert recall(host.kernel("k2", "p2"), key="cell").get("run_id") is None
+
+
+def test_giving_up_again_is_answered_like_the_first_time(host, kernel):
+    start(kernel)
+    die(host)
+    client = host.client()
+    assert give_up(client) == give_up(client)
+    other = client.ask(type="cancel", run_id="r1", id="c2")
+    assert other["code"] == "conflict"
+    ends = [e for e in host.events() if e["type"] == "workflow_cancelled"]
+    assert len(ends) == 1
+
+
+def test_a_run_that_was_given_up_can_be_resumed_by_its_id(host, kernel):
+    start(kernel)
+    die(host)
+    give_up(host.client())
+    heir = go_on(host)
+    assert heir.take("refused") == []
+    assert host.events()[-1]["resumed_from"] == "r1"
+
+
+def test_a_run_that_goes_on_is_not_given_up(host, kernel):
+    start(kernel)
+    die(host)
+    heir, client = host.kernel("k2", "p2"), host.client()
+    host.is_held = True
+    keep(heir, 1, STARTED | {"resumed_from": "r1"}, records=[(0, 2)], epoch=3)
+    client.take()
+    client.send(type="cancel", run_id="r1", id="c1")
+    host.is_held = False
+    host.settle()
+    (refusal,) = client.take("error")
+    assert refusal["code"] == "conflict"
+
+
+def test_whoever_was_told_of_a_doubt_is_told_no_more(host, kernel):
+    start(kernel)
+    die(host)
+    client = host.client()
+    host.is_held = True
+    client.take()
+    client.send(type="cancel", run_id="r1", id="c1")
+    host.doubt()
+    assert "not known" in client.take("error")[0]["message"]
+    host.is_held = False
+    host.settle()
+    assert client.take("ack", "error") == []
+    assert give_up(client)["code"] == "conflict"
+    assert host.events()[-1]["type"] == "workflow_cancelled"
+
+
+def test_a_log_that_fails_gives_nothing_up(host, kernel):
+    start(kernel)
+    die(host)
+    host.is_failing = True
+    refusal = give_up(host.client())
+    assert refusal["code"] == "unavailable"
+    host.is_failing = False
+    host.tick(10)
+    assert host.events()[-1]["type"] == "workflow_lost"
+
+
 def test_the_questions_of_a_run_that_failed_are_closed(host, kernel):
     start(kernel)
     failed = {"type": "workflow_failed", "error": {"code": "x", "message": ""}}

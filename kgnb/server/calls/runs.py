@@ -163,7 +163,7 @@ def summary(row: RunRow, waiting: set[RunId]) -> shapes.RunSummary:
         started_at=row.started_at,
         ended_at=row.ended_at,
         kernel_id=row.kernel_id,
-        resumable=row.is_durable and row.status == "lost",
+        resumable=row.can_go_on,
     )
 
 

@@ -443,6 +443,7 @@ function failed(view, event) {
 /** @param {wire.RunView} view @param {wire.WorkflowCancelled} event */
 function cancelled(view, event) {
   if (event.reason) view.error = { code: "conflict", message: event.reason };
+  view.resumable = false; // where a lost run is given up
   ended(view, "cancelled", event.timestamp);
 }
 

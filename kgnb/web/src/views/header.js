@@ -109,10 +109,10 @@ export class Header {
     setText(this.#connectionWord, CONNECTION[connection.kind]);
     this.#connection.title = connection.kind === "live" ? `by ${connection.via}` : "";
     const maySteer = !ONLOOKERS.has(this.#context.identity()?.role ?? "");
-    this.#cancel.hidden = isFinal || isEnded || !isKnown || !maySteer;
+    this.#cancel.hidden = isDone || !isKnown || !maySteer;
     this.#cancel.disabled = this.#isCancelling || !this.#context.isArmed();
     this.#updatePause(view);
-    if (isEnded) this.#isCancelling = false;
+    if (isDone) this.#isCancelling = false;
     if (!this.#isCancelling) {
       const obstacle = trouble(connection, this.#context) || this.#context.disarmed();
       this.#say(isDone ? "" : obstacle || this.#failure || standing(view));
