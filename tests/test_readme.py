@@ -3,6 +3,8 @@
 import ast
 import asyncio
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,19 @@ def anchors(text):
     }
 
 
-@pytest.mark.parametrize("source", blocks("python"))
+CELLS = [source for source in blocks("python") if "distributed" not in source]
+SCRIPTS = [source for source in blocks("python") if "distributed" in source]
+"""These leave processes behind that end with their Python only."""
+
+
+@pytest.mark.parametrize("source", SCRIPTS)
+def test_python_block_runs_as_a_script(source):
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", source], check=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("source", CELLS)
 def test_python_block_runs_as_a_cell(source, monkeypatch):
     monkeypatch.setenv("KGNB_ANSWERS", '["publish"]')
     monkeypatch.setenv("KGNB_LOG_URL", "memory://")
