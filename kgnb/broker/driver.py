@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kgnb.broker import memory
 from kgnb.broker.clock import steady_clock
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger("kgnb.broker")
 
 TICK = 0.2
@@ -44,6 +45,8 @@ PROBE_TIMEOUT = 5.0
 PROBE_INTERVAL = 1.0
 GET_TIMEOUT = 1.5
 """Seconds that the log gets for a row: a command waits for it."""
+READ_TIMEOUT = 5.0
+"""Seconds that it gets for a page."""
 SERVICE_RESTART = 1012
 _CONGESTION_POLL = 0.02
 _PROBE = Transaction(puts=(Put("probe", b""),))
@@ -357,7 +360,7 @@ class BrokerDriver(Sharing):
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._writer.run())
-                tasks.create_task(self._read_forever())
+                tasks.create_task(self._read_forever(tasks))
                 tasks.create_task(self._get_forever(tasks))
                 tasks.create_task(self._tick_forever())
         except Exception:
@@ -375,7 +378,7 @@ class BrokerDriver(Sharing):
         if commit.doubt is not None:
             self._call_back(commit.doubt, self._clock())
 
-    async def _read_forever(self) -> None:
+    async def _read_forever(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             await self._has_reads.wait()
             read = self._next_read()
@@ -383,36 +386,40 @@ class BrokerDriver(Sharing):
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
                 continue
-            self._reading += 1
-            await self._read(read)
-            self._reading -= 1
+            reading = tasks.create_task(self._read(read))
+            records = await self._within(READ_TIMEOUT, reading)
+            self._call_back(read.done, records, self._clock())
             self._perform()
-
-    async def _read(self, read: Read) -> None:
-        records: list[Record] | None = None
-        try:
-            records = await self._log.read(read.stream, read.after, read.limit)
-        except Unavailable as error:
-            self._cannot_read(error)
-        else:
-            self._is_unreadable = False
-        self._call_back(read.done, records, self._clock())
 
     async def _get_forever(self, tasks: asyncio.TaskGroup) -> None:
         """Look up rows, beside the pages that may take longer."""
         while True:
             get = await self._gets.get()
-            self._reading += 1
             looking = tasks.create_task(self._look_up(get.key))
-            # Not a time-out around it: its cancellation may take as long as the log.
-            await asyncio.wait([looking], timeout=GET_TIMEOUT)
-            found = looking.result() if looking.done() else None
-            if not looking.done():
-                self._cannot_read(Unavailable("it does not answer"))
-                looking.cancel()
-            self._reading -= 1
+            found = await self._within(GET_TIMEOUT, looking)
             self._call_back(get.done, found, self._clock())
             self._perform()
+
+    async def _within(self, seconds: float, task: asyncio.Task[T | None]) -> T | None:
+        """What the log gives in time; None if nothing."""
+        self._reading += 1
+        # Not a time-out around it: its cancellation may take as long as the log.
+        await asyncio.wait([task], timeout=seconds)
+        self._reading -= 1
+        if task.done():
+            return task.result()
+        self._cannot_read(Unavailable("it does not answer"))
+        task.cancel()
+        return None
+
+    async def _read(self, read: Read) -> list[Record] | None:
+        try:
+            records = await self._log.read(read.stream, read.after, read.limit)
+        except Unavailable as error:
+            self._cannot_read(error)
+            return None
+        self._is_unreadable = False
+        return records
 
     async def _look_up(self, key: str) -> list[Row] | None:
         try:

@@ -19,7 +19,7 @@ from kgnb.broker.peer import Voters
 from kgnb.protocol import Limits
 from kgnb.server import access, addresses, closecodes, logs
 from kgnb.server.backplane import joining
-from kgnb.server.beginning import begin
+from kgnb.server.beginning import Beginning
 from kgnb.server.calls.table import ROUTES
 from kgnb.server.figures import Series
 from kgnb.server.handlers import ClientSocket, LinkSocket, WorkflowSocket
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from kgnb.server.backplane.member import Member
-    from kgnb.server.beginning import Begun
 
 _STOP_TIMEOUT = 8.0
 """Seconds that stopping may take; the log gets 5 of them."""
@@ -167,7 +166,7 @@ class KgnbApp(ExtensionApp):
         " server is alone.",
     ).tag(config=True)
 
-    _begun: Begun | None = None
+    _beginning: Beginning | None = None
     _member: Member | None = None
     _watcher: KernelWatcher | None = None
     _rounds: Rounds | None = None
@@ -236,11 +235,19 @@ class KgnbApp(ExtensionApp):
                 self.host,
                 self.backplane_url,
                 root=self._root,
-                make=lambda: self._driver(self.log_url),
+                make=lambda: self._driver(self.log_url, self.session_url),
             )
             await self._member.start()
         else:
-            self.host.driver = await self._start_driver()
+            self._beginning = Beginning(
+                self.host,
+                self._claim_log,
+                self._driver,
+                what="KgnbApp.log_url",
+                session_url=self.session_url,
+                log=self.log,
+            )
+            await self._beginning.start()
         self._watcher = KernelWatcher(serverapp.kernel_manager, lambda: self.host.doors)
         self._watcher.start()
         self._rounds = Rounds(self.host)
@@ -279,20 +286,12 @@ class KgnbApp(ExtensionApp):
         }
         os.environ.update(self._environment)
 
-    async def _start_driver(self) -> BrokerDriver:
-        """The broker on the configured log, or else on a log in memory."""
-        self._begun = await begin(
-            self._claim_log, self._driver, what="KgnbApp.log_url", log=self.log
-        )
-        self.host.trouble = self._begun.trouble
-        return self._begun.driver
-
     def _claim_log(self) -> logs.Claim:
         if self.log_url:
             return logs.claim_url(self.log_url)
         return logs.claim_in(Path(jupyter_data_dir()) / "kgnb")
 
-    def _driver(self, url: str) -> BrokerDriver:
+    def _driver(self, url: str, session_url: str) -> BrokerDriver:
         limits = BrokerLimits(
             max_connections=self.max_connections,
             max_connections_per_identity=self.max_connections_per_identity,
@@ -321,7 +320,7 @@ class KgnbApp(ExtensionApp):
         return BrokerDriver(
             open_log(
                 url,
-                session_url=self.session_url,
+                session_url=session_url,
                 session_ttl=self.retention_days * DAY,
             ),
             limits=limits,
@@ -349,17 +348,15 @@ class KgnbApp(ExtensionApp):
             # The root of the stop: see above.
             self.log.exception("kgnb: stopping failed")
         finally:
-            begun, self._begun = self._begun, None
-            if begun is not None:
-                begun.release()
+            if self._beginning is not None:
+                self._beginning.release()
 
     async def _stop(self) -> None:
         series, self._series = self._series, None
         if series is not None:
             prometheus_client.REGISTRY.unregister(series)
-        driver = self.host.driver
-        if self._member is None:
-            self.host.driver = None
+        if self._beginning is not None:
+            self._beginning.shut()
         if self._rounds is not None:
             await self._rounds.aclose()
         if self._watcher is not None:
@@ -367,5 +364,5 @@ class KgnbApp(ExtensionApp):
         self.host.close_sockets(*closecodes.RESTARTING)
         if self._member is not None:
             await self._member.aclose()
-        elif driver is not None:
-            await driver.aclose()
+        if self._beginning is not None:
+            await self._beginning.aclose()

@@ -16,6 +16,11 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
+def is_remote(url: str) -> bool:
+    """Whether an address is of a server, which may be away and come back."""
+    return urlsplit(url).scheme in {"redis", "rediss", "postgresql", "postgres"}
+
+
 def without_prefix(url: str) -> tuple[str, str]:
     """An address of Redis without the parameter that is ours, and that parameter."""
     parts = urlsplit(url)

@@ -309,6 +309,33 @@ def test_driver_closes_at_once_beside_a_reader_that_is_behind():
     run(main)
 
 
+class DeafLog(MemoryLog):
+    """Does not answer the first time that it is to read."""
+
+    is_deaf = True
+
+    async def read(self, stream, after, limit):
+        if stream == "run/r1" and self.is_deaf:
+            self.is_deaf = False
+            await asyncio.Event().wait()
+        return await super().read(stream, after, limit)
+
+
+def test_driver_reads_on_after_a_page_that_never_came(monkeypatch):
+    monkeypatch.setattr("kgnb.broker.driver.READ_TIMEOUT", 0.05)
+
+    async def main():
+        async with started(DeafLog()) as driver:
+            kernel, page = Kernel(driver), RecordingSink()
+            await kernel.begin()
+            kernel.append(1, {"type": "workflow_started"})
+            await driver.wait_stored()
+            driver.connect(ALICE, page).receive('{"type":"subscribe","run_id":"r1"}')
+            await page.wait_for("workflow_started")
+
+    run(main)
+
+
 class PickyLog(MemoryLog):
     """Refuses every batch that holds one certain row."""
 

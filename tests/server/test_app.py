@@ -98,11 +98,11 @@ async def test_stop_leaves_the_variables_of_another_server(start):
 async def test_environment_is_set_before_the_log_is_opened(start, app, monkeypatch):
     seen = []
 
-    async def opening():
+    def opening():
         seen.append(URL in os.environ)
         raise LookupError
 
-    monkeypatch.setattr(app, "_start_driver", opening)
+    monkeypatch.setattr(app, "_claim_log", opening)
     with pytest.raises(LookupError):
         await start()
     assert seen == [True]

@@ -37,6 +37,7 @@ async def test_runs_and_approvals_can_be_read_over_http(started, site, jp_fetch)
             "started_at": "2026-11-21T03:40:44.123Z",
             "ended_at": None,
             "kernel_id": "k1",
+            "resumable": False,
         }
         reply = await jp_fetch("kgnb", "api", "approvals", params={"state": "open"})
         (question,) = body_of(reply)["approvals"]

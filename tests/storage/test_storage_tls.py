@@ -13,7 +13,8 @@ import trustme
 from postgres_harness import OWNER
 
 from kgnb.errors import Unavailable
-from kgnb.server.beginning import begin
+from kgnb.server.beginning import Beginning
+from kgnb.server.host import Host, Settings
 from kgnb.server.logs import Claim
 from kgnb.storage import Append, Record, Transaction, open_log
 
@@ -157,7 +158,13 @@ def test_server_says_where_it_keeps_runs_without_the_password(redis, caplog):
 
     async def main():
         with caplog.at_level("DEBUG"):
-            await begin(lambda: Claim(url), lambda _url: Driver(), what="log_url")
+            starting = Beginning(
+                Host(Settings()),
+                lambda: Claim(url),
+                lambda *_: Driver(),
+                what="log_url",
+            )
+            await starting.start()
 
     asyncio.run(main())
     assert "keeps runs in redis://127.0.0.1" in caplog.text

@@ -20,7 +20,7 @@ from kgnb.broker.peer import Voters
 from kgnb.server import access, closecodes, logs
 from kgnb.server.asgi.leaving import EndOfProcess
 from kgnb.server.backplane.joining import join
-from kgnb.server.beginning import begin
+from kgnb.server.beginning import Beginning
 from kgnb.server.host import Host
 from kgnb.server.links import Signer
 from kgnb.server.rounds import Rounds
@@ -158,28 +158,35 @@ class Service:
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """The broker on a log of this server's own."""
-        begun = await begin(self._claim, self._driver, what="config's log_url")
-        self.host.trouble = begun.trouble
-        driver = begun.driver
+        beginning = Beginning(
+            self.host,
+            self._claim,
+            self._driver,
+            what="config's log_url",
+            session_url=self._config.session_url,
+            opened=self._bury,
+            changed=self._let_in,
+        )
         try:
-            for kernel_id in driver.watched_kernels():
-                # The log was claimed, so no process that served this application
-                # before can be serving it still; nor can what it ran have gone on.
-                if kernel_id.endswith(SUFFIX) and kernel_id != KERNEL_ID:
-                    await driver.kernel_gone(kernel_id, "the application was restarted")
-            self.host.driver = driver
-            self._let_in(self.host.doors)
+            await beginning.start()
             yield
         finally:
-            self._let_in(None)
-            self.host.driver = None
+            beginning.shut()
             self._end_is_near()
             try:
                 async with asyncio.timeout(_STOP_TIMEOUT):
-                    await driver.aclose()
+                    await beginning.aclose()
             except TimeoutError:
                 logger.warning("stopping took over %s s; left", _STOP_TIMEOUT)
-            begun.release()
+            beginning.release()
+
+    async def _bury(self, driver: BrokerDriver) -> None:
+        """Declare lost what processes ran that served this application before."""
+        for kernel_id in driver.watched_kernels():
+            # The log was claimed, so none of them can be serving it still; nor can
+            # what it ran have gone on.
+            if kernel_id.endswith(SUFFIX) and kernel_id != KERNEL_ID:
+                await driver.kernel_gone(kernel_id, "the application was restarted")
 
     @contextlib.asynccontextmanager
     async def _joined(self) -> AsyncIterator[None]:
@@ -189,7 +196,7 @@ class Service:
             self.host,
             config.backplane_url,
             root=self._root,
-            make=lambda: self._driver(config.log_url),
+            make=lambda: self._driver(config.log_url, config.session_url),
             changed=self._let_in,
         )
         self._drain = member.drain
@@ -246,11 +253,11 @@ class Service:
         mark = hashlib.sha256(str(here).encode()).hexdigest()[:8]
         return logs.claim_in(folder() / f"{here.name or 'root'}-{mark}")
 
-    def _driver(self, url: str) -> BrokerDriver:
+    def _driver(self, url: str, session_url: str) -> BrokerDriver:
         return BrokerDriver(
             open_log(
                 url,
-                session_url=self._config.session_url,
+                session_url=session_url,
                 session_ttl=self._config.retention_days * DAY,
             ),
             limits=self._config.limits(),
