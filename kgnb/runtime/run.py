@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.sharing import ShareLink
 
+RESTART_WAIT = 2.0
+"""Seconds in which a kernel that was interrupted ends, if it is restarted."""
 INTERRUPTED_WAIT = 2.0
 """Seconds that a cell which was stopped waits for its run to end."""
 
@@ -139,8 +141,7 @@ class Run:
             try:
                 return await wait_async(self._execution.done, tick=TICK)
             except (asyncio.CancelledError, KeyboardInterrupt):
-                if interrupts.just_came:
-                    self.cancel()
+                if interrupts.just_came and self._interrupted():
                     with contextlib.suppress(Exception, asyncio.CancelledError):
                         # The record is to stand in the cell that was stopped.
                         await asyncio.wait_for(
@@ -173,10 +174,24 @@ class Run:
         try:
             return wait_blocking(done, timeout)
         except KeyboardInterrupt:
-            self.cancel()
-            with contextlib.suppress(BaseException):
-                wait_blocking(done, INTERRUPTED_WAIT)
+            if self._interrupted():
+                with contextlib.suppress(BaseException):
+                    wait_blocking(done, INTERRUPTED_WAIT)
             raise
+
+    def _interrupted(self) -> bool:
+        """Who waits was interrupted: cancel the run, and say if that is done.
+
+        Jupyter interrupts a kernel that it is about to restart, which is no reason to
+        give a durable run up: it is lost then. So its end waits for the kernel's.
+        """
+        execution = self._execution
+        if execution.durable is None:
+            self.cancel()
+            return True
+        link = execution.home.link
+        link.call_soon(link.loop.call_later, RESTART_WAIT, execution.cancel)
+        return False
 
     def events(self, since: int | str | None = None) -> AsyncIterator[e.AnyEvent]:
         """The run's events as they come, to its last.

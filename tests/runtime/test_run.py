@@ -452,6 +452,26 @@ def test_interrupt_of_a_blocking_result_cancels_the_run():
     assert done.stdout == "cancelled\n", done.stderr
 
 
+def test_interrupt_cancels_a_durable_run_unless_the_kernel_ends(tmp_path):
+    # Jupyter interrupts a kernel that it restarts, whose run is lost then.
+    done = script(
+        f"""
+        import asyncio, os, signal, threading, kgnb
+        from kgnb.runtime import run as runs
+        os.environ["KGNB_LOG_URL"] = "sqlite://{tmp_path / "log.db"}"
+        runs.RESTART_WAIT = 0.3
+        async def waits(shared): await asyncio.sleep(60)
+        run = kgnb.run(waits, durable=True)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try: run.result()
+        except KeyboardInterrupt: print(run.status)
+        try: run.result()
+        except kgnb.KgnbError as error: print(run.status)
+        """
+    )
+    assert done.stdout == "running\ncancelled\n", done.stderr
+
+
 def test_interrupt_of_an_await_cancels_the_run():
     done = script(
         """

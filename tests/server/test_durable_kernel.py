@@ -61,16 +61,18 @@ async def in_a_kernel(server, kernel_id, code):
             return await shell.run(code)
 
 
+@pytest.mark.parametrize("end", ["killed", "restarted"])
 @pytest.mark.timeout(150)
-async def test_a_killed_kernels_cell_goes_on_when_it_is_run_again(tmp_path):
+async def test_a_dead_kernels_cell_goes_on_when_it_is_run_again(tmp_path, end):
     journal = tmp_path / "journal"
     code = CELL.format(journal=str(journal))
     with ServerProcess(tmp_path) as server:
         await server.wait_ready()
 
         def call(path, **body):
-            method = "POST" if body else "GET"
-            return server.call(path, method=method, body=body or None)
+            return server.call(
+                path, method="POST" if body else "GET", body=body or None
+            )
 
         def approvals():
             return call("kgnb/api/approvals?state=open")["approvals"]
@@ -79,7 +81,11 @@ async def test_a_killed_kernels_cell_goes_on_when_it_is_run_again(tmp_path):
         cell = asyncio.create_task(in_a_kernel(server, kernel["id"], code))
         (asked,) = await until(approvals)
         run = f"kgnb/api/runs/{asked['run_id']}"
-        os.kill(int(lines(journal)[0].split()[1]), signal.SIGKILL)
+        if end == "killed":
+            os.kill(int(lines(journal)[0].split()[1]), signal.SIGKILL)
+        else:
+            restart = f"api/kernels/{kernel['id']}/restart"
+            await asyncio.to_thread(server.call, restart, method="POST")
         cell.cancel()
         await until(lambda: call(run)["status"] == "lost")
         # Nobody runs it; it asks all the same, and is answered.
