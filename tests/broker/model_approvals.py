@@ -81,6 +81,7 @@ class Approvals(Faults):
         self.world.check_ack = self._check_ack
         self.stamp = Stamps()
         self.kernel = Kernel(self.world, "k1")
+        self.kernels = [self.kernel]
         self.kernel.begin_process()
         self.run = Run("r0")
         self.kept = {"durable": True} if durable else {}
@@ -93,22 +94,6 @@ class Approvals(Faults):
         for which in ASKED:
             self._ask(which, how)
         self.all_goes_well()
-
-    @rule()
-    def all_goes_well(self):
-        if self.kernel.link is None:
-            self.kernel.dial()
-        for person in self.people:
-            if person.socket is None:
-                person.come_back()
-        self.world.work()
-        self.check()
-        self._read_all()
-        self.world.work()
-
-    def _read_all(self):
-        for person in self.people:
-            person.read()
 
     @property
     def producer(self):

@@ -61,7 +61,7 @@ class Delivery(Faults):
         self.ghosts = []
         """Sockets whose peer is gone, and the host does not know."""
         self.kernels = [Kernel(self.world, "k1"), Kernel(self.world, "k2")]
-        self.viewers = [
+        self.people = [
             Viewer(self.world, "ann", {"all"}),
             Viewer(self.world, "bob", {"all"}),
             Viewer(self.world, "tok", {"tokens", "results"}),
@@ -69,9 +69,9 @@ class Delivery(Faults):
         for kernel in self.kernels:
             kernel.begin_process()
             self._new_run(kernel)
-        self.viewers[0].wanted = {None}
-        self.viewers[1].wanted = self.viewers[2].wanted = {"r0", "r1"}
-        self._all_are_there()
+        self.people[0].wanted = {None}
+        self.people[1].wanted = self.people[2].wanted = {"r0", "r1"}
+        self.all_are_there()
         self.world.work()
 
     def _new_run(self, kernel):
@@ -79,26 +79,6 @@ class Delivery(Faults):
             run = Run(f"r{len(self.runs)}")
             self.runs.append(run)
             kernel.begin(run, 1, self.stamp)
-
-    def _all_are_there(self):
-        for kernel in self.kernels:
-            if kernel.link is None:
-                kernel.dial()
-        for viewer in self.viewers:
-            if viewer.socket is None:
-                viewer.come_back()
-
-    @rule()
-    def all_goes_well(self):
-        self._all_are_there()
-        self.world.work()
-        self._read_all()
-        self.check()
-        self.world.work()
-
-    def _read_all(self):
-        for viewer in self.viewers:
-            viewer.read()
 
     # Kernels
 
@@ -195,10 +175,10 @@ class Delivery(Faults):
 
     @rule(who=st.integers(0, 4), what=st.sampled_from(["cut", "cut unnoticed", "back"]))
     def connection_is_cut_or_back(self, who, what):
-        if who >= len(self.viewers):
+        if who >= len(self.people):
             self._move_link(self.kernels[who - 3], what)
             return
-        viewer = self.viewers[who]
+        viewer = self.people[who]
         if viewer.socket is None:
             viewer.come_back()
         elif what != "back":
@@ -226,7 +206,7 @@ class Delivery(Faults):
         self.ghosts = []
         for link in self.links:
             link.is_revoked = link.is_revoked and link.is_settled
-        for end in (*self.kernels, *self.viewers):
+        for end in (*self.kernels, *self.people):
             end.leave()
 
     # Readers
@@ -237,7 +217,7 @@ class Delivery(Faults):
         how=st.sampled_from(["own", "own", "old", "foreign", "beyond", "off"]),
     )
     def viewer_subscribes(self, who, run, how):
-        viewer = self.viewers[who]
+        viewer = self.people[who]
         run_id = f"r{run}" if run < MOST_RUNS else None
         if viewer.socket is not None and viewer.peer.run_scope in (None, run_id):
             if how == "off":
@@ -247,7 +227,7 @@ class Delivery(Faults):
 
     @rule(who=WHO, count=st.sampled_from([1, 3, 10, None]))
     def slow_viewer_reads(self, who, count):
-        self.viewers[who].read(count)
+        self.people[who].read(count)
 
     @rule(run=RUN, part=st.sampled_from([0.2, 0.5, 1.0]))
     def log_is_trimmed(self, run, part):
@@ -290,11 +270,11 @@ class Delivery(Faults):
         except Unauthorized:
             return
         assert not is_over, "let in by a link that is over"
-        if self.viewers[2].socket is not None:
-            self.world.drop(self.viewers[2].leave())
-        self.viewers[2] = Viewer(self.world, "", {"all"}, peer=peer)
-        self.viewers[2].wanted = {link.run_id}
-        self.viewers[2].come_back()
+        if self.people[2].socket is not None:
+            self.world.drop(self.people[2].leave())
+        self.people[2] = Viewer(self.world, "", {"all"}, peer=peer)
+        self.people[2].wanted = {link.run_id}
+        self.people[2].come_back()
 
     def _revoke(self, link):
         if link.is_revoked or self.world.now >= link.expires_at:
@@ -317,7 +297,7 @@ class Delivery(Faults):
         for kernel in self.kernels:
             kernel.hear()
         over = {link.share_id for link in self.links if link.is_revoked}
-        for viewer in self.viewers:
+        for viewer in self.people:
             is_open = viewer.socket is not None and viewer.socket.closed is None
             assert not (is_open and viewer.peer.share_id in over), "still let in"
 
@@ -334,7 +314,7 @@ class Delivery(Faults):
         unfinished = {key for key, run in known.items() if not run.row.has_ended}
         alive = {key for kernel in self.kernels for key in kernel.producing}
         assert unfinished <= alive, "nobody said that it is lost"
-        for viewer in self.viewers:
+        for viewer in self.people:
             if viewer.socket is not None:
                 viewer.check_complete(set(known), unfinished)
                 self.world.drop(viewer.leave())
@@ -352,7 +332,7 @@ class Delivery(Faults):
             if self.world.reads:
                 self.all_goes_well()
         assert not self.world.reads, "a page is never read"
-        self._read_all()
+        self.read_all()
 
     def _check_log(self, run):
         """The log has the frames of each process, in order, once, none between."""

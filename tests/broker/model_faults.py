@@ -10,9 +10,11 @@ JUMPS = [0.0, 0.0, 30.0, 86_400.0, -30.0, -7_200.0]
 
 
 class Faults(RuleBasedStateMachine):
-    """Needs ``world`` from an ``initialize``, and two methods."""
+    """Needs ``world``, ``kernels`` and ``people`` from an ``initialize``, and
+    two methods."""
 
     world = None
+    kernels = people = ()
     furthest_back = min(JUMPS)
 
     @rule(
@@ -45,6 +47,26 @@ class Faults(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from(WAITS))
     def time_passes(self, seconds):
         self.world.tick(seconds)
+
+    @rule()
+    def all_goes_well(self):
+        self.all_are_there()
+        self.world.work()
+        self.check()
+        self.read_all()
+        self.world.work()
+
+    def all_are_there(self):
+        for kernel in self.kernels:
+            if kernel.link is None:
+                kernel.dial()
+        for person in self.people:
+            if person.socket is None:
+                person.come_back()
+
+    def read_all(self):
+        for person in self.people:
+            person.read()
 
     @rule(jump=st.sampled_from(JUMPS))
     def server_is_killed_and_restarted(self, jump):

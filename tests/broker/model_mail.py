@@ -155,6 +155,7 @@ class Mail(Faults):
     def begin(self):
         self.world = World(LIMITS)
         self.kernel = Poster(self.world, "k1")
+        self.kernels = [self.kernel]
         self.kernel.begin_process()
         self.people = [Person(self.world, name) for name in PEOPLE]
         self.all_goes_well()
@@ -162,22 +163,6 @@ class Mail(Faults):
             person.move("g", "join_group")
             person.subscribe()
         self.all_goes_well()
-
-    @rule()
-    def all_goes_well(self):
-        if self.kernel.link is None:
-            self.kernel.dial()
-        for person in self.people:
-            if person.socket is None:
-                person.come_back()
-        self.world.work()
-        self.check()
-        self._read_all()
-        self.world.work()
-
-    def _read_all(self):
-        for person in self.people:
-            person.read()
 
     @rule(
         where=st.sampled_from(PLACES),
