@@ -1,11 +1,9 @@
 """Runs in a real IPython kernel: displays, the stop button, headless modes."""
 
-import os
-import queue
 import time
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+from cells import Cell, started
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -15,49 +13,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def kernel():
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("KGNB_")}
-    manager, client = start_new_kernel(kernel_name="python3", env=environ)
-    yield manager, client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-
-
-class Cell:
-    """One execution: what it printed, displayed and raised."""
-
-    def __init__(self, client, code, *, allow_stdin=True, wait=True):
-        self.client = client
-        self.text, self.errors, self.displays, self.updates = "", [], [], []
-        self.parent = client.execute(code, allow_stdin=allow_stdin)
-        if wait:
-            self.finish()
-
-    def finish(self, seconds=20):
-        until = time.monotonic() + seconds
-        while not self._take(until - time.monotonic()):
-            pass
-        return self
-
-    def _take(self, seconds):
-        try:
-            message = self.client.get_iopub_msg(timeout=max(0.01, seconds))
-        except queue.Empty:
-            raise AssertionError("the cell did not end in time") from None
-        if message["parent_header"].get("msg_id") != self.parent:
-            return False
-        content = message["content"]
-        match message["msg_type"]:
-            case "stream":
-                self.text += content["text"]
-            case "error":
-                self.errors.append(content["ename"])
-            case "display_data":
-                self.displays.append(content)
-            case "update_display_data":
-                self.updates.append(content)
-            case "status":
-                return content["execution_state"] == "idle"
-        return False
+    with started() as (manager, client):
+        yield manager, client
 
 
 SETUP = """
@@ -84,7 +41,7 @@ def test_stop_button_ends_the_run_that_a_cell_waits_for(kernel, cell, wait):
     manager, _ = kernel
     running = cell(f"run = kgnb.run(Waits())\nprint('on')\n{wait}", wait=False)
     while "on" not in running.text:
-        running._take(10)
+        running.take(10)
     time.sleep(0.3)
     began = time.monotonic()
     manager.interrupt_kernel()
@@ -99,7 +56,7 @@ def test_stop_button_of_another_cell_leaves_the_run_alone(kernel, cell):
     cell("run = kgnb.run(Waits())")
     running = cell("print('on'); time.sleep(30)", wait=False)
     while "on" not in running.text:
-        running._take(10)
+        running.take(10)
     manager.interrupt_kernel()
     assert running.finish().errors == ["KeyboardInterrupt"]
     assert cell("print(run.status); run.cancel()").text == "running\n"

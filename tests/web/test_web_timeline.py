@@ -166,6 +166,16 @@ def test_lost_run_says_what_to_do_and_takes_an_answer_meanwhile(harness, page):
     expect(page.locator(".kgnb-card")).to_have_count(0)
 
 
+def test_lost_run_is_given_up_by_its_cancel_button(harness, page):
+    harness.push(*scenes_durable.lost())
+    harness.live()
+    page.get_by_role("button", name="Cancel run").click()
+    expect(page.locator(".kgnb-run-chip")).to_have_text("cancelled")
+    assert harness.sent("cancel")[0]["run_id"] == "r1"
+    expect(page.locator(".kgnb-loss")).to_be_hidden()
+    expect(page.get_by_role("button", name="Cancel run")).to_be_hidden()
+
+
 def test_line_that_resumes_is_copied(open_harness):
     harness = open_harness(permissions=["clipboard-read", "clipboard-write"])
     harness.push(*scenes_durable.lost())
