@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness and its l
 
 import postgres_harness
 import redis_harness
-from harness import CHROMIUM_ARGS
+from harness import CHROMIUM_ARGS, PINNED
 
 REPO = Path(__file__).parent.parent
 
@@ -151,6 +152,27 @@ def redis():
     """A real Redis; see ``redis_harness.Redis``."""
     with redis_harness.serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ipykernel_folder(tmp_path_factory):
+    """Installs the ipykernel of a kernel's name beside the others, once; its folder.
+
+    None for ``python3``, which has the installed one.
+    """
+
+    @cache
+    def folder(name):
+        if name == "python3":
+            return None
+        target = tmp_path_factory.mktemp(name)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        options = ["--disable-pip-version-check", "--target", str(target)]
+        wanted = f"ipykernel=={PINNED[name]}"
+        subprocess.run([*pip, *options, wanted], check=True)
+        return target
+
+    return folder
 
 
 def pytest_generate_tests(metafunc):

@@ -1,6 +1,5 @@
 """Fixtures: Chromium once a session, servers once a module."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,28 +19,9 @@ def context(chromium):
 
 
 @pytest.fixture(scope="session")
-def kernel_folders(tmp_path_factory):
+def kernel_folders(ipykernel_folder):
     """Kernel name to the folder of its ipykernel; None is the installed one."""
-    folders = {"python3": None}
-    for name, version in PINNED.items():
-        folder = tmp_path_factory.mktemp(name)
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--disable-pip-version-check",
-                "--target",
-                str(folder),
-                f"ipykernel=={version}",
-            ],
-            check=True,
-        )
-        folders[name] = folder
-    return folders
+    return {name: ipykernel_folder(name) for name in ("python3", *PINNED)}
 
 
 @pytest.fixture(scope="module")

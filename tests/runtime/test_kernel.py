@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from cells import Cell, started
+from kernel_harness import Cell, started
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
