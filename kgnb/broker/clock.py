@@ -1,4 +1,4 @@
-"""The broker's clock: shows the time of day, and is set by nobody."""
+"""The broker's clock: shows the time of day, and is set by nobody but a test."""
 
 from __future__ import annotations
 
@@ -26,3 +26,24 @@ def steady_clock() -> Callable[[], float]:
     """
     offset = time.time() - _running()
     return lambda: offset + _running()
+
+
+class AdvancingClock:
+    """A steady clock that a test may set forward, and nobody back.
+
+    May be read and set from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._clock = steady_clock()
+        self._ahead = 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Be so many seconds further at once."""
+        if seconds < 0:
+            raise ValueError(f"advance({seconds!r}): expected seconds from 0 up")
+        self._ahead += seconds
+
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock() + self._ahead

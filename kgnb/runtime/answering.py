@@ -6,6 +6,7 @@ They go the way of every answer, through the log, and stand there as a script's.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -23,16 +24,19 @@ ANSWERS = "KGNB_ANSWERS"
 
 
 class Skip(Enum):
-    """The type of ``SKIP``."""
+    """The type of ``SKIP`` and ``TIME_OUT``."""
 
     SKIP = "skip"
+    TIME_OUT = "time_out"
 
     def __repr__(self) -> str:
-        return "SKIP"
+        return self.name
 
 
 SKIP: Final = Skip.SKIP
 """What a callable gives that leaves an approval to people."""
+TIME_OUT: Final = Skip.TIME_OUT
+"""In place of an answer: nobody answers, and the deadline passes at once."""
 
 Answers = Mapping[str, Any] | Sequence[Any] | Callable[["Approval"], Any]
 """By name, message or node; in order of opening; or asked each time."""
@@ -41,6 +45,20 @@ default_answers: ContextVar[Answers | None] = ContextVar(
     "kgnb_default_answers", default=None
 )
 """What runs begun in this context take where they have no ``answers=``."""
+
+
+def is_meant(key: str, approval: Approval) -> bool:
+    """Whether a key of ``answers=`` means this approval.
+
+    It is its name, message or node; or in one of them each ``*`` stands for any text.
+    """
+    known = (approval.name, approval.message, approval.node_id)
+    if key in known:
+        return True
+    if "*" not in key:
+        return False
+    pattern = re.compile(".*".join(map(re.escape, key.split("*"))), re.DOTALL)
+    return any(text is not None and pattern.fullmatch(text) for text in known)
 
 
 class Script:
@@ -57,12 +75,19 @@ class Script:
         self._lock = threading.Lock()
 
     def pick(self, approval: Approval) -> Any:
-        """The answer, or ``SKIP``. Runs the user's callable, if it is one."""
+        """The answer, ``SKIP`` or ``TIME_OUT``. Runs the user's callable, if it is one.
+
+        Raises:
+            Unanswerable: The callable's word that the run is to end by it.
+        """
         answers = self._answers
         if isinstance(answers, Mapping):
             for key in (approval.name, approval.message, approval.node_id):
                 if key is not None and key in answers:
                     return answers[key]
+            for key, value in answers.items():
+                if isinstance(key, str) and is_meant(key, approval):
+                    return value
             return SKIP
         if callable(answers):
             return answers(approval)

@@ -19,6 +19,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
+from kgnb.broker.clock import AdvancingClock
 from kgnb.broker.doorway import door
 from kgnb.errors import Conflict, Unavailable
 from kgnb.protocol import link
@@ -60,6 +61,8 @@ class Home:
     def __init__(self, *, may_dial: bool = True) -> None:
         self.loop = LoopThread("kgnb-loop", LoopThreads)
         self.link = LoopThread("kgnb-link")
+        self.clock = AdvancingClock()
+        """Of the logs that this process keeps itself."""
         self._watchdog = Watchdog(self.unfinished)
         self._may_dial = may_dial
         self._lock = threading.Lock()
@@ -149,6 +152,11 @@ class Home:
         with self._lock:
             return list(self._runs.values())
 
+    def all_known(self) -> list[Execution]:
+        """Those, and the ended ones that somebody holds; in the order of beginning."""
+        with self._lock:
+            return list(self._known.values())
+
     def children_of(self, parent: Execution) -> list[Execution]:
         """Unfinished runs that a node of ``parent`` began."""
         with self._lock:
@@ -202,7 +210,7 @@ class Home:
         async with self._choosing:
             if self._kept is None:
                 kernel_id, url = places.own_log()
-                kept = LocalPort(kernel_id, self, url)
+                kept = LocalPort(kernel_id, self, url, clock=self.clock)
                 kept.conversation.mail.on_change = self.callbacks.tell
                 try:
                     await kept.start()
@@ -255,7 +263,8 @@ class Home:
     async def _own_port(self) -> LocalPort:
         async with self._choosing:
             if self._local is None:
-                local = LocalPort(process.kernel_id() or uuid.uuid4().hex, self)
+                kernel_id = process.kernel_id() or uuid.uuid4().hex
+                local = LocalPort(kernel_id, self, clock=self.clock)
                 local.conversation.mail.on_change = self.callbacks.tell
                 await local.start()
                 self._local = local

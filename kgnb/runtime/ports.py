@@ -12,6 +12,8 @@ from kgnb.runtime.conversation import Conversation
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.broker.driver import Attachment
     from kgnb.broker.peer import OutFrame
     from kgnb.runtime.conversation import Orders
@@ -41,10 +43,15 @@ class LocalPort:
     page_url = None
 
     def __init__(
-        self, kernel_id: str, orders: Orders, log_url: str = "memory://"
+        self,
+        kernel_id: str,
+        orders: Orders,
+        log_url: str = "memory://",
+        *,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.conversation = Conversation(kernel_id, orders)
-        self._driver = BrokerDriver(open_log(log_url), server="kernel")
+        self._driver = BrokerDriver(open_log(log_url), clock=clock, server="kernel")
         self._attachment: Attachment | None = None
 
     async def start(self) -> None:

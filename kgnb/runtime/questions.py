@@ -26,7 +26,7 @@ from kgnb.errors import (
 from kgnb.protocol import events as e
 from kgnb.protocol import ids
 from kgnb.runtime import voting
-from kgnb.runtime.answering import SKIP
+from kgnb.runtime.answering import SKIP, TIME_OUT
 from kgnb.runtime.asked import Asked
 from kgnb.runtime.asking import Given, Wanted, terms_of
 from kgnb.runtime.reader import settle
@@ -164,7 +164,15 @@ class Questions:
         if asker.script is not None:
             names = Approval.__struct_fields__
             known = {k: getattr(data, k) for k in names if hasattr(data, k)}
-            value = asker.script.pick(Approval(node_id=asked.visit.node_id, **known))
+            shown = Approval(node_id=asked.visit.node_id, **known)
+            try:
+                value = asker.script.pick(shown)
+            except Unanswerable as refusal:
+                asker.fail(refusal)
+                raise
+        if value is TIME_OUT:
+            _pass_deadline(asked)
+            return None
         if value is SKIP and asker.must_be_scripted:
             called = f"{data.name!r} ({data.message})" if data.name else data.message
             error = Unanswerable(
@@ -300,6 +308,17 @@ class Questions:
 def _in(seconds: float) -> str:
     """A time of day; the log takes it for a duration where our clock is wrong."""
     return ids.timestamp(time.time() + seconds)
+
+
+def _pass_deadline(asked: Asked) -> None:
+    """Let a question that is not asked yet time out at once."""
+    data = asked.data
+    if data.expires_at is None:
+        raise InvalidValue(
+            f"answers=: TIME_OUT for approval {data.message!r}: it has no timeout="
+        )
+    asked.until = time.monotonic()
+    data.expires_at = _in(0)
 
 
 def _has_answer(asked: Asked) -> bool:
