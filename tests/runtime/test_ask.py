@@ -44,7 +44,7 @@ def test_answer_from_another_thread_reaches_the_node(eventually):
     assert (approval.message, approval.options) == ("Publish?", ["yes", "no"])
     assert approval.payload == {"text": "…"}
     assert handle.status == "waiting"
-    assert handle.view.nodes["question"].status == "waiting"
+    eventually(lambda: handle.view.nodes["question"].status == "waiting")
     handle.answer(approval.approval_id, "yes", reason="fine")
     result = handle.result(10)
     assert result.value == ["yes", "answered"]
