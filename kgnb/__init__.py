@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from kgnb.panel.widget import Panel
     from kgnb.runtime import (
         Answer,
+        Cassette,
         File,
         Result,
         Run,
@@ -98,6 +99,7 @@ __all__ = [
     "BatchGraph",
     "BatchNode",
     "BroadcastWebSocketNode",
+    "Cassette",
     "ChatWebSocketNode",
     "CollaborativeWebSocketNode",
     "ConditionalSubGraphNode",

@@ -56,6 +56,7 @@ def test_public_names_are_those_of_the_readme():
         "BatchGraph",
         "BatchNode",
         "BroadcastWebSocketNode",
+        "Cassette",
         "ChatWebSocketNode",
         "CollaborativeWebSocketNode",
         "ConditionalSubGraphNode",

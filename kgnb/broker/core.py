@@ -28,6 +28,7 @@ from kgnb.broker.mail import Mail
 from kgnb.broker.managers import Managers
 from kgnb.broker.orders import Orders
 from kgnb.broker.peer import ConnectionId, Peer, Voters
+from kgnb.broker.replays import Replays
 from kgnb.broker.retention import Retention
 from kgnb.broker.runs import Runs
 from kgnb.broker.sessions import Sessions
@@ -117,6 +118,7 @@ class Broker:
         self.runs = Runs(self.effects, self.limits, self.kernels.link_of)
         self.approvals = Approvals(self.effects, self.limits, self.runs, self.voters)
         self.subscriptions = Subscriptions(log_id, self.effects, self.limits, self.runs)
+        self.replays = Replays(self.effects, self.runs, self.subscriptions)
         self.audience = Audience(self.effects, self.limits, self.kernels.links)
         self.mail = Mail(self.effects, self.limits, self.runs, self.audience)
         self.managers = Managers(

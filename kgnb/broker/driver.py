@@ -25,11 +25,12 @@ from kgnb.errors import Unavailable
 from kgnb.storage.base import Put, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from kgnb.broker.effects import Effect
     from kgnb.broker.peer import ConnectionId, OutFrame, Peer, Sink, Voters
     from kgnb.broker.shares import Tokens
+    from kgnb.protocol.events import AnyEvent
     from kgnb.storage.base import Log, Outcome, Record, Row
 
 P = ParamSpec("P")
@@ -202,6 +203,15 @@ class BrokerDriver(Sharing):
         """
         conn_id = self._core.connect_link(peer)
         return LinkAttachment(self, self._attach(conn_id, sink))
+
+    def replay(self, recorded: Sequence[AnyEvent], kernel_id: str) -> None:
+        """Store the next events of a recorded run; see ``replays.Replays.take``.
+
+        Raises:
+            Unavailable: The driver is not started, or closed.
+        """
+        self._core.replays.take(recorded, kernel_id, self._clock())
+        self._perform()
 
     def _attach(self, conn_id: ConnectionId, sink: Sink) -> ConnectionId:
         self._sinks[conn_id] = sink

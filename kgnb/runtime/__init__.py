@@ -5,7 +5,7 @@ and runs no user code; both are threads of ``home.Home``.
 """
 
 from kgnb.runtime.answering import SKIP
-from kgnb.runtime.cassette import recorded, replay
+from kgnb.runtime.cassette import Cassette, Replay, recorded, replay
 from kgnb.runtime.checkpoints import history
 from kgnb.runtime.comparing import Comparison, compare
 from kgnb.runtime.files import File
@@ -30,9 +30,11 @@ __all__ = [
     "SKIP",
     "Answer",
     "Approval",
+    "Cassette",
     "Comparison",
     "File",
     "Publication",
+    "Replay",
     "Result",
     "Run",
     "allow_nested_run",

@@ -171,17 +171,17 @@ class RunContext:
 
     def stream(self, source: Source, *, name: str | None) -> Stream:
         """See ``Context.stream``."""
-        return Stream(source, self.shown(name))
+        return Stream(source, self.shown(name, source))
 
     def feed(self, name: str | None) -> FedStream:
         """See ``Context.feed``."""
         return FedStream(self.shown(name))
 
-    def shown(self, name: str | None) -> ShownStream:
-        """Where another stream of this attempt is shown."""
+    def shown(self, name: str | None, source: Any = None) -> ShownStream:
+        """Where another stream of this attempt is shown, and recorded."""
         with self._lock:
             local = self._free_name(name)
-        return ShownStream(self, local, name)
+        return ShownStream(self, local, name, source)
 
     def _free_name(self, name: str | None) -> str:
         number = len(self._streams) + 1

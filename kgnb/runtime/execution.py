@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kgnb.graph.context import NodeVisit
     from kgnb.runtime.answering import Script
     from kgnb.runtime.asked import Asked
+    from kgnb.runtime.cassette.recorder import Recorder
     from kgnb.runtime.conversation import Outgoing
     from kgnb.runtime.durable import Durable
     from kgnb.runtime.home import Home
@@ -97,10 +98,12 @@ class Execution:
         parent: Execution | None,
         run_id: ids.RunId | None = None,
         durable: Durable | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         resumed = None if durable is None else durable.run_id
         self.id = resumed or run_id or ids.RunId(uuid.uuid4().hex)
         self.durable = durable
+        self.recorder = recorder
         self.shared = shared
         self.options = options
         self.script = script
@@ -168,6 +171,7 @@ class Execution:
             self.home.later,
             after=0 if durable is None else durable.after,
         )
+        self.reader.recorder = self.recorder
         started = e.WorkflowStarted(
             run_id=self.id,
             graph=self.graph,
@@ -333,6 +337,8 @@ class Execution:
                 await self.picture.finish()
             self._put_end(error)
             await self._await_end()
+            if self.recorder is not None:
+                await self.recorder.aclose()
             await self._finish_display()
         except asyncio.CancelledError:
             # The loop is being stopped: the interpreter exits.
@@ -463,6 +469,8 @@ class Execution:
 
     def _release(self) -> None:
         self.reader.close()
+        if self.recorder is not None:
+            self.recorder.close()
         self._room()
 
     def name_failure(self, error: BaseException, visit: NodeVisit) -> None:

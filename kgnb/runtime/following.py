@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kgnb.errors import Gap, InvalidValue, KgnbError, from_code
 from kgnb.protocol import codec, commands, replies
@@ -15,7 +15,9 @@ from kgnb.runtime.relays import RawChannel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kgnb.runtime.execution import Execution
+    from kgnb.protocol.ids import RunId
+    from kgnb.runtime.home import Home
+    from kgnb.runtime.ports import LogPort
 
 MOST_WAITING = 2_000
 """Events that wait for a slow reader; past it they are read from the log again."""
@@ -45,8 +47,20 @@ def position(since: int | str | None) -> commands.Since:
     return commands.Since(seq=int(seq), log_id=log_id or None)
 
 
+class Followed(Protocol):
+    """A run, or what shows one."""
+
+    home: Home
+    port: LogPort
+
+    @property
+    def id(self) -> RunId:
+        """The run's id in the log."""
+        ...
+
+
 async def follow(
-    execution: Execution, since: int | str | None
+    execution: Followed, since: int | str | None
 ) -> AsyncIterator[e.AnyEvent]:
     """Yield the run's events after ``since``, to its last."""
     cursor = position(since)
@@ -67,7 +81,7 @@ async def follow(
 class _Mailbox:
     """One channel's events, from the link's thread to the reader's loop."""
 
-    def __init__(self, execution: Execution, since: commands.Since) -> None:
+    def __init__(self, execution: Followed, since: commands.Since) -> None:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._events: deque[e.AnyEvent] = deque()

@@ -126,11 +126,22 @@ class Home:
                 )
             self._runs[execution.id] = execution
             self._known[execution.id] = execution
-            self._recent[execution.id] = port
-            while len(self._recent) > MOST_RECENT:
-                self._recent.popitem(last=False)
+            self._note_port(execution.id, port)
         self.on_link(lambda: execution.open(port))
         self.link.call_soon(self._watchdog.wake)
+
+    def _note_port(self, run_id: str, port: LogPort) -> None:
+        """Remember where a run's log is. The lock is held."""
+        self._recent[run_id] = port
+        while len(self._recent) > MOST_RECENT:
+            self._recent.popitem(last=False)
+
+    def port_of_replay(self, run_id: str) -> LocalPort:
+        """Our own log, which is to have a recorded run under this id."""
+        port = self.link.submit(self._own_port()).result(START_WAIT)
+        with self._lock:
+            self._note_port(run_id, port)
+        return port
 
     def end(self, execution: Execution) -> None:
         """A run has ended."""

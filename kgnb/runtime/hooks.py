@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kgnb.protocol.view import RunView
+    from kgnb.runtime.cassette.replaying import Replay
     from kgnb.runtime.comparing import Comparison
     from kgnb.runtime.run import Run
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 class Display(Protocol):
     """Shows runs in their cells."""
 
-    def show(self, run: Run) -> None:
+    def show(self, run: Run | Replay) -> None:
         """Make the run's display. Called in the cell's thread, before the start."""
 
-    def finish(self, run: Run) -> None:
+    def finish(self, run: Run | Replay) -> None:
         """Put the record in its place; in CI mode, make the one display.
 
         Called once, with the context of the cell, when ``run.view`` has the end.
@@ -58,10 +59,10 @@ class Compares(Protocol):
 class _Nothing:
     """Shows nothing: kgnb without its panel."""
 
-    def show(self, run: Run) -> None:
+    def show(self, run: Run | Replay) -> None:
         pass
 
-    def finish(self, run: Run) -> None:
+    def finish(self, run: Run | Replay) -> None:
         pass
 
 

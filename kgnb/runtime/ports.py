@@ -12,10 +12,11 @@ from kgnb.runtime.conversation import Conversation
 from kgnb.storage import open_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kgnb.broker.driver import Attachment
     from kgnb.broker.peer import OutFrame
+    from kgnb.protocol.events import AnyEvent
     from kgnb.runtime.conversation import Orders
 
 
@@ -50,6 +51,7 @@ class LocalPort:
         *,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        self._kernel_id = kernel_id
         self.conversation = Conversation(kernel_id, orders)
         self._driver = BrokerDriver(open_log(log_url), clock=clock, server="kernel")
         self._attachment: Attachment | None = None
@@ -65,6 +67,14 @@ class LocalPort:
         self.conversation.on_up = is_up.set
         self.conversation.connected(self._attachment.receive)
         await is_up.wait()
+
+    def replay(self, recorded: Sequence[AnyEvent]) -> None:
+        """Store the next events of a recorded run.
+
+        Raises:
+            Unavailable: The port is closed.
+        """
+        self._driver.replay(recorded, self._kernel_id)
 
     async def aclose(self) -> None:
         """See ``LogPort``."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kgnb.protocol.ids import RunId
+    from kgnb.runtime.cassette.recorder import Recorder
     from kgnb.runtime.conversation import Channel, Conversation
 
 RETRY = 1.0
@@ -154,6 +155,8 @@ class RunReader:
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         """Decided when the run's last event was read; to be waited for anywhere."""
         self._is_frozen = False
+        self.recorder: Recorder | None = None
+        """Gets every event, those of earlier processes too."""
 
     def start(self) -> None:
         """Open the channel and read from the first event."""
@@ -216,6 +219,8 @@ class RunReader:
             self._copy = None
             is_past = self._view.seq <= self._after
             has_ended = self._view.status in ENDED and not is_past
+        if self.recorder is not None:
+            self.recorder.take(event)
         if not is_past:
             self._on_event(event)
         if has_ended:
@@ -258,6 +263,11 @@ class RunReader:
                 plain = msgspec.to_builtins(self._view)
                 self._copy = msgspec.convert(plain, RunView)
             return self._copy
+
+    @property
+    def seq(self) -> int:
+        """Of the last event in the view."""
+        return self._view.seq
 
     @property
     def status(self) -> RunStatus:

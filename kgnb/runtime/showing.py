@@ -23,14 +23,21 @@ class ShownStream:
         context: The attempt whose stream it is.
         local: Tells it from the attempt's other streams.
         name: What the node calls it, if it does.
+        source: Where its chunks come from; it may know what was asked.
     """
 
-    def __init__(self, context: RunContext, local: str, name: str | None) -> None:
+    def __init__(
+        self, context: RunContext, local: str, name: str | None, source: Any = None
+    ) -> None:
         visit = context.visit
         self._context = context
         self._name = name
         self._item = None if visit.item is None else str(visit.item)
         self._stream = ids.stream_id(ids.TaskId(visit.task_id), visit.attempt, local)
+        recorder = context.execution.recorder
+        self._notes = None
+        if recorder is not None:
+            self._notes = recorder.reply(source, self._stream, name)
         self._begun: dict[tuple[e.TokenKind, int], e.ToolRef | None] = {}
 
     def part(self, part: Part) -> None:
@@ -38,12 +45,16 @@ class ShownStream:
         if not part.text and part.call is None:
             return
         self._begun[part.kind, part.call.number if part.call else 0] = part.call
+        if self._notes is not None:
+            self._notes.part(part)
         self._put(part.text, part.kind, part.call)
 
     def end(self, usage: e.Usage | None) -> None:
         """See ``streaming.Shown``; each text ends, and the last frame has the usage."""
         if usage is not None and not self._begun:
             self._begun["text", 0] = None
+        if self._notes is not None:
+            self._notes.end(usage)
         last = next(reversed(self._begun), None)
         for key, call in self._begun.items():
             told = usage if key == last else None

@@ -13,6 +13,7 @@ from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
 from kgnb.runtime import hooks, nesting, process, views
 from kgnb.runtime.answering import script_for
+from kgnb.runtime.cassette.recorder import Recorder
 from kgnb.runtime.context import RunContext
 from kgnb.runtime.execution import Execution, Options, logger
 from kgnb.runtime.guests import check_input
@@ -21,6 +22,7 @@ from kgnb.runtime.run import Run
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, MutableMapping
 
     from kgnb.engines.base import Engine
@@ -43,7 +45,7 @@ def run(
     session_id: str | None = None,
     config: Any = None,
     answers: Answers | None = None,
-    record: Any = None,
+    record: str | os.PathLike[str] | None = None,
     executor: Any = None,
     loop: Literal["own", "kernel"] = "own",
     durable: bool = False,
@@ -78,7 +80,9 @@ def run(
         answers: Who answers in people's place: a dict by name or message, a list in
             order of opening, or a callable that takes the ``Approval`` and gives the
             value or ``kgnb.testing.SKIP``.
-        record: Where to record model streams.
+        record: Where to write a recording of the run: its events, and its models'
+            replies with their timing, for ``kgnb.replay``. An earlier recording there
+            is replaced. Secrets are left out, as far as they look like it.
         executor: The ``concurrent.futures.Executor`` in which exec of sync nodes and
             of their items runs: a thread or process pool, Dask's, or a Dask client.
             By default each has a thread. It stays yours to shut down. In another
@@ -118,10 +122,8 @@ def run(
         NoSuchRun: ``resume`` names a run that the log does not know.
         Conflict: That run is at work, or has completed.
         GraphError: The graph has changed so that the run could not go on.
-        Unavailable: An argument needs what this version cannot do yet; or the log of
-            durable runs cannot be reached.
+        Unavailable: The log of durable runs cannot be reached.
     """
-    _refuse_what_comes_later(record=record)
     _check_choice("panel", panel, _PANELS)
     _check_choice("loop", loop, _LOOPS)
     if timeout is not None and timeout <= 0:
@@ -172,15 +174,22 @@ def run(
         pause_before=() if chosen == "ci" else breakpoints,
         executor=executor,
     )
-    return begin(
-        engine,
-        shared,
-        options,
-        answers,
-        is_here=loop == "kernel",
-        durable=None if prepared is None else prepared.durable,
-        port=None if prepared is None else prepared.port,
-    )
+    recorder = None if record is None else Recorder(record, options.workflow)
+    try:
+        return begin(
+            engine,
+            shared,
+            options,
+            answers,
+            is_here=loop == "kernel",
+            durable=None if prepared is None else prepared.durable,
+            port=None if prepared is None else prepared.port,
+            recorder=recorder,
+        )
+    except BaseException:
+        if recorder is not None:
+            recorder.close()
+        raise
 
 
 def begin(
@@ -192,6 +201,7 @@ def begin(
     is_here: bool = False,
     durable: Durable | None = None,
     port: LogPort | None = None,
+    recorder: Recorder | None = None,
 ) -> Run:
     """Begin a run of this cell's, or of the node's that calls.
 
@@ -203,6 +213,7 @@ def begin(
         is_here: On the caller's loop, even where the engine could do without.
         durable: What a run keeps that is durable.
         port: The log, where it was chosen.
+        recorder: Writes down what happens.
     """
     session = engine if isinstance(engine, SessionEngine) else None
     context = current_context.get()
@@ -219,6 +230,7 @@ def begin(
         script=script,
         parent=parent,
         durable=durable,
+        recorder=recorder,
     )
     is_bound = session is not None and session.loop is not None
     if is_bound or is_here:
@@ -299,14 +311,6 @@ def _wait_for_end(execution: Execution) -> None:
         raise
     except BaseException:  # noqa: BLE001, S110 - the run's own; its handle raises it
         pass
-
-
-def _refuse_what_comes_later(**arguments: Any) -> None:
-    for name, value in arguments.items():
-        if value is not None and value is not False and value != ():
-            raise Unavailable(
-                f"run({name}={value!r:.60}): not available in this version of kgnb"
-            )
 
 
 def _check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from kgnb.errors import InvalidValue
-from kgnb.runtime import cassette, recorded, replay
+from kgnb.runtime import recorded, replay
+from kgnb.runtime.cassette import playback
 
 TIDES = "Write one short paragraph about the ocean tides."
 
@@ -38,8 +39,8 @@ def test_real_speed_waits_as_recorded(monkeypatch):
         slept.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(cassette.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(cassette.time, "sleep", sleep)
+    monkeypatch.setattr(playback.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(playback.time, "sleep", sleep)
     played = recorded(TIDES, speed=2.0)
     list(played)
     assert now[0] == pytest.approx(played.recording.events[-1][0] / 2)

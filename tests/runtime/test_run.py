@@ -15,7 +15,6 @@ from kgnb.errors import (
     InvalidValue,
     NotAGraph,
     RunCancelled,
-    Unavailable,
     WrongThread,
 )
 from kgnb.protocol.view import RunView, fold
@@ -284,11 +283,6 @@ def test_pause_holds_the_runs_that_its_nodes_began(eventually):
 def test_pause_before_an_unknown_node_is_refused():
     with pytest.raises(InvalidValue, match="no node 'x'; there are Steps"):
         run(Steps(), pause_before="x")
-
-
-def test_options_that_come_later_are_named():
-    with pytest.raises(Unavailable, match="record"):
-        run(Steps(), record="f")
 
 
 def test_run_with_what_is_no_executor_says_what_one_is():
