@@ -1,0 +1,130 @@
+"""The runs of the Jupyter server that started this kernel, over HTTP.
+
+A kernel's link shows it its own runs alone. What others run is the user's to see, by
+the token that Jupyter keeps in a file of his; so a server that is not his tells
+nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kgnb.clients.addresses import running
+from kgnb.errors import Unavailable, from_code
+from kgnb.magic.rows import Question, RunRow
+from kgnb.protocol.view import ENDED
+from kgnb.runtime import process
+from kgnb.runtime.link import find_address
+
+TIMEOUT = 5.0
+"""Seconds that the server has for each call."""
+MOST = 200
+"""Of its newest runs those that are looked through."""
+
+
+class Site:
+    """A server's calls.
+
+    Args:
+        pages: Where its pages are, with a slash at the end.
+        token: Of the user.
+    """
+
+    def __init__(self, pages: str, token: str) -> None:
+        self._pages = pages
+        self._token = token
+
+    def runs(self) -> list[RunRow]:
+        """Those that are not over, and those that can be resumed; oldest first.
+
+        Raises:
+            Unavailable: The server does not tell.
+        """
+        told = self._call(f"api/runs?limit={MOST}")["runs"]
+        return [
+            RunRow(
+                run_id=run["run_id"],
+                workflow=run["workflow"],
+                status=run["status"],
+                url=f"{self._pages}runs/{run['run_id']}",
+                resumable=run["resumable"],
+            )
+            for run in reversed(told)
+            if run["status"] not in ENDED or run["resumable"]
+        ]
+
+    def questions(self) -> list[Question]:
+        """What is open, the oldest first.
+
+        Raises:
+            Unavailable: The server does not tell.
+        """
+        told = self._call("api/approvals")["approvals"]
+        return [self._question(each) for each in told]
+
+    def _question(self, told: dict[str, Any]) -> Question:
+        def answer(value: Any, reason: str | None) -> None:
+            body = {"value": value, "reason": reason, "args_hash": told["args_hash"]}
+            self._call(f"api/approvals/{told['approval_id']}", body)
+
+        return Question(
+            approval_id=told["approval_id"],
+            workflow=told["workflow"],
+            message=told["message"],
+            options=told["options"],
+            answer=answer,
+        )
+
+    def _call(self, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310  # the server that started us
+            self._pages + path,
+            data=None if body is None else msgspec.json.encode(body),
+            headers={
+                "Authorization": f"token {self._token}",
+                "Content-Type": "application/json",
+            },
+        )
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=TIMEOUT) as reply:
+                return msgspec.json.decode(reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refusal(error.code, error.read()) from None
+        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            raise Unavailable(f"the server did not answer: {error}") from None
+
+
+def _refusal(status: int, body: bytes) -> Exception:
+    """What the server said against it, in kgnb's words where they are."""
+    try:
+        told = msgspec.json.decode(body, type=dict[str, Any])
+        return from_code(str(told["code"]), str(told["message"]))
+    except (msgspec.DecodeError, KeyError):
+        return Unavailable(f"the server refused it with {status}")
+
+
+def site() -> Site | None:
+    """The server that started this kernel; None where none did, or in CI.
+
+    Raises:
+        Unavailable: It is not this user's, or Jupyter's file on it is gone.
+    """
+    address = find_address()
+    if address is None or process.choose_mode(None) != "live":
+        return None
+    wanted = urlsplit(address.page_url.removesuffix("kgnb/"))
+    for server in running():
+        found = urlsplit(server.url)
+        if (found.port, found.path) == (wanted.port, wanted.path):
+            return Site(address.page_url, server.token)
+    raise Unavailable(
+        "the server's other runs are not shown: Jupyter left no token of it for this "
+        "user; its page kgnb/ has them"
+    )
