@@ -235,8 +235,10 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     return [{"module": "kgnb", "app": KgnbApp}]
 
 
-def load_ipython_extension(_shell: Any) -> None:
-    """``%load_ext kgnb``: let pasted ``asyncio.run(main())`` work in a cell."""
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext kgnb``: the magic ``%kgnb``, and ``asyncio.run(main())`` in cells."""
+    from kgnb.magic import register  # noqa: PLC0415  # lazy by design
     from kgnb.runtime import allow_nested_run  # noqa: PLC0415  # lazy by design
 
     allow_nested_run()
+    register(shell)
