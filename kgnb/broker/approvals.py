@@ -171,9 +171,10 @@ class Approvals:
         data = event.data
         known, revision = self._current(draft, data.approval_id)
         votes: list[rows.Vote] = []
+        before = [] if known is None else decisions.past_of(known)
         if known is not None and known.state == "open":
             if known.data.args_hash == data.args_hash:
-                votes = known.votes
+                votes, before = known.votes, known.before
                 if known.epoch < draft.row.epoch:
                     # Asked again after a resume: it is due when it was to be due.
                     self._ask_again(draft, event, known, revision)
@@ -181,6 +182,7 @@ class Approvals:
             else:
                 resolved = decisions.cancelled(known, "superseded", event.timestamp)
                 draft.decide(known, resolved, "withdraw", event.timestamp)
+                before = decisions.past_of(decisions.closed(known, resolved))
         elif (
             known is not None
             and known.state != "cancelled"
@@ -204,6 +206,7 @@ class Approvals:
             deadline=decisions.deadline_of(event, now),
             epoch=draft.row.epoch,
             votes=votes,
+            before=before,
         )
         draft.add(event)
         early = draft.take_early(row.node_id) if data.kind == "input" else None
@@ -279,8 +282,9 @@ class Approvals:
         row = held.row
         if not conn.peer.may("answer"):
             raise Forbidden(f"the role {conn.peer.role!r} may not answer approvals")
-        if decisions.has_counted(row, conn.peer, command):
-            _acknowledge(conn, command, row)
+        counted = decisions.counted(row, conn.peer, command)
+        if counted is not None:
+            _acknowledge(conn, command, counted)
             return None
         if row.approval_id in self._unsure:
             raise doubts.unsure("an answer to it", self._limits)

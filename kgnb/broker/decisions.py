@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kgnb.broker.rows import ApprovalRow, EarlyInput
     from kgnb.protocol.commands import AnswerApproval, Command
 
+MOST_BEFORE = 8
+"""Earlier questions under one id whose commands are remembered."""
 _SANE_SKEW = 60.0
 """Seconds by which a kernel's clock may differ before its deadlines are taken
 as durations."""
@@ -199,11 +201,34 @@ def fingerprint(peer: Peer, command: Command) -> str | None:
     return hashlib.sha256(encoded).hexdigest()[:32]
 
 
+def counted(
+    row: ApprovalRow, peer: Peer, command: AnswerApproval
+) -> ApprovalRow | None:
+    """The question on which this very command, with its ``id``, has had its effect."""
+    sent = fingerprint(peer, command)
+    if sent is not None:
+        for asked in (row, *reversed(row.before)):
+            if sent in _commands(asked):
+                return asked
+    return None
+
+
 def has_counted(row: ApprovalRow, peer: Peer, command: AnswerApproval) -> bool:
     """Whether this very command, with its ``id``, has had its effect before."""
-    sent = fingerprint(peer, command)
-    counted = (row.command, *(vote.command for vote in row.votes))
-    return sent is not None and sent in counted
+    return counted(row, peer, command) is not None
+
+
+def _commands(row: ApprovalRow) -> list[str]:
+    """The fingerprints of those that had an effect on a question."""
+    found = (row.command, *(vote.command for vote in row.votes))
+    return [command for command in found if command is not None]
+
+
+def past_of(known: ApprovalRow) -> list[ApprovalRow]:
+    """What the question that takes the place of a decided one is to remember."""
+    if not _commands(known):
+        return known.before
+    return [*known.before, msgspec.structs.replace(known, before=[])][-MOST_BEFORE:]
 
 
 def late_error(row: ApprovalRow) -> KgnbError:

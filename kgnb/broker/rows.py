@@ -127,6 +127,9 @@ class ApprovalRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fingerprint of the command that decided it: sent again, it is answered
     as it was, not as a late answer."""
     votes: list[Vote] = []
+    before: list[ApprovalRow] = []
+    """Other questions that were asked under its id, the newest last, as they were
+    decided: a command that had its effect then has none on this one."""
 
 
 class KernelRow(msgspec.Struct, kw_only=True, omit_defaults=True):

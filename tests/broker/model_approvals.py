@@ -204,7 +204,8 @@ class Approvals(Faults):
             return  # a vote; the log's order of them is judged at the end
         row = self.world.log._tables.row(f"approval/{data['approval_id']}")
         stored = decode(row.value, ApprovalRow)
-        assert stored.state != "open", "acknowledged before it was stored"
+        decided = [asked.resolved for asked in (stored, *stored.before)]
+        assert data in msgspec.to_builtins(decided), "acknowledged before it was stored"
 
     def teardown(self):
         if self.world is None:

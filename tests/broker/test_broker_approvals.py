@@ -256,6 +256,22 @@ def test_question_asked_again_otherwise_supersedes_the_old_one(host, kernel):
     assert fresh["type"] == "ack"
 
 
+def test_answer_sent_again_does_not_answer_the_question_that_followed(
+    host, kernel, make_host
+):
+    alice = opened(host, kernel)
+    answer = {"type": "answer", "approval_id": "a1", "value": "yes", "id": "1"}
+    first = alice.ask(**answer)
+    for n in range(3, 6):
+        kernel.append("r1", n, kernel.request(host, payload=f"text {n}"))
+        assert alice.ask(**answer) == first
+    again = make_host(tables=host.tables, now=host.now)
+    assert again.client().ask(**answer) == first
+    assert again.broker.statistics(again.now).open_approvals == 1
+    assert again.client().ask(**answer | {"id": "2"})["type"] == "ack"
+    assert again.broker.statistics(again.now).open_approvals == 0
+
+
 def test_question_asked_again_while_its_answer_is_under_way_keeps_the_answer(
     host, kernel
 ):

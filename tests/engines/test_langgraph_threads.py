@@ -525,7 +525,7 @@ def test_cancelling_after_the_step_ends_a_run_that_waits_at_once():
 
 def test_cancelling_after_the_step_where_it_cannot_be_says_what_can():
     run = kgnb.run(lambda: 1)
-    with pytest.raises(Unavailable, match="takes the checkpoints of a compiled"):
+    with pytest.raises(Unavailable, match="takes checkpoints, and this run keeps none"):
         run.cancel(after="step")
     with pytest.raises(InvalidValue, match="expected 'step' or None"):
         run.cancel(after="node")
