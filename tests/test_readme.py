@@ -51,7 +51,8 @@ def test_python_block_runs_as_a_script(source):
 
 
 @pytest.mark.parametrize("source", CELLS)
-def test_python_block_runs_as_a_cell(source, monkeypatch):
+def test_python_block_runs_as_a_cell(source, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # recordings are written
     monkeypatch.setenv("KGNB_ANSWERS", '["publish"]')
     monkeypatch.setenv("KGNB_LOG_URL", "memory://")
     code = compile(source, "README", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

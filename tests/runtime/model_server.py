@@ -79,7 +79,9 @@ class ModelServer(http.server.ThreadingHTTPServer):
         self.is_waiting = threading.Event()
         self.is_gone = threading.Event()
         self.is_stopping = False
-        self._thread = threading.Thread(target=self.serve_forever, name="model-server")
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="model-server"
+        )
         self._thread.start()
 
     @property

@@ -187,13 +187,13 @@ every_way = pytest.mark.parametrize(
 both = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
-def talker(way, url, is_async):
+def talker(way, url, is_async, through=lambda source: source):
     """A node that streams and keeps what it got."""
 
     class Sync(kgnb.Node):
         def exec(self, _):
             with way.open(url) as source:
-                return stream(source, name="draft").result()
+                return stream(through(source), name="draft").result()
 
         def post(self, shared, _, text):
             shared["text"] = text
@@ -201,7 +201,7 @@ def talker(way, url, is_async):
     class Async(kgnb.AsyncNode):
         async def exec_async(self, _):
             async with way.open_async(url) as source:
-                return await stream(source, name="draft")
+                return await stream(through(source), name="draft")
 
         async def post_async(self, shared, _, text):
             shared["text"] = text
@@ -245,6 +245,24 @@ def test_client_gives_text_thought_calls_and_usage_apart(server, way, is_async):
     ]
     assert shown(result) == [e for e in expected if e[2]]
     assert {s.name for s in result.view.streams} == {"draft"}
+
+
+@every_way
+@both
+def test_cassette_plays_what_the_client_streamed(server, way, is_async, tmp_path):
+    server.says(way.dialect.reply(**FULL))
+    path = tmp_path / "tape.jsonl"
+
+    def taped(source):
+        return kgnb.Cassette(path).play(lambda _asked: source, "hi")
+
+    text = run(talker(way, server.url, is_async, taped)).result(20).shared["text"]
+    played = kgnb.Cassette(path, "none", speed=0).play(print, "hi")
+    again = stream(played).result()
+    assert again == text == "".join(TEXT)
+    assert again.tool_calls == text.tool_calls != []
+    assert (again.reasoning, again.spent) == (text.reasoning, text.spent)
+    assert again.spent.cached_tokens == 100
 
 
 @every_way

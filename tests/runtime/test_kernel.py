@@ -150,3 +150,32 @@ def test_fork_and_comparison_are_shown_in_the_cell(cell):
     assert display["data"] == second.displays[0]["data"]
     assert "shared[&#x27;n&#x27;]" in display["data"]["text/html"]
     assert "~ shared['n']: 1 → 2" in display["data"]["text/plain"]
+
+
+RECORDED = """
+class Asks(kgnb.Node):
+    def exec(self, _):
+        print("asked")
+        kgnb.stream(kgnb.recorded({prompt!r}, speed=0)).result()
+        return kgnb.ask("Send?", options=["yes", "no"]).result()
+run = kgnb.run(kgnb.Graph(Asks(), name="mail"), record={path!r}, answers=["yes"])
+result = await run
+"""
+
+
+def test_replay_is_shown_as_the_run_was(cell, tmp_path):
+    prompt = "Write one short paragraph about the ocean tides."
+    path = str(tmp_path / "mail.jsonl")
+    recorded = cell(RECORDED.format(prompt=prompt, path=path))
+    assert not recorded.errors
+    shown = cell(f"again = kgnb.replay({path!r}, speed=9); await again")
+    assert not shown.errors
+    (update,) = shown.updates
+    assert update["data"] == recorded.updates[0]["data"]
+    assert update["data"][MIME]["record"]["approvals"][0]["value"] == "yes"
+    # A comparison waits for nothing, and finds the same.
+    ci = "import os; os.environ['KGNB_MODE'] = 'ci'\n"
+    compared = cell(f"{ci}again = kgnb.replay({path!r}, speed=0.001)")
+    cell("del os.environ['KGNB_MODE']")
+    assert compared.displays[0]["data"] == update["data"]
+    assert compared.updates == []
