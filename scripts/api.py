@@ -37,18 +37,21 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 def page() -> str:
     """docs/api.md."""
-    shown: dict[int, str] = {}
+    shown: dict[int, _Name] = {}
     parts = [_HEAD]
     for module_name, chosen in _MODULES.items():
         module = importlib.import_module(module_name)
-        names = chosen or sorted(module.__all__, key=str.lower)
+        names = chosen or sorted(
+            (name for name in module.__all__ if not name.startswith("__")),
+            key=str.lower,
+        )
         entries = []
         for name in names:
-            value = getattr(module, name)
-            if name.startswith("__") or id(value) in shown:
-                continue  # kgnb.graph has kgnb's nodes, too
-            shown[id(value)] = name
-            entries.append(_Name(f"{module_name}.{name}", value))
+            entry = _Name(f"{module_name}.{name}", getattr(module, name))
+            first = shown.setdefault(id(entry.value), entry)
+            entry.other_name_of = None if first is entry else first
+            if first is entry or first.short != name:  # kgnb.graph has kgnb's, too
+                entries.append(entry)
         parts += [f"## {module_name}\n", _contents(entries)]
         parts += [entry.text() for entry in entries]
     return "\n".join(parts).rstrip() + "\n"
@@ -66,6 +69,7 @@ class _Name:
         self.path = path
         self.short = path.rpartition(".")[2]
         self.value = value
+        self.other_name_of: _Name | None = None
         # Else GitHub would have one anchor for kgnb.Run and kgnb.run.
         self.heading = f"class {path}" if inspect.isclass(value) else path
 
@@ -77,6 +81,10 @@ class _Name:
     def text(self) -> str:
         """Its part of the page."""
         value = self.value
+        first = self.other_name_of
+        if first is not None:
+            link = f"[`{first.path}`](#{first.anchor})"
+            return f"### {self.heading}\n\nAnother name of {link}.\n"
         lines = [f"### {self.heading}\n"]
         if inspect.isclass(value):
             base = ", ".join(b.__name__ for b in value.__bases__ if b is not object)
