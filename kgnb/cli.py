@@ -2,7 +2,8 @@
 
 ``kgnb doctor`` says what of kgnb works in this environment and what to do
 about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question,
-``kgnb serve`` lets others start your workflows without Jupyter.
+``kgnb serve`` lets others start your workflows without Jupyter, ``kgnb ci init``
+has your notebooks tested, ``kgnb test-from`` writes a test out of a run.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import InvalidValue, KgnbError, Unavailable
 from kgnb.protocol.events import TERMINAL
+from kgnb.testing import commands as testing
 from kgnb.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from kgnb.clients import Client
@@ -54,11 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check this environment")
     _add_clients(commands)
     _add_serve(commands)
+    testing.add_parsers(commands, _where())
     given = parser.parse_args(arguments)
-    if given.command == "doctor":
-        return doctor()
-    if given.command == "serve":
-        return _serve(given)
+    at_once: dict[str, Callable[[argparse.Namespace], int]] = {
+        "doctor": lambda _: doctor(),
+        "serve": _serve,
+        **dict.fromkeys(testing.NAMES, testing.main),
+    }
+    if given.command in at_once:
+        return at_once[given.command](given)
     work = _tail(given) if given.command == "tail" else _answer(given)
     try:
         return asyncio.run(work)
@@ -73,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _add_clients(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _where() -> argparse.ArgumentParser:
+    """The arguments that say which server."""
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument(
         "--url", help="of the server; without it, the one that runs on this machine"
@@ -83,6 +90,11 @@ def _add_clients(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=os.environ.get("JUPYTER_TOKEN"),
         help="of the server; also in the variable JUPYTER_TOKEN",
     )
+    return where
+
+
+def _add_clients(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    where = _where()
     tail = commands.add_parser(
         "tail",
         parents=[where],

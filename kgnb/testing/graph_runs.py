@@ -13,7 +13,7 @@ from kgnb.runtime.start import run as start
 from kgnb.testing.scripted import ScriptedAnswers, answers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kgnb.protocol.view import RunView
     from kgnb.runtime.result import Approval
@@ -48,16 +48,21 @@ class GraphRun:
     @property
     def path(self) -> list[str]:
         """The ids of the nodes in the order in which their visits began."""
-        seen: dict[str, str] = {}
-        for event in self.events:
-            if isinstance(event, e.NodeUpdate) and event.status == "running":
-                seen.setdefault(event.task_id or event.node_id, event.node_id)
-        return list(seen.values())
+        return path_of(self.events)
 
     @property
     def result(self) -> Any:
         """What exec of the last node returned, as JSON has it."""
         return self.view.result
+
+
+def path_of(events: Iterable[e.AnyEvent]) -> list[str]:
+    """The ids of the nodes in the order in which their visits began."""
+    seen: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, e.NodeUpdate) and event.status == "running":
+            seen.setdefault(event.task_id or event.node_id, event.node_id)
+    return list(seen.values())
 
 
 def run_graph(

@@ -69,6 +69,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop(MODE, None)
 
 
+def _reports_of(config: pytest.Config) -> Path | None:
+    """The folder in which an earlier session may have left reports."""
+    folder = config.getoption("--kgnb-reports")
+    return config.invocation_params.dir / folder if folder else None
+
+
 def _others_run_notebooks(config: pytest.Config) -> bool:
     return any(config.getoption(name, None) for name in _OTHERS)
 
@@ -79,7 +85,9 @@ def pytest_collect_file(
     """Take in notebooks, where they are asked for."""
     if file_path.suffix != ".ipynb" or not parent.config.getoption("--kgnb"):
         return None
-    if ".ipynb_checkpoints" in file_path.parts:
+    reports = _reports_of(parent.config)
+    is_copy = ".ipynb_checkpoints" in file_path.parts
+    if is_copy or (reports is not None and file_path.is_relative_to(reports)):
         return None
     try:
         from kgnb.testing.notebook_tests import NotebookFile  # noqa: PLC0415  # extra
