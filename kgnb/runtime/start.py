@@ -77,9 +77,10 @@ def run(
         session_id: The session that the run belongs to; the thread of a LangGraph
             graph, a new one by default.
         config: Passed on to a LangGraph graph.
-        answers: Who answers in people's place: a dict by name or message, a list in
-            order of opening, or a callable that takes the ``Approval`` and gives the
-            value or ``kgnb.testing.SKIP``.
+        answers: Who answers in people's place: a dict by name, message or node, where
+            ``*`` in a key stands for any text; a list in order of opening; or a
+            callable that takes the ``Approval`` and gives the value or
+            ``kgnb.testing.SKIP``.
         record: Where to write a recording of the run: its events, and its models'
             replies with their timing, for ``kgnb.replay``. An earlier recording there
             is replaced. Secrets are left out, as far as they look like it.
