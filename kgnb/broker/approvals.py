@@ -67,6 +67,8 @@ class Approvals:
         self._unsure: set[str] = set()
         """Those of which it is not known whether an answer is stored."""
         self._guesses = Guesses(effects, limits)
+        self.replayed: dict[str, str] = {}
+        """What was asked once, in a run that is shown again: its run, by its id."""
 
     def load(self, found: Iterable[base.Row]) -> None:
         """Take in what the log holds, after the runs."""
@@ -103,6 +105,7 @@ class Approvals:
 
     def forget(self, run: Run) -> list[str]:
         """Let go of a run's questions; their ids."""
+        self.replayed = {k: r for k, r in self.replayed.items() if r != run.id}
         ids_of_run = list(self._of_run.pop(run.id, {}))
         for key in ids_of_run:
             del self._held[key]
@@ -306,12 +309,16 @@ class Approvals:
         """The approval that somebody means to answer.
 
         Raises:
-            NoSuchApproval: There is none that he may know of.
+            NoSuchApproval: There is none that he may know of, or a replay's.
             RateLimited: The same, after too many of these.
         """
         row = self.find(conn.peer, approval_id)
         if row is not None:
             return row
+        if self._runs.visible(conn.peer, self.replayed.get(approval_id)):
+            raise NoSuchApproval(
+                "this run is a replay: it was answered when it was recorded"
+            )
         raise self._guesses.wrong(conn.peer, approval_id, now)
 
     def _note_refusal(

@@ -59,6 +59,8 @@ class Replays:
         draft = Draft(run.row, run.revision, run.n, now)
         for event in recorded:
             draft.add(event)
+            if isinstance(event, events.ApprovalRequest):
+                self._runs.approvals.replayed[event.data.approval_id] = run.id
             ending = _ENDINGS.get(type(event))
             if ending is not None:
                 draft.row.status = ending

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import kgnb
-from kgnb.errors import InvalidValue, KgnbError, NoSuchApproval, RunCancelled, RunLost
+from kgnb.errors import InvalidValue, KgnbError, RunCancelled, RunLost
 from kgnb.panel.bundle import final_bundle
 from kgnb.protocol import events as e
 from kgnb.protocol.record import static_record
@@ -124,20 +124,29 @@ def test_replay_is_awaited_in_async_code(made, path):
 
 
 def test_nobody_can_answer_a_replay(made, path, eventually):
-    again = replay(path, speed=0.001)  # the first question comes in some minutes
-    with pytest.raises(TimeoutError):
-        again.result(0.01)
+    again = replay(path, speed=0)
+    again.result(20)
+    asked = again.approvals[0].approval_id
     conversation = current().conversation_of(again.id)
     got = []
 
     def ask():
         channel = conversation.open_channel("control", got.append)
-        told = {"type": "answer", "id": "1", "approval_id": "a" * 20, "value": 1}
+        told = {"type": "answer", "id": "1", "approval_id": asked, "value": "revise"}
         channel.send(json.dumps(told).encode())
 
     current().on_link(ask)
     reply = eventually(lambda: [m for m in map(json.loads, got) if m.get("id")])[0]
-    assert reply["code"] == NoSuchApproval.code
+    assert reply["code"] == "no_such_approval"
+    assert "is a replay: it was answered when it was recorded" in reply["message"]
+    assert [a.value for a in again.approvals] == ["revise", "publish"]
+
+
+def test_rest_of_a_replay_is_shown_at_once_on_demand(made, path):
+    again = replay(path, speed=0.0001)
+    with pytest.raises(TimeoutError):
+        again.result(0.01)
+    assert again.status == "running"
     again.finish()
     assert again.result(20).status == "completed"
 

@@ -239,7 +239,7 @@ class _Playing:
     ) -> None:
         self.first = first
         self.panel = panel
-        self.mode = process.choose_mode(None)
+        self.mode: process.Mode = process.choose_mode(None)
         self.home = homes.current()
         self.id = ids.RunId(uuid.uuid4().hex)
         self.port: LogPort

@@ -89,21 +89,22 @@ class Script:
             event, run_id=self._run_id, seq=0, workflow_id="", timestamp=stamp
         )
         if isinstance(told, e.ApprovalRequest | e.ApprovalVote | e.ApprovalResolved):
-            self._rename(told, event.timestamp)
+            return self._renamed(told, event.timestamp)
         return told
 
-    def _rename(
+    def _renamed(
         self,
         told: e.ApprovalRequest | e.ApprovalVote | e.ApprovalResolved,
         was: str,
-    ) -> None:
+    ) -> e.AnyEvent:
         """An approval's id tells its run: an answer must not reach the other one's."""
         key = f"{self._run_id}/{told.data.approval_id}".encode()
         changed = {"approval_id": hashlib.sha256(key).hexdigest()[:20]}
-        if isinstance(told.data, e.ApprovalData) and told.data.expires_at is not None:
+        if isinstance(told.data, e.ApprovalData) and told.data.expires_at and was:
             left = ids.seconds(told.data.expires_at) - ids.seconds(was)
             changed["expires_at"] = ids.timestamp(ids.seconds(told.timestamp) + left)
-        told.data = msgspec.structs.replace(told.data, **changed)
+        data = msgspec.structs.replace(told.data, **changed)
+        return msgspec.structs.replace(told, data=data)
 
 
 def _no_end(recorded: list[e.AnyEvent]) -> e.WorkflowLost:
@@ -118,10 +119,18 @@ def _no_end(recorded: list[e.AnyEvent]) -> e.WorkflowLost:
 
 def _offsets(recorded: list[e.AnyEvent], idle: float | None) -> list[float]:
     """Seconds from the start to each event; never less than to the one before."""
-    offsets, latest = [0.0], ids.seconds(recorded[0].timestamp)
+    offsets, latest = [0.0], _seconds(recorded[0], 0.0)
     for event in recorded[1:]:
-        at = max(latest, ids.seconds(event.timestamp))
+        at = max(latest, _seconds(event, latest))
         gap = at - latest
         offsets.append(offsets[-1] + (gap if idle is None else min(gap, idle)))
         latest = at
     return offsets
+
+
+def _seconds(event: e.AnyEvent, otherwise: float) -> float:
+    """When it was, if it says so."""
+    try:
+        return ids.seconds(event.timestamp)
+    except ValueError:
+        return otherwise
