@@ -228,7 +228,8 @@ def _judged(
         for record in now:
             if record["status"] != "completed":
                 problem = (record.get("error") or {}).get("message", "")
-                what = f"run {record['workflow']!r} is {record['status']}: {problem}"
+                ended = f"run {record['workflow']!r} ended as {record['status']!r}"
+                what = f"{ended}: {problem}" if problem else ended
                 return Failure(where=where, what=what, source=source)
     return None
 

@@ -12,6 +12,7 @@ call ``kgnb`` themselves are left alone; for them there are the fixtures
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ MODE = "KGNB_MODE"
 _OTHERS = ("nbval", "nbval_lax", "nbmake")
 """Options by which other plugins run notebooks."""
 
+_UNREADABLE = pytest.StashKey[str]()
 _set_by_us: set[int] = set()
 
 
@@ -109,10 +111,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     is_theirs = item.path.suffix == ".ipynb" and _others_run_notebooks(item.config)
     if not is_theirs:
         return (yield)
-    from kgnb.testing.notebook_files import notebook_answers  # noqa: PLC0415  # lazy
+    from kgnb.errors import InvalidValue  # noqa: PLC0415  # lazy by design
+    from kgnb.testing.notebook_files import notebook_answers  # noqa: PLC0415  # likewise
 
-    with notebook_answers(item.path):
+    with contextlib.ExitStack() as around:
+        try:
+            around.enter_context(notebook_answers(item.path))
+        except InvalidValue as error:  # to raise here would end the session
+            item.stash[_UNREADABLE] = str(error)
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a notebook whose answers cannot be read, before its kernel is started."""
+    unreadable = item.stash.get(_UNREADABLE, None)
+    if unreadable is not None:
+        pytest.fail(unreadable, pytrace=False)
 
 
 # ---- fixtures

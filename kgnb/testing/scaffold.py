@@ -45,7 +45,7 @@ def plan(folder: Path) -> list[Planned]:
     """
     if not folder.is_dir():
         raise InvalidValue(f"{folder}: no such folder")
-    templates = resources.files(__package__) / "templates"
+    templates = resources.files("kgnb.testing") / "templates"
     files = [
         Planned(folder / WORKFLOW, (templates / "notebooks.yml").read_text("utf-8")),
         Planned(

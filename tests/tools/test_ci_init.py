@@ -57,9 +57,10 @@ def test_commands_of_the_workflow_pass_once_the_answer_is_filled_in(tmp_path, ca
     assert name == "python"
     quiet = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env = {k: v for k, v in os.environ.items() if not k.startswith(("KGNB", "PYTEST"))}
-    for _ in range(2):  # its reports are no notebooks of the second time
+
+    def run_pytest(*more):
         done = subprocess.run(
-            [sys.executable, *rest, "-p", "kgnb.testing.plugin"],
+            [sys.executable, *rest, "-p", "kgnb.testing.plugin", *more],
             cwd=tmp_path,
             env=env | quiet,
             capture_output=True,
@@ -68,8 +69,12 @@ def test_commands_of_the_workflow_pass_once_the_answer_is_filled_in(tmp_path, ca
             timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "1 passed" in done.stdout
+        return done.stdout
+
+    assert "1 passed" in run_pytest()
     assert (tmp_path / "reports" / "report.html").is_file()
+    # The reports are no notebooks of the next time.
+    assert "1 test collected" in run_pytest("--collect-only")
 
 
 def test_what_is_there_is_kept_without_force(tmp_path, capsys):

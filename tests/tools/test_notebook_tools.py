@@ -68,6 +68,9 @@ def broken(tmp_path_factory):
     write(folder / "unanswered.ipynb", ASKS, RUNS, answers={"Other?": "yes"})
     write(folder / "missing.ipynb", "import kgnb\nkgnb.recorded('like no other')")
     (folder / "text.ipynb").write_text("no notebook")
+    write(folder / "dies.ipynb", "import os", "os._exit(1)")
+    unread = 'import kgnb\ndef fails(): raise ValueError("no data")\nkgnb.run(fails)'
+    write(folder / "unread.ipynb", unread)
     record = {"status": "completed", "workflow": "question", "result": "no"}
     data = {MIME: {"version": 1, "final": True, "record": record}}
     output = nbformat.v4.new_output("display_data", data=data)
@@ -81,7 +84,7 @@ def broken(tmp_path_factory):
 def test_whole_notebook_passes_with_the_answers_beside_it(broken):
     _, code, told = broken
     assert code == 1
-    assert "5 failed, 1 passed" in told
+    assert "7 failed, 1 passed" in told
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,8 @@ def test_whole_notebook_passes_with_the_answers_beside_it(broken):
             "changed.ipynb, cell 2: its run is not the one saved: [0].",
             "run the notebook and save it",
         ],
+        ["dies.ipynb, cell 2: the kernel died", "os._exit(1)"],
+        ["unread.ipynb, cell 1: run 'fails' ended as 'failed': ValueError: no data"],
         ["text.ipynb, cannot be read: ", "JSON"],
     ],
     ids=lambda words: words[0].partition(".")[0],
@@ -116,7 +121,7 @@ def test_broken_notebook_says_where_and_what(broken, words):
 def test_report_is_kept_of_each_notebook_that_ran(broken):
     folder, _, _ = broken
     kept = folder / "kept"
-    names = ["changed", "fails", "missing", "unanswered", "whole"]
+    names = ["changed", "dies", "fails", "missing", "unanswered", "unread", "whole"]
     assert sorted(path.stem for path in kept.glob("*.ipynb")) == names
     assert sorted(path.stem for path in kept.glob("*.html")) == names
     assert "division by zero" in (kept / "fails.html").read_text()
@@ -136,6 +141,16 @@ def test_nbval_and_nbmake_get_each_notebook_its_own_answers(tmp_path):
     )
     assert code == 0, told
     assert "6 passed" in told  # four cells, and two notebooks as a whole
+
+
+def test_answers_that_cannot_be_read_fail_a_notebook_of_nbval_by_name(tmp_path):
+    write(tmp_path / "a.ipynb", "1")
+    write(tmp_path / "b.ipynb", "1")
+    (tmp_path / "a.answers.toml").write_text("answers = [")
+    code, told = run_pytest(tmp_path, "--nbval", plugins=",nbval.plugin")
+    assert code == 1, told
+    assert "a.answers.toml: no TOML" in told
+    assert "1 passed, 1 error" in told
 
 
 EXECUTES = """
