@@ -6,7 +6,7 @@ import time
 import webbrowser
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from kgnb.errors import KgnbError, Unavailable
+from kgnb.errors import KgnbError
 from kgnb.magic import kernel, server
 from kgnb.magic.rows import Numbers, Question, RunRow, shown, table
 from kgnb.runtime import process
@@ -101,8 +101,8 @@ class Desk:
         try:
             site = server.site()
             others = [] if site is None else site.runs()
-        except Unavailable as error:
-            return own, [], str(error)
+        except KgnbError as error:  # under JupyterHub, say, it knows no such token
+            return own, [], f"the server's other runs are not shown: {error}"
         return own, [row for row in others if row.run_id not in mine], ""
 
     def _asked(self) -> list[Question]:
@@ -112,7 +112,7 @@ class Desk:
         try:
             site = server.site()
             others = [] if site is None else site.questions()
-        except Unavailable:
+        except KgnbError:  # the table of runs says it
             others = []
         found = [*own, *(each for each in others if each.approval_id not in mine)]
         for question in found:

@@ -44,7 +44,8 @@ class Site:
         """Those that are not over, and those that can be resumed; oldest first.
 
         Raises:
-            Unavailable: The server does not tell.
+            Unavailable: The server does not answer.
+            KgnbError: It does not tell us.
         """
         told = self._call(f"api/runs?limit={MOST}")["runs"]
         return [
@@ -63,7 +64,8 @@ class Site:
         """What is open, the oldest first.
 
         Raises:
-            Unavailable: The server does not tell.
+            Unavailable: The server does not answer.
+            KgnbError: It does not tell us.
         """
         told = self._call("api/approvals")["approvals"]
         return [self._question(each) for each in told]
@@ -125,6 +127,5 @@ def site() -> Site | None:
         if (found.port, found.path) == (wanted.port, wanted.path):
             return Site(address.page_url, server.token)
     raise Unavailable(
-        "the server's other runs are not shown: Jupyter left no token of it for this "
-        "user; its page kgnb/ has them"
+        "Jupyter left no token of the server for this user; its page kgnb/ has them"
     )

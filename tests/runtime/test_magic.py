@@ -8,6 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import kgnb
+from kgnb.errors import Forbidden, Unavailable
 from kgnb.magic import HELP, register
 from kgnb.magic.rows import Numbers, Question, table
 
@@ -146,6 +147,24 @@ def test_magic_says_why_a_run_cannot_be_resumed(do, run):
         do("resume 1")
     with pytest.raises(UsageError, match="no run of that"):
         do("resume 7")
+
+
+@pytest.mark.parametrize("error", [Forbidden("not yours"), Unavailable("it is away")])
+def test_server_that_tells_nothing_leaves_what_is_known_here(
+    do, run, error, monkeypatch
+):
+    class Mute:
+        def runs(self):
+            raise error
+
+        questions = runs
+
+    monkeypatch.setattr("kgnb.magic.server.site", Mute)
+    told = do()
+    assert "1  article  Publish it?" in told
+    assert told.endswith(f"\n\nthe server's other runs are not shown: {error}\n")
+    do("answer 1 drop")
+    run.result(10)
 
 
 @pytest.mark.parametrize(
