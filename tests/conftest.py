@@ -46,6 +46,7 @@ RERUNS = {
     "notebooks": 1,
     "runtime": 1,
     "server": 1,
+    "tools": 1,
     "web": 1,
 }
 """How often a test is tried again before it fails, by its folder: real servers,
