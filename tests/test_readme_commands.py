@@ -32,9 +32,9 @@ EXTRAS = tomllib.loads((REPO / "pyproject.toml").read_text())["project"][
 ]
 SOURCES = "\n".join(
     path.read_text()
-    for folder in ("kgnb", "tests", "scripts", "benchmarks")
-    for path in (REPO / folder).rglob("*")
-    if path.suffix in {".py", ""} and path.is_file() and "node_modules" not in str(path)
+    for pattern in ("kgnb/**/*.py", "tests/*/*.py", "scripts/*", "benchmarks/*.py")
+    for path in REPO.glob(pattern)
+    if path.is_file()
 )
 
 
