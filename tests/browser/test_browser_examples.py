@@ -17,8 +17,8 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 EXAMPLES = REPO / "examples"
-CUTS = (4, 8, 12)
-"""After so many frames; the least that a run of these steps comes in."""
+CUTS = (4, 7, 10)
+"""After so many frames: with the first event of each connection, which a run always has."""
 READ_ALL = """async ({ url, token, workflow, params }) => {
     const { connect, emptyView, reduce } = await import(`${url}kgnb/static/client.js`);
     const client = connect({ url, token });
