@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kgnb.errors import InvalidValue
@@ -15,7 +14,7 @@ from kgnb.runtime.inputs import NodeInputs, announce
 from kgnb.runtime.showing import ShownStream
 from kgnb.runtime.streaming import FedStream, Stream
 from kgnb.runtime.texts import Part
-from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
+from kgnb.runtime.tracking import Bars
 from kgnb.runtime.updates import (
     LARGEST,
     check_type,
@@ -26,7 +25,15 @@ from kgnb.runtime.updates import (
 from kgnb.runtime.voting import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from contextvars import Token
 
     from kgnb.graph.context import Context, NodeVisit
@@ -199,10 +206,7 @@ class RunContext:
         label: str | None,
     ) -> Iterator[T] | AsyncIterator[T]:
         """See ``Context.track``."""
-        bar = self._bars.open(length_of(iterable) if total is None else total, label)
-        if isinstance(iterable, AsyncIterable):
-            return TrackedAsync(iterable, bar)
-        return Tracked(iterable, bar)
+        return self._bars.track(iterable, total=total, label=label)
 
     def _report_bar(self, bar: Bar) -> None:
         self.execution.producer.later(lambda: self._bar_events(bar))

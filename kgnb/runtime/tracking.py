@@ -167,6 +167,19 @@ class Bars:
         self._lock = threading.Lock()
         self._open: dict[Place, Bar] = {}
 
+    def track(
+        self,
+        iterable: Iterable[T] | AsyncIterable[T],
+        *,
+        total: int | None,
+        label: str | None,
+    ) -> Iterator[T] | AsyncIterator[T]:
+        """The loop over ``iterable``, with a bar; see ``Context.track``."""
+        bar = self.open(length_of(iterable) if total is None else total, label)
+        if isinstance(iterable, AsyncIterable):
+            return TrackedAsync(iterable, bar)
+        return Tracked(iterable, bar)
+
     def open(self, total: int | None, label: str | None) -> Bar:
         """A bar for the loop that begins here.
 

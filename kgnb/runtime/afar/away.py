@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -14,11 +13,19 @@ from kgnb.graph.context import cannot_reach
 from kgnb.protocol import codec
 from kgnb.runtime.afar.reports import Ended, Percent, Sent
 from kgnb.runtime.streaming import FedStream, Stream
-from kgnb.runtime.tracking import Bars, Tracked, TrackedAsync, length_of
+from kgnb.runtime.tracking import Bars
 from kgnb.runtime.updates import LARGEST, check_type, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+    )
 
     from kgnb.graph.context import Context, NodeVisit
     from kgnb.protocol.events import Usage
@@ -94,10 +101,7 @@ class AwayContext:
         label: str | None,
     ) -> Iterator[T] | AsyncIterator[T]:
         """See ``Context.track``."""
-        bar = self._bars.open(length_of(iterable) if total is None else total, label)
-        if isinstance(iterable, AsyncIterable):
-            return TrackedAsync(iterable, bar)
-        return Tracked(iterable, bar)
+        return self._bars.track(iterable, total=total, label=label)
 
     def progress(
         self,
