@@ -169,6 +169,7 @@ def test_lost_run_says_what_to_do_and_takes_an_answer_meanwhile(harness, page):
 def test_lost_run_is_given_up_by_its_cancel_button(harness, page):
     harness.push(*scenes_durable.lost())
     harness.live()
+    expect(page.locator(".kgnb-header-orders button:visible")).to_have_count(1)
     page.get_by_role("button", name="Cancel run").click()
     expect(page.locator(".kgnb-run-chip")).to_have_text("cancelled")
     assert harness.sent("cancel")[0]["run_id"] == "r1"

@@ -144,7 +144,7 @@ export class Header {
       this.#pause.classList.toggle("kgnb-quiet", !view.paused);
       this.#isOrdering = false;
     }
-    this.#pause.hidden = this.#cancel.hidden;
+    this.#pause.hidden = this.#cancel.hidden || view.resumable; // nothing runs
     this.#pause.disabled = this.#cancel.disabled || this.#isOrdering;
   }
 
