@@ -13,6 +13,8 @@ import pytest
 REPO = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 QUICKSTART = NOTEBOOKS[0]
+FAILING = {"09_durable_runs": ["dinner"]}
+"""Runs that are meant to fail, by their tutorial."""
 each_tutorial = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -121,14 +123,15 @@ def test_saved_outputs_hold_no_id_time_or_address(path):
 
 
 @each_tutorial
-def test_saved_outputs_are_those_of_runs_that_completed(path):
+def test_saved_outputs_are_those_of_runs_that_ended_as_told(path):
     outputs = [out for cell in read(path).cells for out in cell.get("outputs", ())]
     assert not [output for output in outputs if output.output_type == "error"]
     bundles = [output.get("data", {}) for output in outputs]
     kind = "application/vnd.kgnb.run+json"
     records = [bundle[kind]["record"] for bundle in bundles if kind in bundle]
     assert records
-    assert {record["status"] for record in records} == {"completed"}
+    failed = [each["workflow"] for each in records if each["status"] != "completed"]
+    assert failed == FAILING.get(path.stem, [])
 
 
 @each_tutorial
