@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kgnb.version import __version__
 
 if TYPE_CHECKING:
+    from kgnb import llm as llm  # it is no name of __all__
     from kgnb.errors import KgnbError
     from kgnb.graph import (
         Approval,
@@ -205,6 +206,8 @@ def _home(name: str) -> str:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "llm":  # a package: ``kgnb.llm.reply`` needs no import of its own
+        return import_module("kgnb.llm")
     if name not in __all__:
         msg = f"module 'kgnb' has no attribute {name!r}"
         raise AttributeError(msg)
@@ -217,7 +220,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted({*globals(), *__all__, "llm"})
 
 
 @cache  # once: another display would not know the outputs of runs that have begun

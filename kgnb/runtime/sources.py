@@ -104,8 +104,12 @@ def let_go(source: Any) -> None:
 
     The clients keep their response as ``response``; LiteLLM's wrapper and OpenAI's
     helpers keep the client's stream. Closing a socket wakes nobody who waits in it,
-    shutting it down does. What has no such connection is let go at its next chunk.
+    shutting it down does. What has no such connection is let go at its next chunk;
+    ``kgnb.llm``'s replies know how themselves.
     """
+    if callable(own := get(source, "let_go")):
+        own()
+        return
     for name in ("completion_stream", "_raw_stream"):
         source = get(source, name) or source
     stream = get(get(get(source, "response"), "extensions"), "network_stream")

@@ -103,7 +103,8 @@ def check_speed(speed: float) -> float:
 
 
 @cache
-def _shipped() -> list[Recording]:
+def shipped() -> list[Recording]:
+    """The recordings that come with kgnb."""
     name = "recorded-streams.jsonl"
     data = resources.files("kgnb").joinpath("data", name).read_bytes()
     return decode(data, name).replies
@@ -140,4 +141,4 @@ def recorded(prompt: str, *, speed: float = 1.0) -> Playback:
     Raises:
         InvalidValue: That was not asked; the text names the nearest prompt.
     """
-    return Playback(find(_shipped(), prompt, "kgnb's own recordings"), speed)
+    return Playback(find(shipped(), prompt, "kgnb's own recordings"), speed)
