@@ -249,3 +249,38 @@ def test_pauses_of_two_tools_in_threads_are_refused_for_they_would_be_mixed_up()
 
     with pytest.raises(Unanswerable, match=r"'Delete A\?' and 'Delete B\?' at once"):
         answered(*calls_of_both(remove))
+
+
+def test_a_pause_waits_for_the_tool_that_it_left_behind_in_a_thread():
+    """It asks when its node has paused already, for the other one."""
+    has_asked, first = threading.Event(), []
+
+    @tool
+    def remove(path: str) -> str:
+        """Remove it."""
+        if path == "B" and not first:
+            first.append(path)
+            has_asked.wait(10)
+        return f"{path}: {interrupt(f'Delete {path}?')}"
+
+    def answer(approval):
+        threading.Timer(0.05, has_asked.set).start()
+        return f"to {approval.message}"
+
+    with pytest.raises(Unanswerable, match=r"'Delete A\?' and 'Delete B\?' at once"):
+        kgnb.run(*calls_of_both(remove), answers=answer).result(20)
+
+
+def test_a_pause_waits_for_no_tool_that_was_given_up():
+    @tool
+    async def never(path: str) -> str:
+        """Never end."""
+        await asyncio.Event().wait()
+        return path
+
+    async def node(state):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(never.ainvoke({"path": "A"}), 0.01)
+        return {"log": [interrupt("Delete A?")]}
+
+    assert answered(one_node(node, InMemorySaver())).shared["log"] == ["to Delete A?"]

@@ -115,9 +115,13 @@ class _Attempts:
         if where:
             self._visits.model_called(str(run_id), where)
 
-    def tool_called(self, call_id: str | None, inputs: Any) -> None:
+    def tool_began(self, run_id: UUID, call_id: str | None, inputs: Any) -> None:
+        self._watch.tools.began(run_id)
         if call_id is not None:
             self._visits.tool_args[call_id] = plain(inputs)
+
+    def tool_ended(self, run_id: UUID) -> None:
+        self._watch.tools.ended(run_id)
 
 
 class AsyncAttempts(AsyncCallbackHandler):
@@ -178,13 +182,26 @@ class AsyncAttempts(AsyncCallbackHandler):
         serialized: Any,
         input_str: str,
         *,
+        run_id: UUID,
         inputs: dict[str, Any] | None = None,
         tool_call_id: str | None = None,
         **others: Any,
     ) -> None:
-        """Keep what a tool is called with, in the end."""
+        """Keep what a tool is called with, and that it runs; see ``ToolCalls``."""
         del serialized, input_str, others
-        self._attempts.tool_called(tool_call_id, inputs)
+        self._attempts.tool_began(run_id, tool_call_id, inputs)
+
+    async def on_tool_end(self, output: Any, *, run_id: UUID, **others: Any) -> None:
+        """See ``ToolCalls``."""
+        del output, others
+        self._attempts.tool_ended(run_id)
+
+    async def on_tool_error(
+        self, error: BaseException, *, run_id: UUID, **others: Any
+    ) -> None:
+        """See ``ToolCalls``."""
+        del error, others
+        self._attempts.tool_ended(run_id)
 
 
 async def _pass(observer: GuestObserver, task: Task) -> None:
@@ -262,10 +279,23 @@ class Attempts(BaseCallbackHandler):
         serialized: Any,
         input_str: str,
         *,
+        run_id: UUID,
         inputs: dict[str, Any] | None = None,
         tool_call_id: str | None = None,
         **others: Any,
     ) -> None:
         """See ``AsyncAttempts``."""
         del serialized, input_str, others
-        self._attempts.tool_called(tool_call_id, inputs)
+        self._attempts.tool_began(run_id, tool_call_id, inputs)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **others: Any) -> None:
+        """See ``AsyncAttempts``."""
+        del output, others
+        self._attempts.tool_ended(run_id)
+
+    def on_tool_error(
+        self, error: BaseException, *, run_id: UUID, **others: Any
+    ) -> None:
+        """See ``AsyncAttempts``."""
+        del error, others
+        self._attempts.tool_ended(run_id)

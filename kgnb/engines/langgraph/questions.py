@@ -122,6 +122,7 @@ class Inquiry:
         self._check_order(asked)
         for one in asked:
             await one.wait()
+        await self._watch.tools.settle()
         self._check_order(asked)  # threads may have asked on, past their node's pause
 
     def _check_order(self, asked: list[_Open]) -> None:

@@ -7,7 +7,6 @@ nothing in the graph's stream tells of it.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,12 +16,15 @@ from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import interrupt
 
 from kgnb.engines.langgraph.interrupts import words_of
+from kgnb.engines.langgraph.left_behind import ToolCalls, task_here
 from kgnb.engines.langgraph.visits import segments
 from kgnb.errors import SwallowedInterrupt as Swallow
 from kgnb.errors import Unanswerable
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator
+    from uuid import UUID
 
     from kgnb.engines.langgraph.visits import Task
 
@@ -39,8 +41,24 @@ class _Raised(NamedTuple):
 
     task_id: str
     value: Any
-    flow: tuple[int, object]
-    """The thread and the asyncio task that called it: what code runs one by one."""
+    thread: int
+    task: asyncio.Task[Any] | None
+    """Of asyncio; None in code that a thread runs."""
+    tool: UUID | None
+    """The call of a tool in whose code it is."""
+
+    def is_followed_by(self, other: _Raised) -> bool:
+        """Whether the same code came to the other one, and so went on.
+
+        Two tools in one thread need not: a pool runs what it has as threads get free.
+        """
+        is_one_tool = None in {self.tool, other.tool} or self.tool == other.tool
+        return (self.thread, self.task, is_one_tool) == (other.thread, other.task, True)
+
+    @property
+    def line(self) -> tuple[int, UUID | None]:
+        """Equal for those that come in the same order each time."""
+        return self.thread, None if self.task else self.tool
 
 
 class Watch:
@@ -55,15 +73,21 @@ class Watch:
     def __init__(self) -> None:
         self._raised: dict[str, list[_Raised]] = {}
         """By the id of the task, and of each task around it."""
+        self.tools = ToolCalls()
 
     def get_null_resume(self, consume: bool = False) -> None:
         """See ``PregelScratchpad.get_null_resume``: an answer, of which it has none."""
         if consume:
             where = get_config().get("configurable", {}).get("checkpoint_ns", "")
             ids = [segment.partition(":")[2] for segment in segments((where,))]
-            value = _value_in(inspect.currentframe())
+            raised = _Raised(
+                ids[-1],
+                _value_in(inspect.currentframe()),
+                threading.get_ident(),
+                task_here(),
+                self.tools.current(),
+            )
             for task_id in ids:
-                raised = _Raised(ids[-1], value, _flow())
                 self._raised.setdefault(task_id, []).append(raised)
 
     def began(self, task: Task) -> None:
@@ -110,7 +134,7 @@ class Watch:
             Unanswerable: There are such.
         """
         raised = self._raised.get(task.id, ())
-        asked = {e.flow[0]: e.value for e in raised if e.task_id == task.id}
+        asked = {e.line: e.value for e in raised if e.task_id == task.id}
         if len({repr(value) for value in asked.values()}) < 2:  # noqa: PLR2004 - several
             return
         messages = sorted(
@@ -138,7 +162,9 @@ def _passed_over(raised: list[_Raised], error: GraphInterrupt) -> Iterator[_Rais
     got_through = [repr(each.value) in shown for each in raised]
     for n, each in enumerate(raised):
         rest = zip(raised[n + 1 :], got_through[n + 1 :], strict=True)
-        if not got_through[n] and any(o.flow == each.flow and got for o, got in rest):
+        if not got_through[n] and any(
+            got and each.is_followed_by(o) for o, got in rest
+        ):
             yield each
 
 
@@ -171,10 +197,3 @@ def _value_in(frame: Any) -> Any:
     while frame is not None and frame.f_code is not interrupt.__code__:
         frame = frame.f_back
     return None if frame is None else frame.f_locals.get("value")
-
-
-def _flow() -> tuple[int, object]:
-    try:
-        return threading.get_ident(), asyncio.current_task()
-    except RuntimeError:  # no loop: a thread
-        return threading.get_ident(), None
