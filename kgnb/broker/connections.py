@@ -13,6 +13,8 @@ from kgnb.broker.peer import Identity, OutFrame
 from kgnb.protocol import codec, link, replies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kgnb.broker.effects import Effects
     from kgnb.broker.frames import StoredEvent
     from kgnb.broker.members import Client
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 OF_THE_KERNEL = ("kernel", "script")
 """Values of ``via`` that are the kernel itself, not a view behind it: these
 channels may do anything to its runs, and are not rate limited."""
+
+MOST_TOGETHER = 128 * 1024
+"""Bytes of events in one frame of a link, more only where a single one is larger."""
 
 FAILURE = (1011, "Internal error")
 NO_MORE = (1000, "")
@@ -75,9 +80,10 @@ class Connection:
         if self.is_open:
             self._effects.send(self.id, frame)
 
-    def send_event(self, event: StoredEvent) -> None:
-        """Send an event in the client's own way of speaking."""
-        self.send(event.document_frame if self.is_document else event.frame)
+    def send_events(self, events: Iterable[StoredEvent]) -> None:
+        """Send events of a run in the client's own way of speaking."""
+        for event in events:
+            self.send(event.document_frame if self.is_document else event.frame)
 
     def reply(self, message: msgspec.Struct) -> None:
         """Send a reply that is no error."""
@@ -184,6 +190,25 @@ class Channel(Connection):
                 channel=self.name, frame=msgspec.Raw(frame.payload)
             )
             self.carrier.send(OutFrame(codec.encode(wrapped), "frame"))
+
+    def send_events(self, events: Iterable[StoredEvent]) -> None:
+        """Send events of a run, many in one frame of the link."""
+        together: list[bytes] = []
+        size = 0
+        for event in events:
+            payload = event.frame.payload
+            if size + len(payload) > MOST_TOGETHER:
+                self._send_together(together)
+                together, size = [], 0
+            together.append(payload)
+            size += len(payload)
+        self._send_together(together)
+
+    def _send_together(self, payloads: list[bytes]) -> None:
+        if self.is_open and payloads:
+            frames = [msgspec.Raw(payload) for payload in payloads]
+            wrapped = link.ChannelFrames(channel=self.name, frames=frames)
+            self.carrier.send(OutFrame(codec.encode(wrapped), "frames"))
 
     def close(self, code: int, reason: str) -> None:
         """End it, and tell the kernel."""

@@ -27,7 +27,7 @@ from kgnb.protocol.topics import TOPICS, wants
 from kgnb.protocol.view import RunView, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kgnb.broker.connections import Connection
     from kgnb.broker.effects import Effects
@@ -73,14 +73,19 @@ class Reader:
         """Folded instead of sent, where events are missing: for a snapshot."""
         self.reason = ""
 
-    def send(self, event: StoredEvent) -> None:
-        """Send or pass over the next event."""
-        self.seq = event.seq
-        if self._wants(event.type):
-            self.told = event.seq
-            self.conn.send_event(event)
-        if event.type in TERMINAL:
-            self.conn.run_ended(self.run.id, event.type)
+    def send(self, events: Iterable[StoredEvent]) -> None:
+        """Send or pass over the next events."""
+        wanted: list[StoredEvent] = []
+        for event in events:
+            self.seq = event.seq
+            if self._wants(event.type):
+                self.told = event.seq
+                wanted.append(event)
+            if event.type in TERMINAL:
+                self.conn.send_events(wanted)
+                wanted = []
+                self.conn.run_ended(self.run.id, event.type)
+        self.conn.send_events(wanted)
 
     def _wants(self, event_type: str) -> bool:
         if event_type == STEP and not self.reads_steps:
@@ -350,9 +355,7 @@ class Subscriptions:
             for seq, payload in enumerate(payloads, first_seq)
         ]
         for reader in live:
-            for event in stored:
-                if event.seq > reader.seq:
-                    reader.send(event)
+            reader.send(event for event in stored if event.seq > reader.seq)
 
     # Catching up
 
@@ -385,6 +388,7 @@ class Subscriptions:
         if reader.view is None and first > reader.seq + 1:
             self._expect_snapshot(reader, "older events are no longer in the log")
         sent = 0
+        page: list[StoredEvent] = []
         for record in records:
             if reader.view is not None:
                 _fold(reader, reader.view, record)
@@ -394,12 +398,13 @@ class Subscriptions:
                 break  # the rest is read again when the client has taken this
             sent += size
             try:
-                event = StoredEvent(reader.run.id, record.seq, record.payload)
+                page.append(StoredEvent(reader.run.id, record.seq, record.payload))
             except msgspec.MsgspecError:
                 # Somebody wrote over the log.
+                reader.send(page)
                 self._expect_snapshot(reader, "an event in the log cannot be read")
                 return  # to read it all again
-            reader.send(event)
+        reader.send(page)
         if not records:
             reader.seq = max(reader.seq, known)
         if reader.seq >= reader.run.seq:

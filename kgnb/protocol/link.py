@@ -74,6 +74,13 @@ class ChannelFrame(LinkFrame, kw_only=True, omit_defaults=True, tag="frame"):
     frame: msgspec.Raw
 
 
+class ChannelFrames(LinkFrame, kw_only=True, omit_defaults=True, tag="frames"):
+    """Events for that client, as many as there are at once."""
+
+    channel: str
+    frames: list[msgspec.Raw]
+
+
 class CloseChannel(LinkFrame, kw_only=True, omit_defaults=True, tag="close"):
     """The view behind the kernel went away."""
 
@@ -393,6 +400,7 @@ ServerFrame = (
     | Appended
     | Refused
     | ChannelFrame
+    | ChannelFrames
     | ChannelClosed
     | Order
     | Handled

@@ -147,6 +147,11 @@ class RunView(msgspec.Struct, kw_only=True, dict=True):
         """The timeline by task, for the fold alone: no field, so never sent."""
         return {visit.task_id: visit for visit in self.timeline}
 
+    @cached_property
+    def taken(self) -> dict[tuple[str, str, str], EdgeView]:
+        """The edges by source, action and target, likewise."""
+        return {(edge.source, edge.action, edge.target): edge for edge in self.edges}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as the JavaScript twin holds them."""
         plain = msgspec.to_builtins(self)
@@ -181,7 +186,9 @@ def fold(view: RunView, event: e.AnyEvent) -> None:
 def _bounded(entries: list[T], entry: T, limit: int) -> list[T]:
     """Append an entry; what had to go for it."""
     entries.append(entry)
-    excess = max(0, len(entries) - limit)
+    excess = len(entries) - limit
+    if excess <= 0:
+        return []
     dropped = entries[:excess]
     del entries[:excess]
     return dropped
@@ -228,7 +235,10 @@ def _draw(view: RunView, event: e.WorkflowStarted | e.GraphChanged) -> None:
 
 
 def _node(view: RunView, node_id: str) -> NodeView:
-    return view.nodes.setdefault(node_id, NodeView())
+    node = view.nodes.get(node_id)
+    if node is None:
+        node = view.nodes[node_id] = NodeView()
+    return node
 
 
 def _node_update(view: RunView, event: e.NodeUpdate) -> None:
@@ -330,13 +340,13 @@ def _add_visit(view: RunView, entry: VisitView) -> None:
 
 def _traverse(view: RunView, via: e.Via, target: NodeId) -> None:
     view.active_edge = ActiveEdge(source=via.node_id, action=via.action, target=target)
-    for edge in view.edges:
-        if (edge.source, edge.action, edge.target) == (via.node_id, via.action, target):
-            edge.count += 1
-            return
-    view.edges.append(
-        EdgeView(source=via.node_id, action=via.action, target=target, count=1)
-    )
+    way = via.node_id, via.action, target
+    edge = view.taken.get(way)
+    if edge is None:
+        edge = EdgeView(source=via.node_id, action=via.action, target=target)
+        view.taken[way] = edge
+        view.edges.append(edge)
+    edge.count += 1
 
 
 def _progress(view: RunView, event: e.Progress) -> None:

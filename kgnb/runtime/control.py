@@ -54,9 +54,10 @@ class Control:
         LangGraph's ``NodeCancelledError`` is, where code of ours raised in a node
         what its task was about to get.
         """
-        told = (error, None if error is None else error.__cause__)
-        is_one = any(isinstance(each, asyncio.CancelledError) for each in told)
-        return is_one and self.is_cancelled
+        if error is None or not self.is_cancelled:
+            return False
+        told = error, error.__cause__
+        return any(isinstance(each, asyncio.CancelledError) for each in told)
 
     def pause(self) -> bool:
         """Hold what comes to a checkpoint; whether that changed anything."""

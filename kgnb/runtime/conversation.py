@@ -283,7 +283,7 @@ class Conversation:
                 self._welcome(frame)
             case link.Order():
                 self._order(frame)
-            case link.ChannelFrame() | link.ChannelClosed():
+            case link.ChannelFrames() | link.ChannelFrame() | link.ChannelClosed():
                 self._on_channel(frame)
             case link.Appended() | link.Refused():
                 self._on_append(frame)
@@ -307,11 +307,16 @@ class Conversation:
         else:
             outgoing.refused(frame)
 
-    def _on_channel(self, frame: link.ChannelFrame | link.ChannelClosed) -> None:
+    def _on_channel(
+        self, frame: link.ChannelFrames | link.ChannelFrame | link.ChannelClosed
+    ) -> None:
         channel = self._channels.get(frame.channel)
         if channel is None:
             return
-        if isinstance(frame, link.ChannelFrame):
+        if isinstance(frame, link.ChannelFrames):
+            for each in frame.frames:
+                channel.receive(bytes(each))
+        elif isinstance(frame, link.ChannelFrame):
             channel.receive(bytes(frame.frame))
         else:
             del self._channels[frame.channel]

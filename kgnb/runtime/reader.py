@@ -287,6 +287,8 @@ class RunReader:
         return remove
 
     def _tell(self) -> None:
+        if not self._listeners:  # as of most runs; and one that comes now is in time
+            return
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -18,11 +18,12 @@ from kgnb.protocol import link
 def skip_a_seq(monkeypatch):
     send = Reader.send
 
-    def skipping(self, event):
-        if event.seq % 5:
-            send(self, event)
-        else:
-            self.seq = event.seq
+    def skipping(self, events):
+        for event in events:
+            if event.seq % 5:
+                send(self, [event])
+            else:
+                self.seq = event.seq
 
     monkeypatch.setattr(Reader, "send", skipping)
 

@@ -31,12 +31,10 @@ async def test_events_travel_from_kernel_to_client_and_the_answer_back(site):
         assert resolved["data"]["value"] == "publish"
         assert resolved["data"]["by"]["via"] == "panel"
         assert (await panel.hear("ack"))["id"] == 2
-        while (heard := await kernel.hear("frame"))["frame"]["type"] != (
-            "approval_resolved"
-        ):
-            pass
-        assert heard["frame"]["data"]["value"] == "publish"
-        assert heard["frame"]["seq"] == resolved["seq"] == 4
+        (heard,) = (await kernel.hear("frames"))["frames"]
+        assert heard["type"] == "approval_resolved"
+        assert heard["data"]["value"] == "publish"
+        assert heard["seq"] == resolved["seq"] == 4
 
         await panel.say(type="answer", approval_id=APPROVAL, value="revise", id=3)
         error = await panel.hear("error")
