@@ -1,4 +1,9 @@
-"""JupyterLab and Notebook 7, with the older ipykernels and the newest one."""
+"""JupyterLab and Notebook 7, with the older ipykernels and the newest one.
+
+``KGNB_MATRIX=full`` tries each with each; without it every one is tried once.
+"""
+
+import os
 
 import cells
 import pytest
@@ -6,14 +11,33 @@ from harness import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.matrix]
 
+APPS = ["lab", "notebook"]
 KERNELS = ["ipykernel-6.31", "ipykernel-7.3", "python3"]
+ONCE = [("lab", "ipykernel-6.31"), ("lab", "python3"), ("notebook", "ipykernel-7.3")]
+FULL = [(app, kernel) for app in APPS for kernel in KERNELS]
+PAIRS = FULL if os.environ.get("KGNB_MATRIX") == "full" else ONCE
 # Notebook 7.6 raises this at start, with kgnb or without.
 UPSTREAM = "Cannot read properties of undefined (reading 'schema')"
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def jupyter(request, start_jupyter, kernel_folders):
-    return start_jupyter(app=request.param, kernels=kernel_folders)
+@pytest.fixture(scope="module")
+def jupyters(start_jupyter, kernel_folders):
+    return {app: start_jupyter(app=app, kernels=kernel_folders) for app in APPS}
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
+def pair(request):
+    return request.param
+
+
+@pytest.fixture
+def jupyter(jupyters, pair):
+    return jupyters[pair[0]]
+
+
+@pytest.fixture
+def kernel(pair):
+    return pair[1]
 
 
 def answer(notebook, index, option):
@@ -29,7 +53,6 @@ def await_status(notebook, index, status):
     )
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 def test_click_reaches_every_kind_of_blocked_cell(jupyter, open_notebook, kernel):
     notebook = open_notebook(
         jupyter,
@@ -64,7 +87,6 @@ def test_click_reaches_every_kind_of_blocked_cell(jupyter, open_notebook, kernel
     assert [error for error in notebook.errors if error != UPSTREAM] == []
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 def test_reload_beside_a_blocked_cell(jupyter, open_notebook, kernel):
     notebook = open_notebook(
         jupyter,
@@ -84,7 +106,6 @@ def test_reload_beside_a_blocked_cell(jupyter, open_notebook, kernel):
     assert [error for error in notebook.errors if error != UPSTREAM] == []
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 def test_stop_button_ends_the_run_that_a_cell_waits_for(jupyter, open_notebook, kernel):
     notebook = open_notebook(
         jupyter,
