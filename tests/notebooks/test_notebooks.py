@@ -34,7 +34,8 @@ LEAN = {
 def start_nbval(path, folder, **env):
     """Begin to compare a notebook's outputs with those of another execution."""
     answers = json.dumps(read(path).metadata["kgnb"]["answers"])
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    unclean = ("PYTEST_", "KGNB_")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(unclean)}
     told = (folder / f"{path.stem}.txt").open("w+")
     options = ["--nbval", "-q", "-x", "-p", "no:cacheprovider"]
     options += ["--nbval-cell-timeout=60", "-c", os.devnull]
