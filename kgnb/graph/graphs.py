@@ -172,6 +172,15 @@ class Graph(BaseNode):
         """
         return pictures.svg(self, path)
 
+    def to_png(self, path: str | PathLike[str], *, scale: float = 2.0) -> None:
+        """Write the picture as PNG, ``scale`` times as large; needs the extra ``png``.
+
+        Raises:
+            GraphError: It cannot be drawn; the text says why.
+            Unavailable: The extra is not installed.
+        """
+        pictures.png(self, path, scale)
+
     def to_mermaid(self, direction: Direction = "LR") -> str:
         """The graph as Mermaid text; ``direction`` "LR" lies, "TB" stands."""
         return pictures.mermaid(self, direction)

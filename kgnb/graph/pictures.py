@@ -1,4 +1,4 @@
-"""What ``graph.to_svg()`` and ``graph.to_mermaid()`` do."""
+"""What ``graph.to_svg()``, ``to_png()`` and ``to_mermaid()`` do."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def svg(graph: Any, path: str | PathLike[str] | None) -> str:
     if path is not None:
         Path(path).write_text(drawn, encoding="utf-8")
     return drawn
+
+
+def png(graph: Any, path: str | PathLike[str], scale: float) -> None:
+    """The picture in pixels, written to ``path``.
+
+    Raises:
+        GraphError: It cannot be drawn; the text says why.
+        Unavailable: The extra ``png`` is not installed.
+    """
+    from kgnb.drawing import png  # noqa: PLC0415  # only where it is asked for
+
+    Path(path).write_bytes(png(svg(graph, None), scale))
 
 
 def mermaid(graph: Any, direction: Direction) -> str:

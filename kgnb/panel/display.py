@@ -15,16 +15,22 @@ from typing import TYPE_CHECKING, Any
 from kgnb.drawing import draw
 from kgnb.panel.bundle import Bundle, final_bundle, live_bundle
 from kgnb.panel.comparison import comparison_html
-from kgnb.panel.result import page_html, show_result
+from kgnb.panel.painting import flowchart
+from kgnb.panel.report import page_html
+from kgnb.panel.result import show_result
 from kgnb.panel.shell import kernel_shell
+from kgnb.panel.static import record_svg
+from kgnb.protocol.record import static_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kgnb.drawing.mermaid import Direction
     from kgnb.panel.ports import RunPort
     from kgnb.panel.widget import Panel
     from kgnb.protocol.view import RunView
     from kgnb.runtime.comparing import Comparison
+    from kgnb.runtime.comparing.steps import StateSteps
 
 
 @dataclass(slots=True)
@@ -93,9 +99,17 @@ class RunDisplay:
         """Display the record of a finished run in the running cell."""
         show_result(view)
 
-    def html(self, view: RunView) -> str:
-        """The record as a page that stands for itself."""
-        return page_html(view)
+    def html(self, view: RunView, states: StateSteps | None) -> str:
+        """The report of a run: a page that stands for itself."""
+        return page_html(view, states=states)
+
+    def svg(self, view: RunView) -> str | None:
+        """The picture with its states, or None where there is none."""
+        return record_svg(static_record(view))
+
+    def mermaid(self, view: RunView, direction: Direction) -> str:
+        """The same as text for Mermaid."""
+        return flowchart(view.to_dict(), direction)
 
     def comparison(self, comparison: Comparison) -> str:
         """Two runs side by side, as HTML for a cell's output."""

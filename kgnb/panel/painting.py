@@ -10,11 +10,14 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from kgnb.drawing.mermaid import Look, Looks, mermaid
 from kgnb.drawing.svg import INK, MUTED, SVG_NAMESPACE
 from kgnb.protocol.view import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kgnb.drawing.mermaid import Direction
 
 WORDS = {
     "idle": "○ not reached",
@@ -96,6 +99,28 @@ def paint(svg: str, view: Mapping[str, Any]) -> str:
             _paint_edge(group, counts.get(edge, 0), is_over=is_over)
     root.set("xmlns", SVG_NAMESPACE)
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def flowchart(view: Mapping[str, Any], direction: Direction = "LR") -> str:
+    """The same for Mermaid: the graph with its states, as text.
+
+    Raises:
+        ValueError: ``direction`` is none of Mermaid's.
+    """
+    nodes = {
+        name: _look(str(node["status"]), int(node["visits"]))
+        for name, node in view["nodes"].items()
+    }
+    taken = {(e["source"], e["action"], e["target"]): e["count"] for e in view["edges"]}
+    return mermaid(view["graph"], direction, looks=Looks(nodes, taken))
+
+
+def _look(status: str, visits: int) -> Look:
+    fill, line, ink, dashes = _PAINT[status]
+    style = f"fill:{fill},stroke:{line},color:{ink}"
+    if dashes:
+        style += f",stroke-dasharray:{dashes}"
+    return Look(f"{WORDS[status]} {times(visits)}".strip(), status, style)
 
 
 def _checked(svg: str) -> ET.Element | None:

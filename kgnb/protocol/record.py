@@ -62,12 +62,17 @@ def static_record(view: RunView | Mapping[str, Any]) -> Plain:
     }
 
 
+def approvals_in_order(view: RunView | Mapping[str, Any]) -> list[Plain]:
+    """The view's approvals, with all that they tell, as the record orders them."""
+    plain = _plain(view)
+    return _approvals(plain, _Order(plain))
+
+
 def answered_by(view: RunView | Mapping[str, Any]) -> dict[str, Plain]:
     """Who answered: index in the record's ``approvals`` (as a text) → ``by``."""
-    plain = _plain(view)
     return {
         str(index): approval["by"]
-        for index, approval in enumerate(_approvals(plain, _Order(plain)))
+        for index, approval in enumerate(approvals_in_order(view))
         if approval["by"]
     }
 
@@ -77,13 +82,12 @@ def votes_by(view: RunView | Mapping[str, Any]) -> dict[str, list[Plain]]:
 
     Not in the record: a script decides a vote alone, and its record is to be the same.
     """
-    plain = _plain(view)
     return {
         str(index): [
             {name: vote[name] for name in _VOTE if name in vote}
             for vote in approval["votes"]
         ]
-        for index, approval in enumerate(_approvals(plain, _Order(plain)))
+        for index, approval in enumerate(approvals_in_order(view))
         if approval.get("votes")
     }
 

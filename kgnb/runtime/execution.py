@@ -31,6 +31,7 @@ from kgnb.runtime.afar.lines import Lines
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.capture import capturing
 from kgnb.runtime.control import Control
+from kgnb.runtime.exports import of_run
 from kgnb.runtime.observer import RunObserver, problem
 from kgnb.runtime.producer import Producer
 from kgnb.runtime.questions import Questions
@@ -458,8 +459,10 @@ class Execution:
         if error is None:
             has_panel = process.kernel() is not None and self.options.panel is not False
             view = self.reader.view
-            result = Result(view, self.shared, action, has_panel=has_panel)
-            settle(self.done, value=result)
+            came = Result(
+                view, self.shared, action, has_panel=has_panel, origin=of_run(self)
+            )
+            settle(self.done, value=came)
         elif isinstance(error, asyncio.CancelledError):
             settle(self.done, error=RunCancelled(f"run {name!r} was cancelled"))
         else:

@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from kgnb.drawing.mermaid import Direction
     from kgnb.protocol.view import RunView
     from kgnb.runtime.cassette.replaying import Replay
     from kgnb.runtime.comparing import Comparison
+    from kgnb.runtime.comparing.steps import StateSteps
     from kgnb.runtime.run import Run
 
 
@@ -42,8 +44,15 @@ class Exports(Protocol):
     def again(self, view: RunView) -> None:
         """Display the record of a finished run in the running cell."""
 
-    def html(self, view: RunView) -> str:
-        """The record as a page that stands for itself."""
+    def html(self, view: RunView, states: StateSteps | None) -> str:
+        """The report of a run: a page that stands for itself."""
+        ...
+
+    def svg(self, view: RunView) -> str | None:
+        """The picture with its states, or None where there is none."""
+
+    def mermaid(self, view: RunView, direction: Direction) -> str:
+        """The same as text for Mermaid."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from kgnb.drawing import png
 from kgnb.errors import Unavailable
 from kgnb.runtime import hooks
 from kgnb.runtime.files import File
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
+    from kgnb.drawing.mermaid import Direction
     from kgnb.protocol.approval_view import ApprovalView
     from kgnb.protocol.events import By, CastVote, Usage
     from kgnb.protocol.view import RunView
+    from kgnb.runtime.exports import Origin
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -97,6 +100,7 @@ class Result:
         shared: What its nodes shared; the very object.
         action: The last node's action.
         has_panel: Whether a panel shows the run already.
+        origin: Where the run's log is.
     """
 
     def __init__(
@@ -106,11 +110,13 @@ class Result:
         action: Any,
         *,
         has_panel: bool = False,
+        origin: Origin | None = None,
     ) -> None:
         self.view = view
         self.shared = shared
         self.action = action
         self._has_panel = has_panel
+        self._origin = origin
 
     @property
     def status(self) -> str:
@@ -157,17 +163,74 @@ class Result:
         _exports().again(self.view)
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the finished run as a page that needs nothing else.
+        """Write the run's report: one page that needs nothing else, and no script.
 
-        Its picture can be looked at as it was at each step of the run, with the arrow
-        keys; the page has no script.
+        It has the graph, which can be looked at as it was at each step, the visits,
+        texts, questions with who answered them when and how, results, output, figures,
+        and what each step of a durable run changed in what its nodes share. What looks
+        like a secret is hidden. Of a large run it has the latest, and says so.
 
         Raises:
             Unavailable: kgnb runs without its panel.
         """
         target = Path(path)
-        target.write_text(_exports().html(self.view), encoding="utf-8")
+        states = None if self._origin is None else self._origin.states(self.view)
+        page = _exports().html(self.view, states)
+        target.write_text(page, encoding="utf-8", newline="\n")
         return target
+
+    def to_jsonl(self, path: str | os.PathLike[str]) -> Path:
+        """Write the run's trace: every event, one JSON object a line.
+
+        It is a recording of the run, but for its models' replies: ``kgnb.replay(path)``
+        shows it again, ``kgnb report path`` makes a report of it.
+
+        Raises:
+            Unavailable: The log cannot be reached.
+            Gap: It no longer has all events.
+            InvalidValue: The file cannot be written, or is there and no recording.
+            WrongThread: This is the loop on which the log is kept.
+        """
+        if self._origin is None:
+            raise Unavailable("to_jsonl(): this result's run is not known here")
+        target = Path(path)
+        self._origin.write(target, self.view.workflow, who="to_jsonl()")
+        return target
+
+    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The graph with its states as SVG; ``path`` is where to write it too.
+
+        Raises:
+            Unavailable: There is no picture; the text says why.
+        """
+        drawn = self._drawn()
+        if path is not None:
+            Path(path).write_text(drawn, encoding="utf-8", newline="\n")
+        return drawn
+
+    def to_png(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
+        """Write the same as PNG, ``scale`` times as large; needs the extra ``png``.
+
+        Raises:
+            Unavailable: There is no picture, or the extra is not installed.
+            InvalidValue: The scale is not between 0 and 8.
+        """
+        target = Path(path)
+        target.write_bytes(png(self._drawn(), scale))
+        return target
+
+    def to_mermaid(self, direction: Direction = "LR") -> str:
+        """The graph with its states as Mermaid text; "LR" lies, "TB" stands."""
+        return _exports().mermaid(self.view, direction)
+
+    def _drawn(self) -> str:
+        drawn = _exports().svg(self.view)
+        if drawn is None:
+            raise Unavailable(
+                f"run {self.view.workflow!r} has no picture: it is too large, or "
+                "pygraphviz is missing (pip install pygraphviz); to_mermaid() takes any"
+            )
+        return drawn
 
     def __repr__(self) -> str:
         line = f"<kgnb.Result {self.view.workflow!r} {self.status}>"

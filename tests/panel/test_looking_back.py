@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kgnb.panel.result import page_html
+from kgnb.panel.report import page_html
 from kgnb.protocol import RunView, decode_event, fold
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))

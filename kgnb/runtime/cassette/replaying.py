@@ -23,6 +23,7 @@ from kgnb.runtime import home as homes
 from kgnb.runtime import hooks, process, views
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.cassette.script import Script
+from kgnb.runtime.exports import Origin
 from kgnb.runtime.following import follow
 from kgnb.runtime.reader import RunReader, settle
 from kgnb.runtime.relays import FrameChannel
@@ -308,7 +309,9 @@ class _Playing:
         name = f"replayed run {view.workflow!r}"
         if view.status == "completed":
             has_panel = process.kernel() is not None and self.panel is not False
-            settle(self.done, value=Result(view, {}, None, has_panel=has_panel))
+            origin = Origin(self)
+            done = Result(view, {}, None, has_panel=has_panel, origin=origin)
+            settle(self.done, value=done)
         elif view.error is not None and view.status == "failed":
             where = f" in node {view.error.node_id!r}" if view.error.node_id else ""
             text = f"{name} failed{where}: {view.error.message}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from kgnb.errors import BadFrame, NoSuchRun
-from kgnb.panel.result import page_html
+from kgnb.panel.report import page_html
 from kgnb.panel.static import record_svg
 from kgnb.protocol import RunId, commands
 from kgnb.protocol.record import static_record
@@ -196,7 +196,7 @@ async def picture(call: Call) -> Reply:
 async def report(call: Call) -> Reply:
     """The run so far as one page that loads nothing and runs nothing."""
     view = await call.driver.view(call.arg(), await call.peer())
-    return Reply.html(page_html(view, sign=True), policy=_REPORT_POLICY)
+    return Reply.html(page_html(view), policy=_REPORT_POLICY)
 
 
 async def trace(call: Call) -> Reply:

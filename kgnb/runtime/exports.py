@@ -1,0 +1,121 @@
+"""What a result tells of its run besides its view: its trace, its state by steps."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kgnb.errors import InvalidValue, KgnbError, Unavailable
+from kgnb.runtime import logged
+from kgnb.runtime.cassette.writing import create, line_of
+from kgnb.runtime.following import follow
+from kgnb.runtime.waiting import wait_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from kgnb.engines.checkpoints import Checkpoint
+    from kgnb.protocol import events as e
+    from kgnb.protocol.view import RunView
+    from kgnb.runtime.checkpoints import Reading
+    from kgnb.runtime.comparing.steps import StateSteps
+    from kgnb.runtime.execution import Execution
+    from kgnb.runtime.following import Followed
+
+READ_WAIT = 30.0
+"""Seconds that a log or a checkpointer has to give what it keeps."""
+
+
+class Origin:
+    """Where the run of a result is read.
+
+    Args:
+        run: The run, or what shows one.
+        history: Reads its checkpoints; None of a replay: they are not recorded.
+    """
+
+    def __init__(
+        self,
+        run: Followed,
+        history: Callable[[int | None], Reading[list[Checkpoint]]] | None = None,
+    ) -> None:
+        self._run = run
+        self._history = history
+
+    def states(self, view: RunView) -> StateSteps:
+        """What each step of the run changed, or why nobody can tell.
+
+        Blocks while the checkpoints are read, at most 30 s.
+        """
+        # They know results, which we are a part of.
+        from kgnb.runtime.comparing import steps  # noqa: PLC0415
+
+        if self._history is None:
+            return steps.StateSteps(reason="What nodes share is not recorded.")
+        try:
+            found = self._history(steps.MOST_STEPS + 1).result(READ_WAIT)
+        except (KgnbError, TimeoutError) as error:
+            why = str(error) or f"its checkpoints were not read within {READ_WAIT:g} s"
+            return steps.StateSteps(reason=f"What nodes shared is not here: {why}.")
+        told = steps.steps_of(found, view.started_at)
+        is_more = len(told) > steps.MOST_STEPS
+        return steps.StateSteps(steps=told[-steps.MOST_STEPS :], left_out=is_more)
+
+    def write(self, path: Path, workflow: str, *, who: str) -> None:
+        """Write the trace; see ``write_trace``. Blocks while the log is read.
+
+        Raises:
+            Unavailable: The log cannot be reached.
+            Gap: It no longer has all events.
+            InvalidValue: The file cannot be written, or is there and no recording.
+            WrongThread: This is the loop that must read it.
+        """
+        run = self._run
+        logged.check_may_block(run.home, who, "call it in a thread")
+
+        async def read() -> list[e.AnyEvent]:
+            async with asyncio.timeout(READ_WAIT):
+                return [event async for event in follow(run, None)]
+
+        try:
+            events = wait_blocking(run.home.link.submit(read()))
+        except TimeoutError:
+            raise Unavailable(
+                f"{who}: the log did not give all events within {READ_WAIT:g} s"
+            ) from None
+        write_trace(path, workflow, events, who=who)
+
+
+def of_run(execution: Execution) -> Origin:
+    """Where a run of this process is read."""
+    from kgnb.runtime import checkpoints  # noqa: PLC0415  # it begins runs
+
+    return Origin(execution, partial(checkpoints.read_history, execution))
+
+
+def write_trace(
+    path: Path, workflow: str, events: Iterable[e.AnyEvent], *, who: str
+) -> None:
+    """Write events as a recording; what looks like a secret is hidden in it.
+
+    Args:
+        path: The file.
+        workflow: What the run is called.
+        events: All of them, from its first.
+        who: Said first in what is raised.
+
+    Raises:
+        InvalidValue: The file cannot be written, or is there and no recording.
+    """
+    try:
+        with create(path, workflow, who=who) as file:
+            for event in events:
+                line = line_of(msgspec.to_builtins(event, enc_hook=repr, str_keys=True))
+                while line:
+                    line = line[file.write(line) :]
+    except OSError as error:
+        raise InvalidValue(f"{who}: {str(path)!r}: {error.strerror}") from None
