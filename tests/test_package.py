@@ -150,6 +150,8 @@ def test_wheel_carries_everything_a_user_needs(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     data = f"kgnb-{kgnb.__version__}.data/data"
+    extension = json.loads((REPO / "kgnb/web/labextension/package.json").read_text())
+    script = extension["jupyterlab"]["_build"]["load"]
     assert {
         "kgnb/py.typed",
         "kgnb/data/recorded-streams.jsonl",
@@ -160,6 +162,6 @@ def test_wheel_carries_everything_a_user_needs(tmp_path):
         f"{data}/share/jupyter/labextensions/kgnb/package.json",
         f"{data}/share/jupyter/labextensions/kgnb/schemas/kgnb/package.json.orig",
         f"{data}/share/jupyter/labextensions/kgnb/schemas/kgnb/runs.json",
-        f"{data}/share/jupyter/labextensions/kgnb/static/remoteEntry.js",
+        f"{data}/share/jupyter/labextensions/kgnb/{script}",
     } <= names
     assert not [name for name in names if "node_modules" in name or "/src/" in name]

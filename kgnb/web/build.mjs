@@ -5,61 +5,18 @@
  *     node build.mjs --check   fail where the committed ones differ
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 
-/** What nearly every rule of the style sheet begins with. */
-const ROOT = ".kgnb ";
+import { minifiedStyle, styleTexts } from "./styles.mjs";
+
 const HERE = new URL("./", import.meta.url);
-const MOST_BYTES = 160 * 1024;
-
-/** A style sheet as a text, without what only its readers need. */
-const minified = {
-  name: "minified",
-  /** @param {import("esbuild").PluginBuild} build */
-  setup: (build) =>
-    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const source = readFileSync(path, "utf8");
-      const { code } = await transform(source, { loader: "css", minify: true });
-      // Within custom properties esbuild leaves all as it is.
-      const bare = code.trim().replace(/(--[\w-]+:|,) /g, "$1");
-      return { contents: nested(bare), loader: "text" };
-    }),
-};
-
-/**
- * Neighbouring rules below the root class as one nested rule: the same to a browser, but
- * for the root's name on each of them.
- * @param {string} css minified
- */
-function nested(css) {
-  let made = "";
-  let isWithin = false;
-  for (const rule of rules(css)) {
-    const [head, body] = [rule.slice(0, rule.indexOf("{")), rule.slice(rule.indexOf("{") + 1, -1)];
-    const selectors = head.split(/,(?![^(]*\))/);
-    const isBelow = selectors.every((one) => one.startsWith(ROOT));
-    if (isBelow !== isWithin) made += isBelow ? `${ROOT.trim()}{` : "}";
-    isWithin = isBelow;
-    const within = /^@(container|media)/.test(head) ? nested(body) : body;
-    made += `${isBelow ? selectors.map((one) => one.slice(ROOT.length)).join() : head}{${within}}`;
-  }
-  return isWithin ? `${made}}` : made;
-}
-
-/** @param {string} css @returns {Generator<string>} its rules, those of a condition as one */
-function* rules(css) {
-  let depth = 0;
-  let start = 0;
-  for (const { 0: brace, index } of css.matchAll(/[{}]/g)) {
-    depth += brace === "{" ? 1 : -1;
-    if (depth) continue;
-    yield css.slice(start, index + 1);
-    start = index + 1;
-  }
-}
+const EXTENSION = "labextension/package.json";
+const STATIC = "labextension/static";
 
 const common = {
   absWorkingDir: fileURLToPath(HERE),
@@ -69,7 +26,7 @@ const common = {
   legalComments: "none",
   charset: "ascii",
   target: ["es2022"],
-  plugins: [minified],
+  plugins: [styleTexts],
   banner: { js: "/* kgnb's panel, built from kgnb/web/src by build.mjs. BSD-3-Clause. */" },
 };
 
@@ -85,28 +42,92 @@ const shared = {
     }),
 };
 
-const bundles = [
-  { entryPoints: ["src/widget.js"], outfile: "kgnb.js", format: "esm" },
-  { entryPoints: ["src/pages/main.js"], outfile: "page.js", format: "esm", plugins: [shared] },
-  { entryPoints: ["src/client.js"], outfile: "client.js", format: "esm" },
-  {
-    entryPoints: ["src/lab.js"],
-    outfile: "labextension/static/remoteEntry.js",
-    format: "iife",
-  },
-];
+/**
+ * @param {string} entry
+ * @param {import("esbuild").BuildOptions} options
+ * @returns {Promise<string>} all of it as one file
+ */
+async function whole(entry, options = {}) {
+  const { outputFiles } = await build({ ...common, format: "esm", ...options, entryPoints: [entry] });
+  return outputFiles[0].text;
+}
+
+/**
+ * The extension of JupyterLab and Notebook 7: a script that the application runs when it
+ * starts, and modules that are fetched when they are needed. Servers let browsers keep
+ * such files for ever, so each is named after what is in it.
+ * @returns {Promise<Record<string, string>>} by file
+ */
+async function extension() {
+  const { outputFiles, metafile } = await build({
+    ...common,
+    entryPoints: ["src/lab/modules.js"],
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    outdir: STATIC,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+  });
+  const modules = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "src/lab/modules.js");
+  const container = await whole("src/lab.js", {
+    banner: { js: `${common.banner.js}\n(() => {` },
+    footer: { js: "})();" },
+    plugins: [beside("./lab/modules.js", `./${basename(modules[0])}`)],
+  });
+  const script = `static/remoteEntry.${digest(container)}.js`;
+  const about = JSON.parse(readFileSync(new URL(EXTENSION, HERE), "utf8"));
+  about.jupyterlab._build.load = script;
+  return {
+    ...Object.fromEntries(outputFiles.map(({ path, text }) => [`${STATIC}/${basename(path)}`, text])),
+    [`labextension/${script}`]: container,
+    [EXTENSION]: `${JSON.stringify(about, null, 2)}\n`,
+  };
+}
+
+/** @param {string} text @returns {string} another one for another text */
+function digest(text) {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
+
+/**
+ * A module that is fetched by its name instead of being bundled.
+ * @param {string} module
+ * @param {string} name
+ */
+function beside(module, name) {
+  return {
+    name: "beside",
+    /** @param {import("esbuild").PluginBuild} build */
+    setup: (build) =>
+      build.onResolve({ filter: /./ }, ({ path }) => (path === module ? { path: name, external: true } : undefined)),
+  };
+}
+
+const files = {
+  "kgnb.js": await whole("src/widget.js"),
+  "page.js": await whole("src/pages/main.js", { plugins: [shared] }),
+  "client.js": await whole("src/client.js"),
+  "kgnb.css": `${await minifiedStyle(new URL("src/styles/kgnb.css", HERE))}\n`,
+  "pages.css": `${await minifiedStyle(new URL("src/styles/pages.css", HERE))}\n`,
+  ...(await extension()),
+};
+
+/** Of an earlier state of src/. */
+const stale = readdirSync(new URL(STATIC, HERE))
+  .map((name) => `${STATIC}/${name}`)
+  .filter((name) => !(name in files));
 
 const isCheck = process.argv.includes("--check");
-for (const bundle of bundles) {
-  const { outputFiles } = await build({ ...common, ...bundle });
-  const made = outputFiles[0].contents;
-  const path = new URL(bundle.outfile, HERE);
-  if (made.length > MOST_BYTES) {
-    throw new Error(`${bundle.outfile}: ${made.length} bytes, more than ${MOST_BYTES}`);
+for (const [name, text] of Object.entries(files)) {
+  const path = new URL(name, HERE);
+  if (!isCheck) writeFileSync(path, text);
+  else if (!existsSync(path) || readFileSync(path, "utf8") !== text) {
+    throw new Error(`${name} is not what src/ gives: run node build.mjs`);
   }
-  if (!isCheck) writeFileSync(path, made);
-  else if (!readFileSync(path).equals(Buffer.from(made))) {
-    throw new Error(`${bundle.outfile} is not what src/ gives: run node build.mjs`);
-  }
-  console.log(`${bundle.outfile}: ${made.length} bytes`);
+  console.log(`${name}: ${Buffer.byteLength(text)} bytes`);
+}
+for (const name of stale) {
+  if (isCheck) throw new Error(`${name} is not of src/: run node build.mjs`);
+  rmSync(new URL(name, HERE));
 }

@@ -3,7 +3,7 @@ import { beforeEach, mock, test } from "node:test";
 
 import { CommandError, Connection } from "../../kgnb/web/src/connect.js";
 import { Route } from "../../kgnb/web/src/route.js";
-import { KERNEL_DEAF } from "../../kgnb/web/src/transports/comm.js";
+import { KERNEL_DEAF } from "../../kgnb/web/src/transports/deaf.js";
 
 /** A transport in the hands of the test. */
 class Wire {

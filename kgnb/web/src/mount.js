@@ -5,25 +5,11 @@
  * @import { RunMetadata, RunRecord } from "./record.js"
  */
 
-import { ways } from "./pool.js";
 import { recordView } from "./record.js";
 import { emptyNode, emptyView, graphSpec, isOver } from "./reduce.js";
 import { Route } from "./route.js";
 import { Panel } from "./views/panel.js";
-
-/** The MIME type of a run in a notebook's output. */
-export const MIME = "application/vnd.kgnb.run+json";
-
-/**
- * What a notebook's output holds under {@link MIME}.
- * @typedef {object} Bundle
- * @property {number} version
- * @property {boolean} final
- * @property {string} [name]
- * @property {NonNullable<wire.WorkflowStarted["graph"]>} [graph]
- * @property {RunRecord} [record]
- * @property {boolean} [compact] the small panel
- */
+import { ways } from "./ways.js";
 
 /**
  * Draw a run that has ended. It connects nowhere and takes no click.
@@ -140,20 +126,4 @@ function place(host, panel, signal) {
     get: () => ({ view: panel.view, connection: panel.connection }),
   });
   signal.addEventListener("abort", () => panel.element.remove());
-}
-
-/**
- * The base URL of the Jupyter server that served this page, if one did.
- * @returns {string | null}
- */
-export function pageBaseUrl() {
-  try {
-    const config = document.getElementById("jupyter-config-data")?.textContent;
-    const { baseUrl } = JSON.parse(config ?? "{}");
-    if (typeof baseUrl !== "string") return null;
-    const url = new URL(baseUrl, location.href);
-    return url.origin === location.origin ? url.pathname : null;
-  } catch {
-    return null;
-  }
 }

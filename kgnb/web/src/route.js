@@ -7,7 +7,7 @@
  */
 
 import { CommandError } from "./connect.js";
-import { KERNEL_DEAF } from "./transports/comm.js";
+import { KERNEL_DEAF } from "./transports/deaf.js";
 
 /** What to do where no way leads to the run. */
 export const NO_WAY =

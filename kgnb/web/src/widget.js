@@ -4,10 +4,11 @@
  * @import { WidgetModel } from "./transports/transport.d.ts"
  */
 
-import { mountLive, mountRecord, pageBaseUrl } from "./mount.js";
+import { pageBaseUrl } from "./jupyter.js";
+import { mountLive, mountRecord } from "./mount.js";
 
 export * from "./shared.js";
-export { KERNEL_BUSY, KERNEL_DEAF } from "./transports/comm.js";
+export { KERNEL_BUSY, KERNEL_DEAF } from "./transports/deaf.js";
 
 /**
  * @param {{model: WidgetModel, el: HTMLElement}} context
@@ -35,7 +36,7 @@ function render({ model, el }) {
 
 /** @param {HTMLElement} host @param {WidgetModel} model @param {AbortSignal} signal */
 function drawBundle(host, model, signal) {
-  /** @type {import("./mount.js").Bundle} */
+  /** @type {import("./jupyter.js").Bundle} */
   const bundle = model.get("_bundle") ?? {};
   /** @type {import("./record.js").RunMetadata} */
   const metadata = model.get("_metadata") ?? {};

@@ -2,7 +2,7 @@
  * A payload that may be changed before it is approved, and what was changed in it.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Env, Field, Reading, Spec } from "./field.js"
+ * @import { Env, Field, Spec } from "./field.js"
  */
 
 import { h, setText } from "../views/elements.js";
@@ -10,8 +10,9 @@ import { readable } from "../views/format.js";
 import { hidesSomething } from "../views/visible.js";
 import { valueBox } from "../views/value.js";
 import { diffBox, lineDiff, summary } from "./diff.js";
-import { Reading as FieldReading, smallButton } from "./field.js";
+import { smallButton } from "./field.js";
 import { makeField } from "./make.js";
+import { Reading } from "./reading.js";
 import { JsonField, Scalar } from "./scalars.js";
 import { inferred, resolve } from "./schema.js";
 
@@ -65,7 +66,7 @@ export class EditField {
 
   /** @returns {string | null} null while it cannot be read */
   #text() {
-    const reading = new FieldReading();
+    const reading = new Reading();
     const value = this.#field.read(reading);
     return reading.problems.length ? null : readable(value ?? null);
   }
@@ -171,7 +172,7 @@ class EitherField {
   }
 
   #turn() {
-    const reading = new FieldReading();
+    const reading = new Reading();
     const value = this.#current.read(reading);
     for (const { field, message } of reading.problems) field.complain(message);
     if (reading.problems.length) return;

@@ -2,6 +2,7 @@
  * What every field of a form is: a control with its name, hint and error.
  *
  * @import * as wire from "../wire.d.ts"
+ * @import { Reading } from "./reading.js"
  * @import { Schema } from "./schema.js"
  */
 
@@ -22,6 +23,7 @@ import { visible } from "../views/visible.js";
  * @property {(message: string) => void} complain "" takes the complaint away
  * @property {() => void} clear takes all complaints away
  * @property {() => void} focus
+ * @property {boolean} [isEdited] whether it differs from what was shown, where that counts
  */
 
 /**
@@ -41,18 +43,6 @@ import { visible } from "../views/visible.js";
  * @property {AbortSignal} signal
  * @property {() => void} changed something was typed
  */
-
-/** One pass over a form: what is wrong with what was typed. */
-export class Reading {
-  /** @type {{field: Field, message: string}[]} */
-  problems = [];
-
-  /** @param {Field} field @param {string} message @returns {undefined} no value */
-  fail(field, message) {
-    this.problems.push({ field, message });
-    return undefined;
-  }
-}
 
 let lastId = 0;
 

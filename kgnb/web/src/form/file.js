@@ -2,10 +2,12 @@
  * A file of the person's: chosen, or dropped.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Field, Reading, Spec } from "./field.js"
+ * @import { Field, Spec } from "./field.js"
+ * @import { Reading } from "./reading.js"
  */
 
 import { h, setText } from "../views/elements.js";
+import { sizeOf } from "../views/format.js";
 import { Frame, empty, smallButton } from "./field.js";
 import { asObject } from "./groups.js";
 
@@ -266,9 +268,4 @@ function accepts(accepted, name, type) {
 async function base64Of(blob) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-}
-
-/** @param {number} bytes @returns {string} "812 B", "12 kB" */
-export function sizeOf(bytes) {
-  return bytes < 1000 ? `${bytes} B` : `${Math.round(bytes / 1000).toLocaleString("en")} kB`;
 }

@@ -2,7 +2,8 @@
  * Fields of several fields: objects, and what may be left out or be one of several.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Field, Reading, Spec } from "./field.js"
+ * @import { Field, Spec } from "./field.js"
+ * @import { Reading } from "./reading.js"
  * @import { Schema } from "./schema.js"
  */
 

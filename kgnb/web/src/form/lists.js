@@ -2,7 +2,8 @@
  * Fields of a number of entries: lists, tuples, maps, and choices of several.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Env, Field, Reading, Spec } from "./field.js"
+ * @import { Env, Field, Spec } from "./field.js"
+ * @import { Reading } from "./reading.js"
  */
 
 import { h } from "../views/elements.js";

@@ -2,7 +2,8 @@
  * Fields of one control: text, numbers, dates, choices, yes and no.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Field, Reading, Spec } from "./field.js"
+ * @import { Field, Spec } from "./field.js"
+ * @import { Reading } from "./reading.js"
  */
 
 import { h } from "../views/elements.js";

@@ -4,7 +4,7 @@
  * @import { Question } from "../views/inbox.js"
  */
 
-import { MIME } from "../mount.js";
+import { MIME } from "../jupyter.js";
 import { mainWidgets, showWidget } from "./application.js";
 
 /** Milliseconds for a notebook to draw the output that was scrolled to. */

@@ -9,7 +9,7 @@
  * @import { Question } from "../views/inbox.js"
  */
 
-import { pageBaseUrl } from "../mount.js";
+import { pageBaseUrl } from "../jupyter.js";
 import { Inbox } from "../views/inbox.js";
 import { setApplication } from "./application.js";
 import { commandsOf, paletteItems, SHOW_APPROVAL } from "./commands.js";

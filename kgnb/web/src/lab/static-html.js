@@ -7,7 +7,7 @@
  * @import { RunRecord } from "../record.js"
  */
 
-import css from "../../kgnb.css";
+import css from "../styles/kgnb.css";
 import { mountRecord } from "../mount.js";
 
 /**

@@ -4,8 +4,8 @@
  * @import { Settings } from "./settings.js"
  */
 
-import { mountLive } from "../mount.js";
 import { mainWidgets, showWidget } from "./application.js";
+import { loadDrawing } from "./loading.js";
 
 /** Every link to a run's page that this page draws. */
 const LINKS = ".kgnb a.kgnb-open, .kgnb a.kgnb-run-name";
@@ -47,7 +47,7 @@ export class Tabs {
 
   /** @param {string} runId @param {string} title */
   open(runId, title) {
-    if (this.#isHere) this.#openHere(runId, title);
+    if (this.#isHere) void this.#openHere(runId, title);
     else this.openPage(`kgnb/runs/${encodeURIComponent(runId)}`);
   }
 
@@ -57,7 +57,7 @@ export class Tabs {
   }
 
   /** @param {string} runId @param {string} title */
-  #openHere(runId, title) {
+  async #openHere(runId, title) {
     const id = `kgnb-run-${runId}`;
     const known = mainWidgets().find((widget) => widget.id === id);
     if (known) return showWidget(known);
@@ -72,11 +72,10 @@ export class Tabs {
     widget.disposed.connect(() => life.abort());
     const host = document.createElement("div");
     widget.node.append(host);
-    const via = /** @type {const} */ ("page"); // so no link leads to where one is
-    const target = { baseUrl: this.#baseUrl, transports: ["websocket"], via };
-    mountLive(host, { runId, name: title, target }, life.signal);
     this.#shell.add(widget, "main");
     showWidget(widget);
+    const drawing = await loadDrawing(host);
+    if (!life.signal.aborted) drawing?.drawPage(host, runId, title, this.#baseUrl, life.signal);
   }
 
   /** @param {MouseEvent} event */

@@ -4,15 +4,11 @@
  * What is typed is kept until it is sent, and what is wrong with it stands at its field.
  *
  * @import * as wire from "../wire.d.ts"
- * @import { Env, Field } from "../form/field.js"
+ * @import { Field } from "../form/field.js"
  */
 
 import { Draft } from "../form/drafts.js";
-import { EditField } from "../form/edit.js";
-import { Reading } from "../form/field.js";
-import { FileField } from "../form/file.js";
-import { makeField } from "../form/make.js";
-import { resolve } from "../form/schema.js";
+import { Reading } from "../form/reading.js";
 import { h, setText } from "./elements.js";
 import { inline } from "./format.js";
 import { visible } from "./visible.js";
@@ -33,14 +29,24 @@ import { visible } from "./visible.js";
 
 const UNCHANGED = "Nothing is changed yet: change it here, then send it by “edit”.";
 
+const UNLOADED =
+  "What this question asks for cannot be typed here, since a part of kgnb could not be " +
+  "loaded (has it been updated?). Reload this page.";
+
 export class AnswerForm {
   #approval;
   #send;
   #signal;
   #draft;
-  /** @type {Field | null} */
-  #field;
+  /** @type {Field | null} null where there is none, and until it is loaded */
+  #field = null;
+  /** Whether all is there that an answer is made of. */
+  #isWhole;
+  #isArmed = false;
+  #wantsFocus = false;
+  #form = h("form", { class: "kgnb-answer-form" });
   #reason = h("textarea", { class: "kgnb-input", rows: 2, maxlength: 2000, "aria-label": "Reason" });
+  #foldedReason = h("details", { class: "kgnb-reason" }, h("summary", null, "Add a reason"), this.#reason);
   #summary = h("p", { class: "kgnb-form-summary", role: "alert" });
   /** @type {HTMLButtonElement[]} those that send */
   #buttons = [];
@@ -55,23 +61,38 @@ export class AnswerForm {
     this.#send = send;
     this.#signal = signal;
     this.#draft = new Draft(approval);
-    this.#field = fieldOf(approval, { signal, changed: () => this.#save() });
-    const form = h("form", { class: "kgnb-answer-form" });
+    this.#isWhole = !hasField(approval);
     // Enter in a field must not send what only a button may send.
-    form.addEventListener("submit", (event) => event.preventDefault(), { signal });
-    const foldedReason = h("details", { class: "kgnb-reason" }, h("summary", null, "Add a reason"), this.#reason);
+    this.#form.addEventListener("submit", (event) => event.preventDefault(), { signal });
     this.#reason.addEventListener("input", () => this.#save(), { signal });
-    form.append(
-      ...(this.#field ? [this.#field.element] : []),
+    this.#form.append(
       this.#summary,
       this.#buttonRow(),
       // An input decides nothing that would want one.
-      ...(approval.kind === "input" ? [] : [foldedReason]),
+      ...(approval.kind === "input" ? [] : [this.#foldedReason]),
     );
-    this.element = h("fieldset", { class: "kgnb-answer" }, form);
-    this.#restore();
-    if (this.#reason.value) foldedReason.open = true;
+    this.element = h("fieldset", { class: "kgnb-answer" }, this.#form);
+    if (this.#isWhole) this.#restore();
+    else void this.#load();
     this.#stress();
+  }
+
+  /** Fetch the field, which no answer goes without. */
+  async #load() {
+    try {
+      const { fieldOf } = await import("../form/fields.js");
+      const env = { signal: this.#signal, changed: () => this.#save() };
+      this.#field = fieldOf(this.#approval, env);
+    } catch (error) {
+      console.warn("kgnb: no form:", error);
+      return this.#complain([{ field: undefined, message: UNLOADED }]);
+    }
+    this.#form.prepend(this.#field.element);
+    this.#isWhole = true;
+    this.#restore();
+    this.#stress();
+    this.#arm();
+    if (this.#wantsFocus) this.#field.focus();
   }
 
   /**
@@ -81,7 +102,12 @@ export class AnswerForm {
    */
   update(isArmed, isOpen) {
     this.element.disabled = !isOpen;
-    for (const button of this.#buttons) button.disabled = !isArmed;
+    this.#isArmed = isArmed;
+    this.#arm();
+  }
+
+  #arm() {
+    for (const button of this.#buttons) button.disabled = !(this.#isArmed && this.#isWhole);
   }
 
   /** Show what the judge found wrong. @param {Problem[]} problems */
@@ -92,6 +118,7 @@ export class AnswerForm {
 
   /** Put the cursor where the answer is typed. */
   focus() {
+    this.#wantsFocus = !this.#isWhole;
     this.#field?.focus();
   }
 
@@ -146,7 +173,7 @@ export class AnswerForm {
 
   /** @returns {boolean | null} null where there is nothing that could be edited */
   #isEdited() {
-    return this.#field instanceof EditField ? this.#field.isEdited : null;
+    return this.#field?.isEdited ?? null;
   }
 
   /** What has been edited is sent by "edit", where there is such a button. */
@@ -157,6 +184,7 @@ export class AnswerForm {
   }
 
   #save() {
+    if (!this.#isWhole) return; // what is kept of the field is not lost before it is there
     this.#stress();
     if (this.#isEdited() && this.#summary.textContent === UNCHANGED) this.#complain([]);
     this.#draft.save({ field: this.#field?.keep() ?? null, reason: this.#reason.value });
@@ -174,7 +202,9 @@ export class AnswerForm {
     }
     if (!kept || typeof kept !== "object" || Array.isArray(kept)) return;
     if (kept.field != null) this.#field?.restore(kept.field);
-    if (typeof kept.reason === "string") this.#reason.value = kept.reason;
+    if (typeof kept.reason !== "string" || this.#reason.value) return;
+    this.#reason.value = kept.reason;
+    this.#foldedReason.open ||= kept.reason !== "";
   }
 }
 
@@ -191,17 +221,10 @@ function summaryOf(problems, top) {
   return `Please look again at: ${names}.`;
 }
 
-/** @param {wire.ApprovalView} approval @param {Env} env @returns {Field | null} */
-function fieldOf(approval, env) {
-  const { kind, schema, payload, options } = approval;
-  if (kind === "edit") return new EditField(payload, schema, env);
-  if (kind === "confirm" || (kind !== "file" && options?.length)) return null;
-  const root = schema ?? { type: "string", format: "textarea" };
-  const label = kind === "input" ? "Your input" : "Your answer";
-  const spec = { schema: resolve(root, root), root, label, isRequired: true, env };
-  const field = kind === "file" ? new FileField({ ...spec, isNullable: false }) : makeField(spec);
-  field.element.classList.add("kgnb-form-top");
-  return field;
+/** @param {wire.ApprovalView} approval @returns {boolean} false where a click says all */
+function hasField({ kind, options }) {
+  if (kind === "edit" || kind === "file") return true;
+  return kind !== "confirm" && !options?.length;
 }
 
 /**

@@ -10,7 +10,7 @@
  * @import { Context } from "./context.js"
  */
 
-import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
+import { KERNEL_BUSY, UNCONFIRMED } from "../transports/deaf.js";
 import { AnswerForm } from "./answer-form.js";
 import { labelOf } from "./context.js";
 import { shortAnswer, wholeAnswer } from "./decided.js";

@@ -5,9 +5,8 @@
  */
 
 import { diffBox, lineDiff, summary } from "../form/diff.js";
-import { sizeOf } from "../form/file.js";
 import { h } from "./elements.js";
-import { inline, readable } from "./format.js";
+import { inline, readable, sizeOf } from "./format.js";
 import { valueBox } from "./value.js";
 
 const SHORT = 80; // characters of an answer on one line

@@ -98,3 +98,8 @@ export function told({ code, message }, where = "") {
   const head = [what, where].filter(Boolean).join(" in ");
   return head ? `${head}: ${message}` : message;
 }
+
+/** @param {number} bytes @returns {string} "812 B", "12 kB" */
+export function sizeOf(bytes) {
+  return bytes < 1000 ? `${bytes} B` : `${Math.round(bytes / 1000).toLocaleString("en")} kB`;
+}

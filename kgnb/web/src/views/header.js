@@ -8,7 +8,7 @@
 
 import { ENDED, isOver } from "../reduce.js";
 import { NO_WAY } from "../route.js";
-import { KERNEL_BUSY, UNCONFIRMED } from "../transports/comm.js";
+import { KERNEL_BUSY, UNCONFIRMED } from "../transports/deaf.js";
 import { labelOf } from "./context.js";
 import { Chip, h, headingOf, icon, setText } from "./elements.js";
 import { decidedBy, duration, moment, usageOf } from "./format.js";
