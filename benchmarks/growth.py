@@ -1,0 +1,157 @@
+"""How costs grow: a step's with the run's length, an event's with the log's, and so on.
+
+What is linear costs the same a piece however many there are. Each line has the cost of
+a piece at the largest size as a multiple of that at a smaller one, where what is begun
+once no longer counts: 1 is linear, 10 for ten times the size would be quadratic.
+
+* a step of one watched async node that leads back to itself, the log in memory;
+* a run, of many that are started at once;
+* an event of 200 bytes in a SQLite log: storing a thousand at its end, and reading the
+  last five hundred, as a client does that comes back.
+
+    python -m benchmarks.growth [--short]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+import kgnb
+from benchmarks.results import Line, rows
+from kgnb.storage import open_log
+from kgnb.storage.base import Append, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STEPS = (10**3, 10**4, 10**5, 10**6)
+SHORT_STEPS = (10**3, 10**4)
+RUNS = (10, 100, 1_000)
+SHORT_RUNS = (10, 100)
+EVENTS = (10**4, 10**5, 10**6, 10**7)
+SHORT_EVENTS = (10**4, 10**5)
+LINEAR = 1.5
+"""What a piece may cost more at the largest size, on a machine that is shared."""
+GROUP, BEHIND = 1_000, 500
+PAYLOAD = b"x" * 200
+
+
+class Count(kgnb.AsyncNode):
+    """Leads back to itself."""
+
+    async def post_async(self, shared, prep_res, exec_res):
+        shared["count"] += 1
+        return "again" if shared["count"] < shared["steps"] else "done"
+
+
+def steps(count: int) -> float:
+    """Seconds a step of one run of ``count``."""
+    node = Count()
+    node - "again" >> node
+    node - "done" >> kgnb.AsyncNode()  # else it would warn
+    graph = kgnb.AsyncGraph(node, name="count")
+    began = time.perf_counter()
+    run = kgnb.run(graph, {"count": 0, "steps": count}, panel=False)
+    done = run.result(3600).shared["count"]
+    assert done == count
+    return (time.perf_counter() - began) / count
+
+
+def runs(count: int) -> float:
+    """Seconds a run of ``count`` that are started at once."""
+    graph = kgnb.AsyncGraph(kgnb.AsyncNode(), name="one")
+    began = time.perf_counter()
+    started = [kgnb.run(graph, {}, panel=False) for _ in range(count)]
+    for run in started:
+        run.result(600)
+    return (time.perf_counter() - began) / count
+
+
+class Grown:
+    """A SQLite log of one stream, made longer and longer."""
+
+    def __init__(self, folder: str) -> None:
+        self._log = open_log(f"sqlite://{folder}/log.db")
+        self._length = 0
+
+    async def open(self) -> None:
+        await self._log.open()
+
+    async def aclose(self) -> None:
+        await self._log.aclose()
+
+    async def grow(self, length: int) -> tuple[float, float]:
+        """Seconds to store an event at the end of so many, and to read one there."""
+        while self._length < length:
+            stored = await _timed(self._append)
+        reads = [await _timed(self._read) for _ in range(5)]
+        return stored / GROUP, min(reads) / BEHIND
+
+    async def _append(self) -> None:
+        await self._log.commit(
+            [Transaction(appends=(Append("r", (PAYLOAD,) * GROUP),))]
+        )
+        self._length += GROUP
+
+    async def _read(self) -> None:
+        found = await self._log.read("r", self._length - BEHIND, BEHIND)
+        assert len(found) == BEHIND
+
+
+async def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    await work()
+    return time.perf_counter() - began
+
+
+async def events(lengths: tuple[int, ...]) -> dict[int, tuple[float, float]]:
+    """What ``Grown.grow`` finds at each length."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Grown(folder)
+        await log.open()
+        try:
+            return {length: await log.grow(length) for length in lengths}
+        finally:
+            await log.aclose()
+
+
+def grown(what: str, found: dict[int, float]) -> Line:
+    """The largest size beside the second one: the first has what is begun once."""
+    sizes = sorted(found)
+    smaller, largest = sizes[-2], sizes[-1]
+    return Line(
+        f"{what} of {largest:,}",
+        "µs",
+        found[largest] * 1e6,
+        f"one of {smaller:,}",
+        found[smaller] * 1e6,
+        target_ratio=LINEAR,
+    )
+
+
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``; here both figures are kgnb's."""
+    counts = SHORT_STEPS if is_short else STEPS
+    yield grown("a step", {count: steps(count) for count in counts})
+    counts = SHORT_RUNS if is_short else RUNS
+    yield grown("a run", {count: runs(count) for count in counts})
+    found = asyncio.run(events(SHORT_EVENTS if is_short else EVENTS))
+    yield grown("storing an event", {n: stored for n, (stored, _) in found.items()})
+    yield grown("reading an event", {n: read for n, (_, read) in found.items()})
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--short", action="store_true")
+    logging.disable(logging.INFO)
+    print("\n".join(rows(lines(is_short=parser.parse_args().short))))
+
+
+if __name__ == "__main__":
+    main()
