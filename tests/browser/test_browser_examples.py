@@ -122,6 +122,8 @@ def test_javascript_client_reads_each_event_once_over_cuts(server, context, orig
     [
         ("client.start('nobody')", "no_such_workflow"),
         ("client.answer('none', 'yes')", "no_such_approval"),
+        ("client.fork('f'.repeat(32))", "no_such_run"),
+        ("client.endChat()", "conflict"),
         ("client.events('f'.repeat(32)).next()", "no_such_run"),
         ("(client.close(), client.start('tides'))", "unavailable"),
     ],

@@ -114,6 +114,15 @@ export class Client {
   }
 
   /**
+   * Tell the chat node of a session that the conversation is over.
+   * @param {{sessionId?: string}} [options]
+   * @throws {CommandError} `conflict` where no chat is running there
+   */
+  async endChat({ sessionId = this.sessionId } = {}) {
+    await this.command({ type: "end_chat", session_id: sessionId });
+  }
+
+  /**
    * Answer a question; resolves when the answer counts.
    * @param {string} approvalId
    * @param {unknown} value the option, the text, or what the form asks for
@@ -133,6 +142,23 @@ export class Client {
    */
   async sendInput(runId, nodeId, data) {
     await this.command({ type: "node_input", run_id: runId, node_id: nodeId, data });
+  }
+
+  /**
+   * Begin a new run in the past of one that keeps its state; its kernel must be there.
+   * @param {string} runId
+   * @param {{at?: number | string, shared?: Record<string, unknown>}} [options] `at`: the
+   *   number of a step, of which 0 is the start; a checkpoint's id; or a node, or a visit
+   *   of it such as "Draft:2", for the state in which that began; by default the latest.
+   *   `shared`: edits of the state
+   * @returns {Promise<{runId: string}>} the new run
+   * @throws {CommandError} `forbidden` without the role `start`, which no share link gives
+   *   for it; `invalid` where there is no such place; `unavailable` where the run
+   *   keeps no checkpoints, or its kernel cannot be reached
+   */
+  async fork(runId, { at, shared } = {}) {
+    const frame = { type: "fork", run_id: runId, at, shared };
+    return { runId: (await this.command(frame)).run_id ?? "" };
   }
 
   /**
