@@ -13,6 +13,8 @@ class Close(NamedTuple):
 
 
 NORMAL = Close(1000, "")
+PROTOCOL = Close(1002, "Protocol error")
+NOT_UTF8 = Close(1007, "Invalid UTF-8")
 POLICY = Close(1008, "Policy violation")
 TOO_LARGE = Close(1009, "message too big")
 INTERNAL = Close(1011, "Internal error")
@@ -33,6 +35,8 @@ BY_CODE: dict[int, Close] = {
     close.code: close
     for close in (
         NORMAL,
+        PROTOCOL,
+        NOT_UTF8,
         POLICY,
         TOO_LARGE,
         INTERNAL,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.websocket import WebSocketMixin
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import (
     WebSocketClosedError,
@@ -22,13 +21,15 @@ from kgnb.broker.limits import Window
 from kgnb.server import access, closecodes, frames
 from kgnb.server.callers import may_come_from
 from kgnb.server.discreet import Discreet
-from kgnb.server.fragments import BoundedProtocol
+from kgnb.server.framing import StrictProtocol, linger
 from kgnb.server.keepalive import KeepAlive
 from kgnb.server.scrub import one_line
 from kgnb.server.sendqueue import SocketSink
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from tornado.iostream import IOStream
 
     from kgnb.broker.peer import Attached
     from kgnb.server.closecodes import Close
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from kgnb.server.host import Host
     from kgnb.server.journal import Stay
 
-_LINGER = 0.5
-"""Seconds that a refused peer has to read why, before its socket is cut."""
-_LINGER_BYTES = 4 * 1024 * 1024
 _PINGS = 200
 _PING_WINDOW = 10.0
 """Seconds in which a peer may send that many pings."""
@@ -113,10 +111,10 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         """
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """tornado's, with the bound that it lacks."""
+        """tornado's, with a reader that follows the standard."""
         found = super().get_websocket_protocol()
         if isinstance(found, WebSocketProtocol13):
-            return BoundedProtocol(self, mask_outgoing=False, params=found.params)
+            return StrictProtocol(self, mask_outgoing=False, params=found.params)
         return found
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
@@ -208,19 +206,12 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
             self._attachment = attachment
 
     async def _show_out(self, refusal: Close) -> None:
-        """Send the close frame, then discard bytes until the peer has read it.
-
-        Cutting at once would make the system send a reset for the unread
-        frames, and the reset can overtake the close frame.
-        """
+        """Send the close frame, and cut the socket when the peer has read it."""
         stream = self._stream()
         self.close(*refusal)
-        if stream is None:
-            return
-        with contextlib.suppress(StreamClosedError, OSError, TimeoutError):
-            async with asyncio.timeout(_LINGER):
-                await _discard(stream)
-        stream.close()
+        if stream is not None:
+            await linger(stream)
+            stream.close()
 
     # ---- frames
 
@@ -322,14 +313,3 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
         """A refusal is no error."""
         if not isinstance(value, _RefusedError):
             super().log_exception(typ, value, tb)
-
-
-async def _discard(stream: IOStream) -> None:
-    """Read and forget, until the peer hangs up or has sent too much."""
-    await stream.write(b"")  # done when all before it is
-    if stream.socket is not None and not isinstance(stream, SSLIOStream):
-        # TLS has no half-close that leaves the other direction readable.
-        stream.socket.shutdown(socket.SHUT_WR)
-    left = _LINGER_BYTES
-    while left > 0:
-        left -= len(await stream.read_bytes(65_536, partial=True))
