@@ -104,6 +104,8 @@ READERS = {
 }
 IN_CI = ("01_quickstart", "03_approvals", "09_durable_runs")
 TRIED = list(READERS) if os.environ.get("KGNB_TUTORIALS") == "all" else IN_CI
+OTHERWISE = {"06_chat_and_clients": 3}
+"""A cell that ends otherwise by hand: nobody says anything, where the script says so."""
 PATIENCE = 90
 """Seconds from the last click to the last cell's end."""
 
@@ -147,5 +149,10 @@ def test_tutorial_run_and_clicked_leaves_what_is_saved(name, lab, open_notebook)
     )
     notebook.screenshot(f"tutorial-{name}")
     notebook.save()
-    assert list(outputs_of(lab.read(path))) == saved
+    left = list(outputs_of(lab.read(path)))
+    if name in OTHERWISE:
+        (record,), _, _ = left.pop(OTHERWISE[name])
+        assert record["status"] == "completed"
+        saved.pop(OTHERWISE[name])
+    assert left == saved
     assert notebook.errors == []
