@@ -108,7 +108,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         return _RANK[self.role] >= _RANK[role]
 
 
-class OutFrame(msgspec.Struct, frozen=True):
+class OutFrame(msgspec.Struct, frozen=True, gc=False):
     """A frame on its way to one client; the bytes are shared by all readers."""
 
     payload: bytes

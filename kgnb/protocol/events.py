@@ -28,8 +28,14 @@ Outcome = Literal["answered", "timed_out", "cancelled"]
 ApprovalKind = Literal["choice", "text", "edit", "form", "file", "confirm", "input"]
 
 
-class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
-    """What every event of a run carries."""
+class Event(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False
+):
+    """What every event of a run carries.
+
+    An event holds plain JSON, so it is in no cycle: the garbage collector need not
+    look through the thousands that a run makes.
+    """
 
     run_id: RunId
     workflow: str = ""
@@ -107,7 +113,7 @@ class GraphChanged(Event, kw_only=True, omit_defaults=True, tag="graph_changed")
     """All of it, drawn anew; it takes the place of the one before."""
 
 
-class Via(msgspec.Struct, kw_only=True):
+class Via(msgspec.Struct, kw_only=True, gc=False):
     """The edge that led to a visit."""
 
     node_id: NodeId

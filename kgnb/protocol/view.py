@@ -70,7 +70,7 @@ class EdgeView(msgspec.Struct, kw_only=True):
     count: int = 0
 
 
-class ActiveEdge(msgspec.Struct, kw_only=True):
+class ActiveEdge(msgspec.Struct, kw_only=True, gc=False):
     """The arrow that was taken last, while the run lives."""
 
     source: str

@@ -62,12 +62,13 @@ class RunContext:
         self._visit = visit
         self._entered: Token[Context | None] | None = None
         self._lock = threading.Lock()
+        # Most attempts need little of this, and are to cost little.
         self._questions = 0
         self._streams: set[str] = set()
         self._inputs: NodeInputs | None = None
         self._told: ShownStream | None = None
         """The stream of tokens that the node sends itself, while it goes on."""
-        self._bars = Bars(execution.control.check, self._report_bar)
+        self._bars: Bars | None = None
 
     def __enter__(self) -> Self:
         self._entered = current_context.set(self)
@@ -132,7 +133,6 @@ class RunContext:
 
     @property
     def _node_inputs(self) -> NodeInputs:
-        # Few attempts have any: not made with the attempt, which is to cost little.
         if self._inputs is None:
             self._inputs = NodeInputs(self)
         return self._inputs
@@ -206,7 +206,11 @@ class RunContext:
         label: str | None,
     ) -> Iterator[T] | AsyncIterator[T]:
         """See ``Context.track``."""
-        return self._bars.track(iterable, total=total, label=label)
+        with self._lock:
+            if self._bars is None:
+                self._bars = Bars(self.execution.control.check, self._report_bar)
+            bars = self._bars
+        return bars.track(iterable, total=total, label=label)
 
     def _report_bar(self, bar: Bar) -> None:
         self.execution.producer.later(lambda: self._bar_events(bar))
@@ -236,7 +240,8 @@ class RunContext:
 
     def close(self) -> None:
         """The attempt is over: no bar and no stream of it goes on."""
-        self._bars.close()
+        if self._bars is not None:
+            self._bars.close()
         self._end_told()
         if self._inputs is not None:
             self._inputs.close()
@@ -307,6 +312,8 @@ class RunContext:
         shown.part(Part("text", text))
 
     def _end_told(self) -> None:
+        if self._told is None:
+            return
         with self._lock:
             shown, self._told = self._told, None
         if shown is not None:

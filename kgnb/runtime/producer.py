@@ -2,10 +2,10 @@
 
 Text comes as fast as a model or a loop makes it, and a browser draws sixty times a
 second at best: tokens, progress and log lines are joined to at most thirty frames a
-second. A graph of trivial nodes changes their states a thousand times a second: these
-are joined too, more shortly. Everything else is sent at once. All of it takes along
-what waited before it, so that the order of a node's events is the order in which they
-happened.
+second. A graph of trivial nodes changes their states thousands of times a second: these
+stay events of their own, but go together, sixty times a second. Everything else is sent
+at once. All of it takes along what waited before it, so that the order of a node's
+events is the order in which they happened.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 INTERVAL = 1 / 30
 """Seconds between two frames of joined text."""
-STRIDE = 0.005
-"""Seconds between two frames of nodes' states. Each frame wakes the link's thread and
-is a transaction of the log: sent one by one, a step's cost as much as the step."""
+STRIDE = 1 / 60
+"""Seconds between two frames of nodes' states: as often as a screen can show them. Each
+frame wakes the link's thread and is a transaction of the log; the first after a while
+goes at once."""
 MOST_PENDING = 20_000
 """Events that wait for the log; past it output is dropped, and counted: text, logs and
 what nodes send under names of their own. What a run has done is never dropped."""
@@ -217,6 +218,8 @@ class Producer:
 
     def _seal(self, node_id: str) -> None:
         """Nothing later is joined to what this node has waiting."""
+        if not self._joinable:
+            return
         for key in [key for key in self._joinable if key[1] == node_id]:
             del self._joinable[key]
 
@@ -246,6 +249,8 @@ class Producer:
         return False
 
     def _want_flush(self, interval: float) -> None:
+        if self._due is not None and self._due <= self._last_flush + interval:
+            return  # most events come while a flush is due: no clock for these
         now = time.monotonic()
         due = max(now, self._last_flush + interval)
         if self._due is not None and self._due <= due:
@@ -310,11 +315,14 @@ class Producer:
     def _take(self, count: int) -> list[e.AnyEvent]:
         with self._lock:
             taken = [self._pending.popleft() for _ in range(count)]
-            gone = {id(event) for event in taken}
-            for key in [k for k, event in self._joinable.items() if id(event) in gone]:
-                del self._joinable[key]
+            if self._joinable:
+                gone = {id(event) for event in taken}
+                held = self._joinable.items()
+                for key in [key for key, event in held if id(event) in gone]:
+                    del self._joinable[key]
             batch = list(self._made(taken))
-            self._text -= sum(map(self._weight, batch))
+            if self._text:
+                self._text -= sum(map(self._weight, batch))
             if self._dropped and batch:
                 batch.insert(0, self._excuse(batch))
             return batch
