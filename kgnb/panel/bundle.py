@@ -15,6 +15,7 @@ from kgnb.panel.static import record_html, record_svg, record_text
 from kgnb.protocol.moments import moments
 from kgnb.protocol.record import answered_by, static_record, votes_by
 from kgnb.protocol.view import RunView
+from kgnb.runtime.cassette import Replay
 from kgnb.runtime.process import allowed_transports
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def live_metadata(run: RunPort) -> dict[str, Any]:
         "kernel_id": run.kernel_id,
         "log": run.log_host,
         "transports": [w for w in TRANSPORTS[run.log_host] if w in allowed],
+        # Its panel offers no buttons: what it asks was answered long ago.
+        **({"replay": True} if isinstance(run, Replay) else {}),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import kgnb
 from kgnb.errors import InvalidValue, KgnbError, RunCancelled, RunLost
-from kgnb.panel.bundle import final_bundle
+from kgnb.panel.bundle import final_bundle, live_metadata
 from kgnb.protocol import events as e
 from kgnb.protocol.record import static_record
 from kgnb.runtime import recorded, replay, run
@@ -140,6 +140,15 @@ def test_nobody_can_answer_a_replay(made, path, eventually):
     assert reply["code"] == "no_such_approval"
     assert "is a replay: it was answered when it was recorded" in reply["message"]
     assert [a.value for a in again.approvals] == ["revise", "publish"]
+
+
+def test_panel_of_a_replay_is_told_that_it_is_one(made, path):
+    again = replay(path, speed=0)
+    again.result(20)
+    assert live_metadata(again)["replay"] is True
+    begun = run(article(), {}, answers=["publish"])
+    begun.result(20)
+    assert "replay" not in live_metadata(begun)
 
 
 def test_rest_of_a_replay_is_shown_at_once_on_demand(made, path):

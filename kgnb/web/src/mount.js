@@ -52,6 +52,9 @@ export function mountRecord(host, record, metadata, signal) {
  *   told where no way leads to the run; by default, what to do in a notebook
  */
 
+/** Of whoever looks at a replay: nobody answers or steers what happened long ago. */
+const REPLAYED = { kind: "replay", role: "view" };
+
 /**
  * Draw a run as it goes on.
  * @param {Element} host
@@ -76,7 +79,7 @@ export function mountLive(host, options, signal) {
       reruns,
       pageOf,
       isArmed: () => !disarmed() && !!route?.connection,
-      identity: () => route?.connection?.identity ?? null,
+      identity: () => (target.replay ? REPLAYED : (route?.connection?.identity ?? null)),
       via: () => route?.via ?? "",
       command: (frame) =>
         route?.command(frame) ?? Promise.reject(new Error("not connected")),

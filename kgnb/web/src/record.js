@@ -69,6 +69,7 @@ import { newStream } from "./reduce-live.js";
  * @property {string | null} [base_url]
  * @property {"server" | "kernel"} [log]
  * @property {string[]} [transports]
+ * @property {boolean} [replay] whether it is a recorded run, shown again
  * @property {string | null} [started_at]
  * @property {string | null} [ended_at]
  * @property {Record<string, number>} [durations]

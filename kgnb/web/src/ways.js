@@ -20,6 +20,7 @@ import { controlTransport } from "./transports/control.js";
  * @param {WidgetModel} [target.model] the widget that the view belongs to
  * @param {"server" | "kernel"} [target.log] where the run's log is
  * @param {string[]} [target.transports]
+ * @param {boolean} [target.replay] whether the run is a recorded one, shown again
  * @returns {(() => Connection | null)[]}
  */
 export function ways(target) {

@@ -49,6 +49,7 @@ function drawBundle(host, model, signal) {
       model,
       log: metadata.log,
       transports: metadata.transports,
+      replay: metadata.replay,
     };
     const { name, graph, compact } = bundle;
     mountLive(host, { runId: metadata.run_id, target, name, graph, compact }, signal);

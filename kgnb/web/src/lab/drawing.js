@@ -56,7 +56,7 @@ export function drawOutput(host, model, signal) {
  * @param {AbortSignal} signal
  */
 function drawLive(host, model, bundle, metadata, signal) {
-  const { run_id: runId, kernel_id: kernelId, log, transports } = metadata;
+  const { run_id: runId, kernel_id: kernelId, log, transports, replay } = metadata;
   const { name, graph, compact } = bundle;
   const here = () => notebookKernel(host);
   const target = {
@@ -64,6 +64,7 @@ function drawLive(host, model, bundle, metadata, signal) {
     kernel: () => (kernelId ? kernelById(kernelId) : here()),
     log,
     transports,
+    replay,
   };
   const disarmed = () => {
     const id = here()?.id;

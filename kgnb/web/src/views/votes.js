@@ -23,6 +23,7 @@ export function countsPeople({ need, approvers }) {
  */
 export function barred(approval, identity) {
   if (!identity) return "";
+  if (identity.kind === "replay") return "A replay: this was answered when it was recorded.";
   if (identity.role === "view") return "You may watch this run, but not answer its questions.";
   if (!countsPeople(approval)) return "";
   if (identity.kind === "kernel") {
