@@ -28,6 +28,16 @@ CONTAINER = """async ([module, scope]) => {
 
 MIME = "application/vnd.kgnb.run+json"
 
+LIVE = {"version": 1, "final": False, "name": "article", "graph": scenes.graph()}
+
+SERVED = """config => {
+    const element = document.createElement('script');
+    element.type = 'application/json';
+    element.id = 'jupyter-config-data';
+    element.textContent = config;
+    document.head.append(element);
+}"""
+
 EXTENSION = Path(__file__).parents[2] / "kgnb" / "web" / "labextension"
 
 
@@ -108,19 +118,8 @@ def test_record_is_drawn_and_asks_nobody(renderer):
 
 
 def test_end_that_is_read_live_is_written_into_the_notebook(renderer):
-    config = '{"baseUrl": "/"}'
-    renderer.js(
-        """config => {
-            const element = document.createElement('script');
-            element.type = 'application/json';
-            element.id = 'jupyter-config-data';
-            element.textContent = config;
-            document.head.append(element);
-        }""",
-        config,
-    )
-    bundle = {"version": 1, "final": False, "name": "article", "graph": scenes.graph()}
-    show(renderer, bundle, {"run_id": "r1", "kernel_id": None, "log": "server"})
+    renderer.js(SERVED, '{"baseUrl": "/"}')
+    show(renderer, LIVE, {"run_id": "r1", "kernel_id": None, "log": "server"})
     renderer.push(*scenes.finished())
     renderer.page.wait_for_function("() => model.written.length === 2", timeout=8000)
     written = renderer.js("() => model.written[1]")
@@ -145,6 +144,26 @@ def test_output_that_names_no_run_says_so(renderer):
     expect(renderer.page.locator(".kgnb-output")).to_have_text(
         "This kgnb output names no run."
     )
+
+
+def test_output_without_what_draws_it_says_what_to_do(renderer):
+    renderer.page.route("**/drawing-*.js", lambda route: route.abort())
+    show(renderer, LIVE, {"run_id": "r1"})
+    expect(renderer.page.locator(".kgnb-output")).to_contain_text("Reload this page.")
+
+
+def test_question_without_its_field_says_what_to_do_and_takes_no_answer(renderer):
+    renderer.page.route("**/fields-*.js", lambda route: route.abort())
+    renderer.js(SERVED, '{"baseUrl": "/"}')
+    renderer.push(*scenes.waiting(), scenes.ask("a2", options=None))
+    show(renderer, LIVE, {"run_id": "r1", "kernel_id": None, "log": "server"})
+    card = renderer.page.locator("[data-approval=a2]")
+    expect(card.get_by_role("alert")).to_contain_text("Reload this page.")
+    expect(card).to_have_attribute("data-armed", "true")
+    expect(card.get_by_role("button", name="Send")).to_be_disabled()
+    # What needs no field is answered as ever.
+    other = renderer.page.locator("[data-approval=a1]")
+    expect(other.get_by_role("button", name="publish")).to_be_enabled()
 
 
 KEPT = {"status", "state", "kind", "path"}
