@@ -94,7 +94,9 @@ def bytes_of(paths):
 def test_bundles_are_small():
     modules = list((EXTENSION / "static").iterdir())
     without_forms = [path for path in modules if not path.name.startswith("fields-")]
-    sizes = {path.name: path.stat().st_size for path in WEB.glob("*.*s") if path.name in MOST}
+    sizes = {
+        path.name: path.stat().st_size for path in WEB.glob("*.*s") if path.name in MOST
+    }
     sizes["JupyterLab, at its start"] = bytes_of(at_start())
     sizes["JupyterLab, with a run"] = bytes_of(without_forms)
     sizes["JupyterLab, with a form"] = bytes_of(modules)
@@ -131,4 +133,6 @@ def test_extension_names_the_modules_that_it_has():
 def test_extension_changes_its_name_with_its_content():
     # Browsers keep a server's static files for ever, by their names.
     names = [path.name for path in (EXTENSION / "static").iterdir()]
-    assert [name for name in names if not re.search(r"[-.][0-9a-zA-Z]{8,}\.js$", name)] == []
+    assert [
+        name for name in names if not re.search(r"[-.][0-9a-zA-Z]{8,}\.js$", name)
+    ] == []
