@@ -2,6 +2,7 @@
 
 ``kgnb doctor`` says what of kgnb works in this environment and what to do
 about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question,
+``kgnb report`` writes a run as a page, a trace or a picture,
 ``kgnb serve`` lets others start your workflows without Jupyter, ``kgnb ci init``
 has your notebooks tested, ``kgnb test-from`` writes a test out of a run.
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import InvalidValue, KgnbError, Unavailable
 from kgnb.protocol.events import TERMINAL
+from kgnb.reporting import commands as reporting
 from kgnb.testing import commands as testing
 from kgnb.version import __version__
 
@@ -56,17 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check this environment")
     _add_clients(commands)
     _add_serve(commands)
+    reporting.add_parser(commands, _where())
     testing.add_parsers(commands, _where())
     given = parser.parse_args(arguments)
     at_once: dict[str, Callable[[argparse.Namespace], int]] = {
         "doctor": lambda _: doctor(),
         "serve": _serve,
+        "report": reporting.main,
         **dict.fromkeys(testing.NAMES, testing.main),
     }
-    if given.command in at_once:
-        return at_once[given.command](given)
-    work = _tail(given) if given.command == "tail" else _answer(given)
     try:
+        if given.command in at_once:
+            return at_once[given.command](given)
+        work = _tail(given) if given.command == "tail" else _answer(given)
         return asyncio.run(work)
     except KgnbError as error:
         print(f"kgnb {given.command}: {error.code}: {error}", file=sys.stderr)

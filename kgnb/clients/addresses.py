@@ -79,6 +79,13 @@ def address_of(
     )
 
 
+def pages_of(address: Address) -> str:
+    """Where the pages of a server are, with a slash at the end: ``…/kgnb/``."""
+    scheme, _, rest = address.url.partition("://")
+    base = rest.partition(_SOCKETS)[0]
+    return f"{'https' if scheme == 'wss' else 'http'}://{base}/kgnb/"
+
+
 def _is_local(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

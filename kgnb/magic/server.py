@@ -7,16 +7,14 @@ nothing.
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from kgnb.clients.addresses import running
-from kgnb.errors import Unavailable, from_code
+from kgnb.clients.calls import call
+from kgnb.errors import Unavailable
 from kgnb.magic.rows import Question, RunRow
 from kgnb.protocol.view import ENDED
 from kgnb.runtime import process
@@ -84,32 +82,11 @@ class Site:
         )
 
     def _call(self, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310  # the server that started us
-            self._pages + path,
-            data=None if body is None else msgspec.json.encode(body),
-            headers={
-                "Authorization": f"token {self._token}",
-                "Content-Type": "application/json",
-            },
-        )
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        reply = call(self._pages, path, self._token, body=body, timeout=TIMEOUT)
         try:
-            with direct.open(request, timeout=TIMEOUT) as reply:
-                return msgspec.json.decode(reply.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _refusal(error.code, error.read()) from None
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            return msgspec.json.decode(reply)
+        except msgspec.DecodeError as error:
             raise Unavailable(f"the server did not answer: {error}") from None
-
-
-def _refusal(status: int, body: bytes) -> Exception:
-    """What the server said against it, in kgnb's words where they are."""
-    try:
-        told = msgspec.json.decode(body, type=dict[str, Any])
-        return from_code(str(told["code"]), str(told["message"]))
-    except (msgspec.DecodeError, KeyError):
-        return Unavailable(f"the server refused it with {status}")
 
 
 def site() -> Site | None:

@@ -15,7 +15,7 @@ from kgnb.runtime.following import follow
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from kgnb.engines.checkpoints import Checkpoint
@@ -61,17 +61,17 @@ class Origin:
         except (KgnbError, TimeoutError) as error:
             why = str(error) or f"its checkpoints were not read within {READ_WAIT:g} s"
             return steps.StateSteps(reason=f"What nodes shared is not here: {why}.")
-        told = steps.steps_of(found, view.started_at)
-        is_more = len(told) > steps.MOST_STEPS
-        return steps.StateSteps(steps=told[-steps.MOST_STEPS :], left_out=is_more)
+        return steps.StateSteps.of(found, view.started_at)
 
-    def write(self, path: Path, workflow: str, *, who: str) -> None:
-        """Write the trace; see ``write_trace``. Blocks while the log is read.
+    def events(self, *, who: str) -> list[e.AnyEvent]:
+        """Every event of the run. Blocks while the log is read, at most 30 s.
+
+        Args:
+            who: Said first in what is raised.
 
         Raises:
-            Unavailable: The log cannot be reached.
+            Unavailable: The log cannot be reached, or the run goes on.
             Gap: It no longer has all events.
-            InvalidValue: The file cannot be written, or is there and no recording.
             WrongThread: This is the loop that must read it.
         """
         run = self._run
@@ -82,12 +82,11 @@ class Origin:
                 return [event async for event in follow(run, None)]
 
         try:
-            events = wait_blocking(run.home.link.submit(read()))
+            return wait_blocking(run.home.link.submit(read()))
         except TimeoutError:
             raise Unavailable(
                 f"{who}: the log did not give all events within {READ_WAIT:g} s"
             ) from None
-        write_trace(path, workflow, events, who=who)
 
 
 def of_run(execution: Execution) -> Origin:
@@ -95,6 +94,12 @@ def of_run(execution: Execution) -> Origin:
     from kgnb.runtime import checkpoints  # noqa: PLC0415  # it begins runs
 
     return Origin(execution, partial(checkpoints.read_history, execution))
+
+
+def trace_lines(events: Iterable[e.AnyEvent]) -> Iterator[bytes]:
+    """Events as the lines of a recording; what looks like a secret is hidden."""
+    for event in events:
+        yield line_of(msgspec.to_builtins(event, enc_hook=repr, str_keys=True))
 
 
 def write_trace(
@@ -113,9 +118,9 @@ def write_trace(
     """
     try:
         with create(path, workflow, who=who) as file:
-            for event in events:
-                line = line_of(msgspec.to_builtins(event, enc_hook=repr, str_keys=True))
-                while line:
-                    line = line[file.write(line) :]
+            for line in trace_lines(events):
+                rest = line
+                while rest:
+                    rest = rest[file.write(rest) :]
     except OSError as error:
         raise InvalidValue(f"{who}: {str(path)!r}: {error.strerror}") from None

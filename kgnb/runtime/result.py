@@ -191,10 +191,13 @@ class Result:
             InvalidValue: The file cannot be written, or is there and no recording.
             WrongThread: This is the loop on which the log is kept.
         """
+        from kgnb.runtime import exports  # noqa: PLC0415  # it reads logs of runs
+
         if self._origin is None:
             raise Unavailable("to_jsonl(): this result's run is not known here")
         target = Path(path)
-        self._origin.write(target, self.view.workflow, who="to_jsonl()")
+        events = self._origin.events(who="to_jsonl()")
+        exports.write_trace(target, self.view.workflow, events, who="to_jsonl()")
         return target
 
     def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -306,6 +306,23 @@ async def test_kgnb_tail_ends_quietly_on_ctrl_c(server, url):
         await client.cancel(run.run_id)
 
 
+async def test_kgnb_report_of_a_servers_run_is_its_page_or_its_trace(server, url):
+    async with connect(url, token=TOKEN) as client:
+        run = await client.start("review")
+        code, page, err = await kgnb(server, "report", run.run_id, "-o", "-")
+        assert (code, err) == (0, "")
+        assert "This run had not ended when this was written." in page
+        asked = await question(client, run.run_id)
+        await client.answer(asked["approval_id"], "publish")
+        events = [event async for event in client.events(run_id=run.run_id)]
+    given = ["--format", "jsonl", "-o", "-", "--url", url, "--token", TOKEN]
+    code, trace, err = await kgnb(server, "report", run.run_id, *given)
+    assert (code, err) == (0, "")
+    lines = [json.loads(line) for line in trace.splitlines()]
+    assert lines[0]["format"] == "kgnb-recording"
+    assert [line["seq"] for line in lines[1:]] == [event["seq"] for event in events]
+
+
 async def test_kgnb_answer_resolves_a_blocked_cell(server, url):
     kernel = await new_kernel(server)
     async with Shell(server, kernel) as shell:

@@ -41,6 +41,17 @@ class StateSteps(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there are earlier ones."""
     reason: str = ""
 
+    @classmethod
+    def of(cls, history: Sequence[Checkpoint], since: str | None = None) -> StateSteps:
+        """The latest steps; see ``steps_of``.
+
+        Args:
+            history: As there, but ``MOST_STEPS + 1`` of it are enough.
+            since: As there.
+        """
+        steps = steps_of(history, since)
+        return cls(steps=steps[-MOST_STEPS:], left_out=len(steps) > MOST_STEPS)
+
 
 def steps_of(
     history: Sequence[Checkpoint], since: str | None = None
