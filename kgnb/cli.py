@@ -4,7 +4,8 @@
 about the rest, ``kgnb tail`` follows a run, ``kgnb answer`` answers a question,
 ``kgnb report`` writes a run as a page, a trace or a picture,
 ``kgnb serve`` lets others start your workflows without Jupyter, ``kgnb ci init``
-has your notebooks tested, ``kgnb test-from`` writes a test out of a run.
+has your notebooks tested, ``kgnb test-from`` writes a test out of a run, ``kgnb llm``
+installs or serves a small model, and serves recordings.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import InvalidValue, KgnbError, Unavailable
+from kgnb.llm import commands as llm
 from kgnb.protocol.events import TERMINAL
 from kgnb.reporting import commands as reporting
 from kgnb.testing import commands as testing
@@ -60,11 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_serve(commands)
     reporting.add_parser(commands, _where())
     testing.add_parsers(commands, _where())
+    llm.add_parser(commands)
     given = parser.parse_args(arguments)
     at_once: dict[str, Callable[[argparse.Namespace], int]] = {
         "doctor": lambda _: doctor(),
         "serve": _serve,
         "report": reporting.main,
+        "llm": llm.main,
         **dict.fromkeys(testing.NAMES, testing.main),
     }
     try:

@@ -9,13 +9,13 @@ import asyncio
 import hmac
 import json
 import secrets
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from kgnb.errors import InvalidValue, Unavailable
@@ -52,6 +52,8 @@ class ReplayServer:
 
     Attributes:
         endpoint: How to reach it.
+        models: Whose replies it has.
+        prompts: What can be asked.
 
     Raises:
         InvalidValue: A file cannot be read or holds no replies; or the speed is none.
@@ -70,14 +72,15 @@ class ReplayServer:
         shelf = shelf_of(paths)
         key = api_key or secrets.token_urlsafe(24)
         try:
-            self._sockets = bind_sockets(port, host)
+            self._socket = _listening(host, port)
         except OSError as error:
             raise Unavailable(
                 f"nothing can be served on {host}, port {port}: {error.strerror}"
             ) from None
-        bound = self._sockets[0].getsockname()[1]
+        bound = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.endpoint = Endpoint(f"http://{shown}:{bound}/v1", key, shelf.models[0])
+        self.models, self.prompts = shelf.models, shelf.prompts
         given = {"shelf": shelf, "speed": check_speed(speed), "key": key}
         self._application = Application(
             [
@@ -109,7 +112,7 @@ class ReplayServer:
         """The thread's work: until ``close``."""
         asyncio.set_event_loop(self._loop)
         server = HTTPServer(self._application, max_body_size=_LARGEST)
-        server.add_sockets(self._sockets)
+        server.add_socket(self._socket)
         try:
             self._loop.run_forever()
         finally:
@@ -132,6 +135,14 @@ class ReplayServer:
 
     def __repr__(self) -> str:
         return f"<replay of {self.endpoint.model} at {self.endpoint.base_url}>"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    # Not by tornado, which leaves a socket open whose port is taken.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    listening.setblocking(False)
+    return listening
 
 
 async def _end_tasks() -> None:

@@ -36,6 +36,12 @@ class Shelf:
         """Whose replies there are, each once."""
         return list(dict.fromkeys(each.model or "unknown" for each in self.recordings))
 
+    @property
+    def prompts(self) -> list[str]:
+        """What was asked, each once."""
+        names = (_names(each) for each in self.recordings)
+        return list(dict.fromkeys(each[0] for each in names if each))
+
     def find(self, messages: Sequence[Mapping[str, Any]]) -> Recording:
         """The reply to these messages, or else to the last of them.
 

