@@ -105,6 +105,12 @@ def test_bundles_are_small():
     assert sizes.keys() == MOST.keys()
 
 
+def test_panel_for_widgets_loads_nothing():
+    # An anywidget's code runs from a Blob's URL, beside which there is nothing.
+    text = (WEB / "kgnb.js").read_text("utf-8")
+    assert re.findall(r"\bimport\s*[({\"']|\bfrom\s*\"", text) == []
+
+
 def test_bundles_make_no_markup_and_no_code_from_text():
     forbidden = r"\.innerHTML|\.outerHTML\s*=|insertAdjacentHTML|document\.write\b|\beval\(|new Function\("
     for path in SHIPPED:
