@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -141,6 +142,45 @@ def test_nbval_and_nbmake_get_each_notebook_its_own_answers(tmp_path):
     )
     assert code == 0, told
     assert "6 passed" in told  # four cells, and two notebooks as a whole
+
+
+@pytest.fixture(scope="module")
+def told_by_nbval(tmp_path_factory):
+    """What ``pytest --nbval`` says of notebooks that are broken in four ways."""
+    folder = tmp_path_factory.mktemp("nbval")
+    printed = nbformat.v4.new_output("stream", name="stdout", text="publish\n")
+    source = RUNS.replace("(question)", "(question, panel=False)")
+    write(folder / "changed.ipynb", ASKS, source, answers=["yes"], outputs=[printed])
+    write(folder / "unanswered.ipynb", ASKS, RUNS, answers={"Other?": "yes"})
+    write(folder / "missing.ipynb", "import kgnb\nkgnb.llm.reply('like no other')")
+    fails = 'def fails(): raise ValueError("no data")\nawait kgnb.run(fails)'
+    write(folder / "fails.ipynb", "import kgnb", fails)
+    code, told = run_pytest(folder, "--nbval", plugins=",nbval.plugin")
+    assert code == 1
+    assert "4 failed, 3 passed" in told
+    return re.sub(r"\x1b\[[0-9;]*m", "", told)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("changed", ["Cell outputs differ", "publish", "yes"]),
+        (
+            "unanswered",
+            ["approval 'Publish 3 pages?'", "Give run(..., answers="],
+        ),
+        ("missing", ["no reply to 'like no other'", "the nearest one is"]),
+        ("fails", ["ValueError: no data", "node 'fails'"]),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_notebook_that_fails_nbval_says_what_to_do(told_by_nbval, name, words):
+    """In the part of what is told that is about the notebook."""
+    parts = re.split(r"^_+ (.*?)::", told_by_nbval, flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    (part,) = [text for title, text in told.items() if name in title]
+    for word in words:
+        assert word in part
 
 
 def test_answers_that_cannot_be_read_fail_a_notebook_of_nbval_by_name(tmp_path):
