@@ -1,10 +1,12 @@
 """What watching costs the graphs of LangGraph and PocketFlow, a step and a token.
 
-A graph is one trivial node that leads back to itself, or one whose model writes. It is
-run by its library's own call, and by ``kgnb.run`` with its log in memory, which nobody
-reads (unwatched), or which a client reads as it grows (watched). All take turns, and
-medians count; of a title's figures each is beside the first one's, of the same go.
-Processor time is of all threads, the reader's included.
+A graph is one node that leads back to itself, trivial or waiting as for an answer from
+afar, or one whose model writes. It is run by its library's own call, and by
+``kgnb.run`` with its log in memory, which nobody reads (unwatched), or which a client
+reads as it grows (watched). ``astream(kgnb's)`` asks LangGraph for the parts that kgnb
+reads, and drops them: what is above it is kgnb's own. All take turns, and medians
+count; of a title's figures each is beside the first one's, of the same go. Processor
+time is of all threads, the reader's included.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 import kgnb
 from benchmarks.rounds import Cost, measure
+from kgnb.engines.langgraph.parts import MODES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -55,8 +58,10 @@ class _Counted(TypedDict):
     count: Annotated[int, operator.add]
 
 
-def _counting(steps: int, saver: Any) -> Any:
+def _counting(steps: int, saver: Any, seconds: float) -> Any:
     async def count(_state: _Counted) -> _Counted:
+        if seconds:
+            await asyncio.sleep(seconds)
         return {"count": 1}
 
     async def again(state: _Counted) -> str:
@@ -70,22 +75,40 @@ def _counting(steps: int, saver: Any) -> Any:
     return builder.compile(checkpointer=saver)
 
 
-def langgraph_steps(steps: int, saver: Callable[[], Any]) -> Runs:
-    """Ways to run ``steps`` visits of one async node, each on a thread of its own."""
+def langgraph_steps(
+    steps: int, saver: Callable[[], Any] = lambda: None, seconds: float = 0.0
+) -> Runs:
+    """Ways to run ``steps`` visits of one async node, each on a thread of its own.
+
+    Args:
+        steps: How many.
+        saver: Makes the checkpointer.
+        seconds: That the node waits.
+    """
 
     def given() -> tuple[Any, dict[str, Any]]:
         # A new checkpointer each time: what one keeps grows.
         config = {"recursion_limit": steps + 1, "configurable": {"thread_id": "1"}}
-        return _counting(steps, saver()), config
+        return _counting(steps, saver(), seconds), config
 
     def ainvoke() -> int:
         graph, config = given()
         return asyncio.run(graph.ainvoke({"count": 0}, config))["count"]
 
-    async def updates() -> int:
+    async def streamed(**options: Any) -> int:
         graph, config = given()
-        stream = graph.astream({"count": 0}, config, stream_mode="updates")
-        return len([part async for part in stream])
+        count = 0
+        async for _ in graph.astream({"count": 0}, config, **options):
+            count += 1
+        return count
+
+    def updates() -> int:
+        return asyncio.run(streamed(stream_mode="updates"))
+
+    def parts() -> int:
+        asked = {"stream_mode": list(MODES), "version": "v2", "subgraphs": True}
+        # Of each step its task twice, its update and the state, which came first, too.
+        return (asyncio.run(streamed(**asked)) - 1) // 4
 
     def started() -> kgnb.Run:
         graph, config = given()
@@ -93,7 +116,8 @@ def langgraph_steps(steps: int, saver: Callable[[], Any]) -> Runs:
 
     return {
         "ainvoke": ainvoke,
-        "astream(updates)": lambda: asyncio.run(updates()),
+        "astream(updates)": updates,
+        "astream(kgnb's)": parts,
         "kgnb, unwatched": lambda: started().result().shared["count"],
         "kgnb, watched": lambda: _watched_count(started()),
     }
@@ -211,11 +235,21 @@ def main(
     peers = ("langgraph", "pocketflow")
     print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
     for title, runs, pieces in (
-        ("LangGraph, a step", langgraph_steps(steps, lambda: None), steps),
+        ("LangGraph, a step", langgraph_steps(steps), steps),
         (
             "LangGraph with InMemorySaver, a step",
             langgraph_steps(steps, InMemorySaver),
             steps,
+        ),
+        (
+            "LangGraph, a step that waits 1 ms",
+            langgraph_steps(few := max(2, steps // 5), seconds=0.001),
+            few,
+        ),
+        (
+            "LangGraph, a step that waits 10 ms",
+            langgraph_steps(fewer := max(2, steps // 20), seconds=0.01),
+            fewer,
         ),
         ("LangGraph, a token", langgraph_tokens(tokens), tokens),
         ("PocketFlow, a step", pocketflow_steps(visits), visits),

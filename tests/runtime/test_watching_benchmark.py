@@ -18,9 +18,11 @@ def test_every_way_makes_its_steps_and_tokens(capsys):
         "LangGraph",
         "LangGraph with InMemorySaver",
         "LangGraph",
+        "LangGraph",
+        "LangGraph",
         "PocketFlow",
     ]
-    assert len(lines) == 1 + 4 + 3 * 4 + 3
+    assert len(lines) == 1 + 6 + 4 * 5 + 4 + 3
 
 
 def test_a_way_that_makes_too_few_is_refused():

@@ -126,8 +126,10 @@ class Attempts:
                 chain.is_running = True
                 return chain
             dangling = chain
-            index = self._index_of(argument, key) if self._has_items else None
-            visit = msgspec.structs.replace(self._visit, item=index)
+            visit, index = self._visit, None
+            if self._has_items:
+                index = self._index_of(argument, key)
+                visit = msgspec.structs.replace(visit, item=index)
             self._chains[key] = chain = Chain(argument, visit)
         if dangling is not None:
             self._item_finished(dangling, dangling.error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import UNSET
 
@@ -66,26 +66,11 @@ class Phases:
 
     def install(self) -> None:
         """Put them onto the node."""
-        wrappers: dict[str, Callable[..., Any]] = {
-            "before_prep": self._hook,
-            "prep": self._prep,
-            "after_exec": self._hook,
-            "post": self._post,
-            "on_error": self._on_error,
-            "prep_async": self._prep_async,
-            "post_async": self._post_async,
-        }
-        if self._kind != "graph":
-            wrappers |= {
-                "exec": self._exec,
-                "exec_fallback": self._exec_fallback,
-                "exec_async": self._exec_async,
-                "exec_fallback_async": self._exec_fallback_async,
-            }
-        for name, wrapper in wrappers.items():
+        around = self._AROUND_GRAPHS if self._kind == "graph" else self._AROUND_NODES
+        for name, wrapper in around:
             own = getattr(self._node, name, None)
             if own is not None:
-                self.put(name, functools.partial(wrapper, own))
+                self.put(name, functools.partial(wrapper, self, own))
         asking = _asking(getattr(self._node, "get_user_input", None))
         if asking is not None:
             self.put("get_user_input", asking)
@@ -269,6 +254,25 @@ class Phases:
         self._step.executed(arguments[-1])
         await self._step.checkpoint_async()
         return await own(*arguments)
+
+    # Which of these goes around which of the node's own; once, not for each visit.
+
+    _AROUND_GRAPHS: ClassVar[tuple[tuple[str, Callable[..., Any]], ...]] = (
+        ("before_prep", _hook),
+        ("prep", _prep),
+        ("after_exec", _hook),
+        ("post", _post),
+        ("on_error", _on_error),
+        ("prep_async", _prep_async),
+        ("post_async", _post_async),
+    )
+    _AROUND_NODES = (
+        *_AROUND_GRAPHS,
+        ("exec", _exec),
+        ("exec_fallback", _exec_fallback),
+        ("exec_async", _exec_async),
+        ("exec_fallback_async", _exec_fallback_async),
+    )
 
 
 def _asking(get_user_input: Any) -> Callable[..., Any] | None:

@@ -129,6 +129,7 @@ class AsyncAttempts(AsyncCallbackHandler):
 
     run_inline = True
     raise_error = True  # a swallowed pause fails its node
+    ignore_llm = True  # tokens come by the stream: no call for each of them here
 
     def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
         self._attempts = _Attempts(visits, observer, watch)
@@ -222,6 +223,7 @@ class Attempts(BaseCallbackHandler):
 
     run_inline = True
     raise_error = True  # a swallowed pause fails its node
+    ignore_llm = True  # tokens come by the stream: no call for each of them here
 
     def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
         self._attempts = _Attempts(visits, observer, watch)

@@ -11,7 +11,7 @@ import msgspec
 from kgnb.graph.spec import EdgeSpec, GraphSpec, NodeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kgnb.graph.context import NodeVisit
     from kgnb.graph.observe import Via
@@ -107,12 +107,15 @@ class Picture:
     # What is found.
 
     def came(
-        self, name: str, visit: NodeVisit, ways: Iterable[Via], *, is_first: bool
+        self, name: str, visit: NodeVisit, ways: Sequence[Via], *, is_first: bool
     ) -> bool:
         """A node was come to; whether the picture has grown by it."""
         if not is_shown(name):
             return False
         target = visit.node_id
+        is_known = target in self._known and not (is_first and self._start is None)
+        if is_known and all(self.action(way.node_id, target) for way in ways):
+            return False  # as nearly always: it is declared
         with self._lock:
             before = self._found
             if is_first and self._start is None:
