@@ -43,6 +43,7 @@ RERUNS = {
     "browser": 2,
     "deploy": 1,
     "faults": 1,
+    "llm": 1,
     "notebooks": 1,
     "runtime": 1,
     "server": 1,

@@ -155,6 +155,8 @@ def test_wheel_carries_everything_a_user_needs(tmp_path):
     assert {
         "kgnb/py.typed",
         "kgnb/data/recorded-streams.jsonl",
+        "kgnb/llm/model.txt",
+        "kgnb/llm/runtime.txt",
         "kgnb/web/kgnb.js",
         "kgnb/web/kgnb.css",
         "kgnb/web/pages/run.html",

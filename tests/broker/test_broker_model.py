@@ -1,7 +1,7 @@
 """The broker against models: random connections, cuts, delays and failures.
 
 CI runs 2,000 examples of up to 50 steps, the same each time: about 40 s of one core. By
-``KGNB_MODELS=20000 pytest tests/broker/test_broker_model.py`` (``scripts/models``) there
+``KGNB_EXAMPLES=20000 pytest tests/broker/test_broker_model.py`` (``scripts/models``) there
 are as many, and new ones each time.
 """
 
@@ -22,8 +22,8 @@ from model_mail import Mail
 
 from kgnb.broker import BrokerLimits, Identity, Peer
 
-EXAMPLES = int(os.environ.get("KGNB_MODELS", "2000"))
-IS_FULL = "KGNB_MODELS" in os.environ
+EXAMPLES = int(os.environ.get("KGNB_EXAMPLES", "2000"))
+IS_FULL = "KGNB_EXAMPLES" in os.environ
 LIMITS = BrokerLimits(
     read_page=3, rate_limit_messages=10**6, max_connections_per_identity=1000
 )

@@ -189,14 +189,15 @@ def test_replay_streams_to_langchain(server):
     )
 
     async def read():
-        return [chunk async for chunk in chat.astream(TIDES)]
+        chunks = [chunk async for chunk in chat.astream(TIDES)]
+        await chat.root_async_client.close()
+        return chunks
 
     for chunks in (list(chat.stream(TIDES)), asyncio.run(read())):
         assert "".join(chunk.text for chunk in chunks) == text_of(TIDES)
         assert chunks[-1].usage_metadata or chunks[-2].usage_metadata
     assert chat.invoke(TIDES).text == text_of(TIDES)
     chat.root_client.close()
-    asyncio.run(chat.root_async_client.close())
 
 
 # ---- recordings of one's own
