@@ -79,14 +79,13 @@ export class AnswerForm {
 
   /** Fetch the field, which no answer goes without. */
   async #load() {
-    try {
-      const { fieldOf } = await import("../form/fields.js");
-      const env = { signal: this.#signal, changed: () => this.#save() };
-      this.#field = fieldOf(this.#approval, env);
-    } catch (error) {
+    const fields = await import("../form/fields.js").catch((error) => {
       console.warn("kgnb: no form:", error);
-      return this.#complain([{ field: undefined, message: UNLOADED }]);
-    }
+    });
+    if (this.#signal.aborted) return;
+    if (!fields) return this.#complain([{ field: undefined, message: UNLOADED }]);
+    const env = { signal: this.#signal, changed: () => this.#save() };
+    this.#field = fields.fieldOf(this.#approval, env);
     this.#form.prepend(this.#field.element);
     this.#isWhole = true;
     this.#restore();
