@@ -24,6 +24,7 @@ is for is told in the [README](../README.md) and the other pages here.
 _MODULES = {
     "kgnb": None,
     "kgnb.graph": None,
+    "kgnb.llm": None,
     "kgnb.clients": None,
     "kgnb.testing": None,
     "kgnb.server.asgi": ["create_app"],

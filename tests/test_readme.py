@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kgnb import llm
 from kgnb.runtime import shutdown
 
 REPO = Path(__file__).parent.parent
@@ -67,6 +68,7 @@ def test_python_block_runs_as_a_cell(source, monkeypatch, tmp_path):
         asyncio.run(cell())
     finally:
         shutdown()
+        llm.close()
     if "result" in names:
         assert names["result"].status == "completed"
         assert [answer.value for answer in names["result"].approvals] == ["publish"]

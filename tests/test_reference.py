@@ -7,6 +7,7 @@ from pathlib import Path
 import kgnb
 import kgnb.clients
 import kgnb.graph
+import kgnb.llm
 import kgnb.testing
 
 REPO = Path(__file__).parent.parent
@@ -24,7 +25,7 @@ def test_reference_has_every_public_name():
     text = PAGE.read_text()
     headings = set(re.findall(r"^### (?:class )?(\S+)$", text, re.MULTILINE))
     last = {heading.rpartition(".")[2] for heading in headings}
-    for module in (kgnb, kgnb.graph, kgnb.clients, kgnb.testing):
+    for module in (kgnb, kgnb.graph, kgnb.llm, kgnb.clients, kgnb.testing):
         public = {name for name in module.__all__ if not name.startswith("__")}
         assert public <= last, public - last
     assert "kgnb.server.asgi.create_app" in headings
