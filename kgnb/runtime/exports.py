@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kgnb.runtime.execution import Execution
     from kgnb.runtime.following import Followed
 
-READ_WAIT = 30.0
+READ_WAIT = 120.0
 """Seconds that a log or a checkpointer has to give what it keeps."""
 
 
@@ -49,7 +49,7 @@ class Origin:
     def states(self, view: RunView) -> StateSteps:
         """What each step of the run changed, or why nobody can tell.
 
-        Blocks while the checkpoints are read, at most 30 s.
+        Blocks while the checkpoints are read, at most 2 min.
         """
         # They know results, which we are a part of.
         from kgnb.runtime.comparing import steps  # noqa: PLC0415
@@ -64,7 +64,7 @@ class Origin:
         return steps.StateSteps.of(found, view.started_at)
 
     def events(self, *, who: str) -> list[e.AnyEvent]:
-        """Every event of the run. Blocks while the log is read, at most 30 s.
+        """Every event of the run. Blocks while the log is read, at most 2 min.
 
         Args:
             who: Said first in what is raised.

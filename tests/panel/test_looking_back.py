@@ -14,8 +14,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 
 import scenes_durable
 
-TWICE = "\N{MULTIPLICATION SIGN}2"
-
 
 def view_of(events):
     view = RunView()
@@ -62,28 +60,3 @@ def test_report_names_hostile_actions_and_nodes_as_text():
     page = page_html(view_of(json.loads(text)))
     assert "<b onclick" not in page
     assert "&lt;b onclick" in page
-
-
-@pytest.mark.browser
-def test_arrow_keys_show_the_picture_as_it_was_without_scripts(chromium, page):
-    context = chromium.new_context(java_script_enabled=False)
-    try:
-        tab = context.new_page()
-        tab.set_content(page)
-        tab.get_by_role("radio", name="Step 25 of 25").focus()
-        assert shown(tab, "Review") == f"✓ completed {TWICE}"
-        for _ in range(17):
-            tab.keyboard.press("ArrowLeft")
-        assert shown(tab, "Review") == "● running"
-        assert shown(tab, "Publish") == "idle"
-        assert shown(tab, "Draft") == "✓ completed"
-        tab.keyboard.press("ArrowRight")
-        assert shown(tab, "Review") == "◔ waiting"
-    finally:
-        context.close()
-
-
-def shown(tab, node):
-    texts = tab.locator(f"[data-node={node}] > text:not(.kgnb-label)")
-    seen = [text.text_content() for text in texts.all() if text.is_visible()]
-    return " ".join(filter(None, seen))

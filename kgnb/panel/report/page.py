@@ -132,12 +132,12 @@ def _section(title: str, body: str, *, is_folded: bool = False) -> str:
     if not body:
         return ""
     name = f"kgnb-{title.lower().replace(' ', '-')}"
-    inner = (
-        f"<details><summary>Show them</summary>{body}</details>" if is_folded else body
-    )
+    if is_folded:
+        summary = f"<summary>Show {escape(title.lower())}</summary>"
+        body = f'<details class="kgnb-fold">{summary}{body}</details>'
     return (
         f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>'
-        f"{inner}</section>"
+        f"{body}</section>"
     )
 
 
