@@ -25,6 +25,27 @@ if TYPE_CHECKING:
     from kgnb.storage.base import Row
 
 
+ENDINGS: dict[type, RunStatus] = {
+    events.WorkflowCompleted: "completed",
+    events.WorkflowFailed: "failed",
+    events.WorkflowCancelled: "cancelled",
+    events.WorkflowLost: "lost",
+}
+
+OF_NODES = frozenset(
+    {
+        events.NodeUpdate,
+        events.Progress,
+        events.Token,
+        events.Message,
+        events.ResultEvent,
+        events.Log,
+        events.Custom,
+    }
+)
+"""What only a run's readers care about: nearly all there is, and it changes no row."""
+
+
 class Frames(msgspec.Struct):
     """A producer's events ``first, first + 1, …``, decoded and checked."""
 

@@ -16,6 +16,8 @@ from kgnb.broker.doubts import refused, unsure
 from kgnb.broker.draft import Draft
 from kgnb.broker.rows import RunRow
 from kgnb.broker.run import (
+    ENDINGS,
+    OF_NODES,
     Declaration,
     Frames,
     Given,
@@ -45,16 +47,9 @@ if TYPE_CHECKING:
     from kgnb.broker.sessions import Sessions
     from kgnb.broker.starts import Starts
     from kgnb.broker.subscriptions import Subscriptions
-    from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome, Row, StreamState
 
 _FORBIDDEN_OF_KERNELS = (events.WorkflowStalled, events.WorkflowLost)
-_ENDINGS: dict[type, RunStatus] = {
-    events.WorkflowCompleted: "completed",
-    events.WorkflowFailed: "failed",
-    events.WorkflowCancelled: "cancelled",
-    events.WorkflowLost: "lost",
-}
 
 
 LinkOf = Callable[[str], "Link | None"]
@@ -326,7 +321,10 @@ class Runs:
         for n, event in enumerate(item.events, item.first):
             # Whatever trails behind a run's end, its views could not show.
             if not row.has_ended:
-                self._write_event(draft, event, now)
+                if type(event) in OF_NODES:
+                    draft.add(event)
+                else:
+                    self._write_event(draft, event, now)
                 if item.records:
                     draft.records += item.records.get(n, ())
         draft.n = item.first + len(item.events) - 1
@@ -355,7 +353,7 @@ class Runs:
                 row.status, row.is_paused = "paused", True
             case events.WorkflowResumed():
                 row.status, row.is_paused = "running", False
-        ending = _ENDINGS.get(type(event))
+        ending = ENDINGS.get(type(event))
         if ending is not None:
             if ending != "lost" or not row.is_durable:
                 # Else they stay open, for the process that goes on with the run.

@@ -276,6 +276,8 @@ class Questions:
 
     def end_task(self, task_id: str) -> None:
         """A visit ends: what it left open is cancelled."""
+        if task_id not in self._open:
+            return
         with self._lock:
             left = self._open.pop(task_id, set())
         for key in sorted(left):

@@ -30,6 +30,7 @@ RETRY = 1.0
 """Seconds before a refused subscription or a closed channel is tried again."""
 
 _command_ids = itertools.count(1)
+_EVENTS = (e.Event, e.Custom)
 
 
 class Commander:
@@ -202,7 +203,7 @@ class RunReader:
         frame = codec.decode_frame(data)
         if self._is_frozen:
             return
-        if isinstance(frame, e.Event | e.Custom):
+        if isinstance(frame, _EVENTS):
             if frame.seq > self._view.seq:
                 self._take(frame)
         elif isinstance(frame, replies.Snapshot):
