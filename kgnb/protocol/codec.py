@@ -56,11 +56,23 @@ def _depth_exceeds(data: bytes, limit: int) -> bool:
     return bool(brackets)
 
 
-def _check(data: bytes | str, limits: Limits) -> bytes:
+def _utf8(data: bytes | str) -> bytes:
+    """A frame's bytes, if they are text.
+
+    msgspec looks at no string that it skips or keeps raw: one that is not UTF-8 would
+    be stored, and end the sockets of all whom it is sent to.
+    """
     try:
-        raw = data.encode() if isinstance(data, str) else data
-    except UnicodeEncodeError:
-        raise BadFrame("frame: expected UTF-8, got a lone surrogate") from None
+        if isinstance(data, str):
+            return data.encode()
+        data.decode()
+    except UnicodeError:
+        raise BadFrame("frame: expected text in UTF-8") from None
+    return data
+
+
+def _check(data: bytes | str, limits: Limits) -> bytes:
+    raw = _utf8(data)
     if len(raw) > limits.max_size:
         raise FrameTooLarge(
             f"frame: expected at most {limits.max_size} bytes, got {len(raw)}",
@@ -162,7 +174,7 @@ def decode_frame(data: bytes | str) -> events.AnyEvent | replies.AnyReply:
     Raises:
         BadFrame: It is neither.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    raw = _utf8(data)
     known = _known_event(raw)
     if known is not None:
         return known
@@ -222,7 +234,7 @@ def decode_kernel_frame(data: bytes | str) -> link.KernelFrame:
     Raises:
         BadFrame: It is none.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    raw = _utf8(data)
     frame: link.KernelFrame = _decode(raw, _kernel_decoder, "link frame")
     return frame
 
@@ -233,7 +245,7 @@ def decode_server_frame(data: bytes | str) -> link.ServerFrame:
     Raises:
         BadFrame: It is none.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    raw = _utf8(data)
     frame: link.ServerFrame = _decode(raw, _server_decoder, "link frame")
     return frame
 

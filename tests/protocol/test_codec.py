@@ -225,3 +225,22 @@ def test_append_that_no_log_could_hold_is_a_bad_frame(bad):
     codec.decode_kernel_frame(json.dumps(frame))
     with pytest.raises(BadFrame):
         codec.decode_kernel_frame(json.dumps(frame | bad))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"type":"frame","channel":"c","frame":{"id":"\xaa"}}',
+        b'{"type":"post","n":1,"to":"all","message":{"a":"\xed\xa0\x80"}}',
+        b'{"type":"append","run_id":"r","epoch":1,"n":1,"events":[{"x":"\xff"}]}',
+        '{"type":"open","channel":"\ud800","via":"comm"}',
+    ],
+)
+def test_link_frame_with_text_that_is_none_is_a_bad_frame(frame):
+    with pytest.raises(BadFrame, match="UTF-8"):
+        codec.decode_kernel_frame(frame)
+
+
+def test_unknown_field_that_is_no_text_is_a_bad_frame():
+    with pytest.raises(BadFrame, match="UTF-8"):
+        codec.decode_command(b'{"type":"ping","other":"\xff"}')
