@@ -30,14 +30,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "server"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "faults"))
 
 from faults_harness import SECRET, FaultyServer
 from server_harness import BASE, TOKEN
-from swarm import CLOSE, Client, Swarm
 
+from benchmarks.swarm import CLOSE, Client, Swarm
 from kgnb.server import access
 
 if TYPE_CHECKING:
