@@ -114,8 +114,9 @@ class Call:
     ) -> http.client.HTTPResponse:
         try:
             self._http.connect()
-            self._socket = self._http.sock
-            self._socket.settimeout(_SILENCE)
+            self._socket = connected = self._http.sock
+            if connected is not None:  # which it is, by now
+                connected.settimeout(_SILENCE)
             if self._is_let_go:
                 self.let_go()
             self._http.request(method, self._path + path, body, self._headers)

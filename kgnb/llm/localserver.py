@@ -8,6 +8,7 @@ where the machine has other work.
 from __future__ import annotations
 
 import secrets
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from kgnb.errors import Unavailable
@@ -92,8 +93,7 @@ def local(
         Unavailable: It is not installed, or the port is taken.
     """
     file = weights.installed()
-    import xllamacpp  # noqa: PLC0415  # an extra
-
+    xllamacpp: Any = import_module(weights.RUNTIME)  # an extra, and untyped
     key = api_key or secrets.token_urlsafe(24)
     params = _params(xllamacpp.CommonParams(), file, key, port, threads)
     try:

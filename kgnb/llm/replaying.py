@@ -265,7 +265,7 @@ def _event(data: str) -> str:
     return f"data: {data}\n\n"
 
 
-def _asked(body: bytes) -> dict[str, Any]:
+def _asked(body: bytes) -> Any:
     """A request's body, as far as it is needed.
 
     Raises:
@@ -273,15 +273,15 @@ def _asked(body: bytes) -> dict[str, Any]:
     """
     try:
         asked = json.loads(body)
-        messages = asked["messages"]
-    except (ValueError, KeyError, TypeError):
-        messages = None
+    except ValueError:
+        asked = None
+    messages = asked.get("messages") if isinstance(asked, dict) else None
     if not isinstance(messages, list) or not messages or not _are_objects(messages):
         raise InvalidValue(
             "expected a JSON object with messages: a list of objects with role and "
             "content"
         )
-    return dict(asked)
+    return asked
 
 
 def _are_objects(values: Iterable[Any]) -> bool:
