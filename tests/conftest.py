@@ -22,6 +22,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).parent / "browser"))  # for harness
 sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness and its like
 
+import canaries
 import postgres_harness
 import redis_harness
 from harness import CHROMIUM_ARGS, PINNED
@@ -109,6 +110,24 @@ def _nothing_outlives_its_test(request):
             pytest.fail(f"left running by {request.node.name}: {left}")
         gc.collect()  # may itself take seconds, hence one more look after it
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def _watch(tmp_path_factory):
+    """Looks for the tests' secrets; what tests left is looked through at the end."""
+    watch = canaries.Watch()
+    watch.start()
+    yield watch
+    watch.stop()
+    watch.look(tmp_path_factory.getbasetemp())
+    assert watch.found == []
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged(_watch):
+    yield
+    found, _watch.found = _watch.found, []
+    assert found == []
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 
+from canaries import heard
 from conformity import check
 from prometheus_client.parser import text_string_to_metric_families
 from server_harness import TOKEN, Talk
@@ -126,6 +127,7 @@ class Caller:
         )
         answer = Answer(await AsyncHTTPClient().fetch(request, raise_error=False))
         check(method, path, answer)
+        heard(answer.raw.decode(errors="replace"))
         return answer
 
 
