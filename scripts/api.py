@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgnb.runtime.exporting import Exporting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,6 +60,11 @@ def page() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _is_unnamed(kind: type) -> bool:
+    """Whether its members are told with those of the classes that it is a base of."""
+    return kind is Exporting
+
+
 def _contents(entries: list[_Name]) -> str:
     links = (f"[`{each.short}`](#{each.anchor})" for each in entries)
     return " ·\n".join(links) + "\n"
@@ -88,7 +95,8 @@ class _Name:
             return f"### {self.heading}\n\nAnother name of {link}.\n"
         lines = [f"### {self.heading}\n"]
         if inspect.isclass(value):
-            base = ", ".join(b.__name__ for b in value.__bases__ if b is not object)
+            bases = [b for b in value.__bases__ if not _is_unnamed(b)]
+            base = ", ".join(b.__name__ for b in bases if b is not object)
             lines.append(_code(f"class {self.short}{_signature(value)}"))
             lines += [f"Bases: `{base}`.\n"] if base else []
             lines.append(_prose(_doc(value)))
@@ -108,7 +116,8 @@ class _Name:
             yield f"* **`{name}`**" + (f" {_inline(doc)}" if doc else "")
         if self._fields:
             yield ""
-        for name, member in vars(self.value).items():
+        own = [self.value, *filter(_is_unnamed, self.value.__mro__)]
+        for name, member in (item for kind in own for item in vars(kind).items()):
             if name.startswith("_"):
                 continue
             told = _member(name, member)

@@ -40,10 +40,8 @@ def call(
         headers["Authorization"] = f"token {token}"
     data = None if body is None else msgspec.json.encode(body)
     request = urllib.request.Request(pages + path, data=data, headers=headers)  # noqa: S310  # the user's server
-    proxies = urllib.request.ProxyHandler({} if is_local else None)
-    opener = urllib.request.build_opener(proxies, _NoRedirect())
     try:
-        with opener.open(request, timeout=timeout) as reply:
+        with _opener(is_local=is_local).open(request, timeout=timeout) as reply:
             return bytes(reply.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -52,12 +50,18 @@ def call(
         raise Unavailable(f"the server did not answer: {error}") from None
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for the server that was named."""
-
-    def redirect_request(self, *_args: object) -> None:
-        """None: the redirection itself is the reply, an error."""
-        return
+def _opener(*, is_local: bool) -> urllib.request.OpenerDirector:
+    """It follows no redirection: the token is for the server that was named."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler({} if is_local else None),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _refusal(status: int, body: bytes) -> KgnbError:

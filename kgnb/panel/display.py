@@ -23,7 +23,7 @@ from kgnb.panel.static import record_svg
 from kgnb.protocol.record import static_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kgnb.drawing.mermaid import Direction
     from kgnb.panel.ports import RunPort
@@ -99,9 +99,11 @@ class RunDisplay:
         """Display the record of a finished run in the running cell."""
         show_result(view)
 
-    def html(self, view: RunView, states: StateSteps | None) -> str:
+    def html(
+        self, view: RunView, states: StateSteps | None, notes: Sequence[str] = ()
+    ) -> str:
         """The report of a run: a page that stands for itself."""
-        return page_html(view, states=states)
+        return page_html(view, states=states, notes=notes)
 
     def svg(self, view: RunView) -> str | None:
         """The picture with its states, or None where there is none."""

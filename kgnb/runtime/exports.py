@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ from kgnb.runtime.following import follow
 from kgnb.runtime.waiting import wait_blocking
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 READ_WAIT = 120.0
 """Seconds that a log or a checkpointer has to give what it keeps."""
+_WHERE = "kgnb: in "
+"""How the note begins that names the node and the run."""
 
 
 class Origin:
@@ -36,15 +40,25 @@ class Origin:
     Args:
         run: The run, or what shows one.
         history: Reads its checkpoints; None of a replay: they are not recorded.
+        ended: Decided when it is over, by its exception where it failed.
     """
 
     def __init__(
         self,
         run: Followed,
         history: Callable[[int | None], Reading[list[Checkpoint]]] | None = None,
+        ended: concurrent.futures.Future[Any] | None = None,
     ) -> None:
         self._run = run
         self._history = history
+        self._ended = ended
+
+    def notes(self) -> tuple[str, ...]:
+        """Those of the exception that ended the run, but for where it was raised."""
+        if self._ended is None or not self._ended.done():
+            return ()
+        notes = getattr(self._ended.exception(), "__notes__", ())
+        return tuple(str(note) for note in notes if not str(note).startswith(_WHERE))
 
     def states(self, view: RunView) -> StateSteps:
         """What each step of the run changed, or why nobody can tell.
@@ -63,14 +77,15 @@ class Origin:
             return steps.StateSteps(reason=f"What nodes shared is not here: {why}.")
         return steps.StateSteps.of(found, view.started_at)
 
-    def events(self, *, who: str) -> list[e.AnyEvent]:
-        """Every event of the run. Blocks while the log is read, at most 2 min.
+    def events(self, until: int, *, who: str) -> list[e.AnyEvent]:
+        """The events of the run. Blocks while the log is read, at most 2 min.
 
         Args:
+            until: The ``seq`` of the last one.
             who: Said first in what is raised.
 
         Raises:
-            Unavailable: The log cannot be reached, or the run goes on.
+            Unavailable: The log cannot be reached.
             Gap: It no longer has all events.
             WrongThread: This is the loop that must read it.
         """
@@ -78,8 +93,13 @@ class Origin:
         logged.check_may_block(run.home, who, "call it in a thread")
 
         async def read() -> list[e.AnyEvent]:
-            async with asyncio.timeout(READ_WAIT):
-                return [event async for event in follow(run, None)]
+            found = []
+            async with asyncio.timeout(READ_WAIT), aclosing(follow(run, None)) as every:
+                async for event in every:
+                    found.append(event)
+                    if event.seq >= until:
+                        break
+            return found
 
         try:
             return wait_blocking(run.home.link.submit(read()))
@@ -93,7 +113,8 @@ def of_run(execution: Execution) -> Origin:
     """Where a run of this process is read."""
     from kgnb.runtime import checkpoints  # noqa: PLC0415  # it begins runs
 
-    return Origin(execution, partial(checkpoints.read_history, execution))
+    history = partial(checkpoints.read_history, execution)
+    return Origin(execution, history, execution.done)
 
 
 def trace_lines(events: Iterable[e.AnyEvent]) -> Iterator[bytes]:

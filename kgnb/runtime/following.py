@@ -13,7 +13,7 @@ from kgnb.protocol import events as e
 from kgnb.runtime.relays import RawChannel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from kgnb.protocol.ids import RunId
     from kgnb.runtime.home import Home
@@ -61,7 +61,7 @@ class Followed(Protocol):
 
 async def follow(
     execution: Followed, since: int | str | None
-) -> AsyncIterator[e.AnyEvent]:
+) -> AsyncGenerator[e.AnyEvent, None]:
     """Yield the run's events after ``since``, to its last."""
     cursor = position(since)
     while True:

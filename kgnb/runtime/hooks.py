@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from kgnb.drawing.mermaid import Direction
@@ -44,7 +44,9 @@ class Exports(Protocol):
     def again(self, view: RunView) -> None:
         """Display the record of a finished run in the running cell."""
 
-    def html(self, view: RunView, states: StateSteps | None) -> str:
+    def html(
+        self, view: RunView, states: StateSteps | None, notes: Sequence[str]
+    ) -> str:
         """The report of a run: a page that stands for itself."""
         ...
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from kgnb.drawing import png
-from kgnb.errors import Unavailable
-from kgnb.runtime import hooks
+from kgnb.runtime.exporting import Exporting, shown_by
 from kgnb.runtime.files import File
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
-    from kgnb.drawing.mermaid import Direction
     from kgnb.protocol.approval_view import ApprovalView
     from kgnb.protocol.events import By, CastVote, Usage
     from kgnb.protocol.view import RunView
@@ -92,7 +87,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{name: getattr(view, name) for name in names})
 
 
-class Result:
+class Result(Exporting):
     """A completed run. Nothing in it changes any more, but for ``shared``.
 
     Args:
@@ -160,80 +155,10 @@ class Result:
         Raises:
             Unavailable: kgnb runs without its panel.
         """
-        _exports().again(self.view)
+        shown_by().again(self.view)
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the run's report: one page that needs nothing else, and no script.
-
-        It has the graph, which can be looked at as it was at each step, the visits,
-        texts, questions with who answered them when and how, results, output, figures,
-        and what each step of a durable run changed in what its nodes share. What looks
-        like a secret is hidden. Of a large run it has the latest, and says so.
-
-        Raises:
-            Unavailable: kgnb runs without its panel.
-        """
-        target = Path(path)
-        states = None if self._origin is None else self._origin.states(self.view)
-        page = _exports().html(self.view, states)
-        target.write_text(page, encoding="utf-8", newline="\n")
-        return target
-
-    def to_jsonl(self, path: str | os.PathLike[str]) -> Path:
-        """Write the run's trace: every event, one JSON object a line.
-
-        It is a recording of the run, but for its models' replies: ``kgnb.replay(path)``
-        shows it again, ``kgnb report path`` makes a report of it.
-
-        Raises:
-            Unavailable: The log cannot be reached.
-            Gap: It no longer has all events.
-            InvalidValue: The file cannot be written, or is there and no recording.
-            WrongThread: This is the loop on which the log is kept.
-        """
-        from kgnb.runtime import exports  # noqa: PLC0415  # it reads logs of runs
-
-        if self._origin is None:
-            raise Unavailable("to_jsonl(): this result's run is not known here")
-        target = Path(path)
-        events = self._origin.events(who="to_jsonl()")
-        exports.write_trace(target, self.view.workflow, events, who="to_jsonl()")
-        return target
-
-    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The graph with its states as SVG; ``path`` is where to write it too.
-
-        Raises:
-            Unavailable: There is no picture; the text says why.
-        """
-        drawn = self._drawn()
-        if path is not None:
-            Path(path).write_text(drawn, encoding="utf-8", newline="\n")
-        return drawn
-
-    def to_png(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
-        """Write the same as PNG, ``scale`` times as large; needs the extra ``png``.
-
-        Raises:
-            Unavailable: There is no picture, or the extra is not installed.
-            InvalidValue: The scale is not between 0 and 8.
-        """
-        target = Path(path)
-        target.write_bytes(png(self._drawn(), scale))
-        return target
-
-    def to_mermaid(self, direction: Direction = "LR") -> str:
-        """The graph with its states as Mermaid text; "LR" lies, "TB" stands."""
-        return _exports().mermaid(self.view, direction)
-
-    def _drawn(self) -> str:
-        drawn = _exports().svg(self.view)
-        if drawn is None:
-            raise Unavailable(
-                f"run {self.view.workflow!r} has no picture: it is too large, or "
-                "pygraphviz is missing (pip install pygraphviz); to_mermaid() takes any"
-            )
-        return drawn
+    def _exported(self) -> tuple[RunView, Origin | None]:
+        return self.view, self._origin
 
     def __repr__(self) -> str:
         line = f"<kgnb.Result {self.view.workflow!r} {self.status}>"
@@ -241,10 +166,3 @@ class Result:
             return line
         keys = ", ".join(str(key) for key in self.shared)
         return f"{line[:-1]} action={self.action!r} shared=({keys})>"
-
-
-def _exports() -> hooks.Exports:
-    display = hooks.display()
-    if not isinstance(display, hooks.Exports):
-        raise Unavailable("no display that makes records is installed")
-    return display

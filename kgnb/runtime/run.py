@@ -10,6 +10,8 @@ from kgnb.broker.doorway import door
 from kgnb.engines.checkpoints import Fork
 from kgnb.errors import InvalidValue, WrongThread
 from kgnb.runtime import checkpoints, commanding, process
+from kgnb.runtime.exporting import Exporting
+from kgnb.runtime.exports import of_run
 from kgnb.runtime.following import follow
 from kgnb.runtime.relays import FrameChannel
 from kgnb.runtime.result import Answer, Approval, Result
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from kgnb.runtime.answering import Answers
     from kgnb.runtime.checkpoints import Reading
     from kgnb.runtime.execution import Execution
+    from kgnb.runtime.exports import Origin
     from kgnb.runtime.sharing import ShareLink
 
 RESTART_WAIT = 2.0
@@ -33,7 +36,7 @@ INTERRUPTED_WAIT = 2.0
 """Seconds that a cell which was stopped waits for its run to end."""
 
 
-class Run:
+class Run(Exporting):
     """A run: ``await`` it, or block on ``result()``. Made by ``kgnb.run``.
 
     Every member may be used on any thread, unless it says otherwise.
@@ -360,6 +363,9 @@ class Run:
             InvalidValue: A role, ttl or label that cannot be.
         """
         return share(self._execution, role, ttl, label)
+
+    def _exported(self) -> tuple[RunView, Origin]:
+        return self.view, of_run(self._execution)
 
     def __repr__(self) -> str:
         # Neither status nor id nor address: a cell's output must not change.

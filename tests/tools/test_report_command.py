@@ -2,13 +2,15 @@
 
 import json
 import sys
+import threading
 from xml.etree import ElementTree as ET
 
 import pytest
 
 import kgnb
 from kgnb import cli
-from kgnb.runtime import home
+from kgnb.panel.display import RunDisplay
+from kgnb.runtime import home, hooks, shutdown
 
 
 class Draft(kgnb.Node):
@@ -21,13 +23,17 @@ class Draft(kgnb.Node):
         shared["api_key"] = "hunter22"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def recorded(tmp_path_factory):
-    """A run's recording, and its result."""
+    """A run's recording, and its result; its log stays while there are tests."""
+    before = hooks.display()
+    hooks.install(RunDisplay())  # other tests take it away
     path = tmp_path_factory.mktemp("report") / "article.jsonl"
     graph = kgnb.Graph(Draft(), name="article")
     run = kgnb.run(graph, {}, answers=["publish"], record=path, panel=False)
-    return path, run.result(20)
+    yield path, run.result(20)
+    shutdown()
+    hooks.install(before)
 
 
 def test_report_of_a_recording_is_a_page_beside_where_one_stands(
@@ -97,6 +103,44 @@ def test_result_writes_pictures_with_states(recorded, tmp_path):
     assert 'n0["Draft<br/>#10003; completed"]' in result.to_mermaid("TB")
     small = result.to_png(tmp_path / "a.png", scale=1).stat().st_size
     assert small < result.to_png(tmp_path / "b.png", scale=4).stat().st_size
+
+
+class Broken(kgnb.Node):
+    def exec(self, _):
+        error = ValueError("no such page <b>")
+        error.add_note("try page 7; token=abc TOKEN=abcdef")
+        raise error
+
+
+def test_run_that_failed_has_a_report_with_the_notes_of_its_error(tmp_path):
+    run = kgnb.run(kgnb.Graph(Broken(), name="pages"), {}, panel=False)
+    with pytest.raises(ValueError, match="no such page"):
+        run.result(20)
+    page = run.to_html(tmp_path / "pages.html").read_text()
+    assert "ValueError: no such page &lt;b&gt;" in page
+    assert "try page 7; token=abc TOKEN=[redacted]" in page
+    assert "kgnb: in node" not in page
+    assert "failed" in run.to_svg()
+    trace = run.to_jsonl(tmp_path / "pages.jsonl").read_text().splitlines()
+    assert json.loads(trace[-1])["type"] == "workflow_failed"
+
+
+def test_run_under_way_is_told_as_far_as_it_has_come(tmp_path):
+    changed = threading.Event()
+    run = kgnb.run(kgnb.Graph(Draft(), name="article"), {}, panel=False)
+    stop = run.on_change(changed.set)
+    while not run.approvals:
+        assert changed.wait(20)
+        changed.clear()
+    stop()
+    (question,) = run.approvals
+    page = run.to_html(tmp_path / "article.html").read_text()
+    assert "Nobody had answered when this was written" in page
+    seen = run.view.seq  # more may come meanwhile
+    trace = run.to_jsonl(tmp_path / "article.jsonl").read_text().splitlines()
+    assert len(trace) - 1 >= seen
+    run.answer(question.approval_id, "publish")
+    assert run.result(20).status == "completed"
 
 
 def test_png_without_the_extra_names_it(recorded, tmp_path, monkeypatch, capsys):

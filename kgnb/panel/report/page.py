@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgnb.drawing.text import escape, label
 from kgnb.panel.looking_back import timeline
-from kgnb.panel.report.bounds import bounded
+from kgnb.panel.report.bounds import MOST_TEXT, bounded
 from kgnb.panel.report.facts import facts, sentence
 from kgnb.panel.report.state import state_html
 from kgnb.panel.report.tables import MOST_ROWS, nodes_html, visits_html
@@ -26,10 +26,11 @@ from kgnb.panel.summary import Names
 from kgnb.panel.text import shown
 from kgnb.protocol.record import answered_by, approvals_in_order, static_record
 from kgnb.protocol.view import ENDED, RunView
+from kgnb.runtime.cassette.redaction import redact
 from kgnb.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kgnb.runtime.comparing.steps import StateSteps
 
@@ -57,7 +58,10 @@ _REST = (
 
 
 def page_html(
-    view: RunView | Mapping[str, Any], *, states: StateSteps | None = None
+    view: RunView | Mapping[str, Any],
+    *,
+    states: StateSteps | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """The run as a page of its own, that loads nothing and runs nothing.
 
@@ -67,16 +71,20 @@ def page_html(
     Args:
         view: The run's last view.
         states: What its nodes shared after each step; None: nobody here can tell.
+        notes: Of the exception that ended it.
     """
     told = view.to_dict() if isinstance(view, RunView) else view
     plain, left_out = bounded(told)
     if (count := len(told["timeline"]) + told["timeline_dropped"]) > MOST_ROWS:
         left_out.append(f"of {count:,} visits the latest {MOST_ROWS}")
-    return "".join(_page(plain, left_out, states))
+    return "".join(_page(plain, left_out, states, "\n".join(notes)))
 
 
 def _page(
-    plain: Mapping[str, Any], left_out: list[str], states: StateSteps | None
+    plain: Mapping[str, Any],
+    left_out: list[str],
+    states: StateSteps | None,
+    notes: str,
 ) -> Iterator[str]:
     record = static_record(plain)
     names = Names.of(record)
@@ -96,6 +104,11 @@ def _page(
         rest = _REST.format(run_id=plain["run_id"])
         yield f'<p class="kgnb-note">{escape(words + rest)}</p>'
     yield error_html(record, names)
+    if notes:
+        yield (
+            '<div class="kgnb-error"><p><strong>Notes of the error</strong></p>'
+            f"{text_html(redact(notes)[:MOST_TEXT])}</div>"
+        )
     yield from _picture(plain, record, names)
     yield _section("Visits", visits_html(plain, names))
     yield _section(

@@ -23,6 +23,7 @@ from kgnb.runtime import home as homes
 from kgnb.runtime import hooks, process, views
 from kgnb.runtime.beside import call_beside
 from kgnb.runtime.cassette.script import Script
+from kgnb.runtime.exporting import Exporting
 from kgnb.runtime.exports import Origin
 from kgnb.runtime.following import follow
 from kgnb.runtime.reader import RunReader, settle
@@ -43,7 +44,7 @@ AT_ONCE = 200
 """Events that the log is given before it is seen what became of them."""
 
 
-class Replay:
+class Replay(Exporting):
     """A run that was recorded, shown again: ``await`` it, or block on ``result()``.
 
     Made by ``kgnb.replay``. It can only be looked at: nothing is executed, and nobody
@@ -166,6 +167,9 @@ class Replay:
         except KeyboardInterrupt:
             self.finish()
             raise
+
+    def _exported(self) -> tuple[RunView, Origin]:
+        return self.view, Origin(self._playing)
 
     def __repr__(self) -> str:
         return f"<kgnb.Replay {self.workflow!r}>"
