@@ -15,7 +15,9 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
-from tornado.util import _websocket_mask
+from tornado.util import (
+    _websocket_mask,  # pyright: ignore[reportPrivateImportUsage]  # or its slow one
+)
 from tornado.websocket import WebSocketProtocol13, _DecompressTooLargeError
 
 from kgnb.server import closecodes
