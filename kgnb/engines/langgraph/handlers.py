@@ -129,10 +129,14 @@ class AsyncAttempts(AsyncCallbackHandler):
 
     run_inline = True
     raise_error = True  # a swallowed pause fails its node
-    ignore_llm = True  # tokens come by the stream: no call for each of them here
 
     def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
         self._attempts = _Attempts(visits, observer, watch)
+
+    @property
+    def ignore_llm(self) -> bool:
+        """Tokens come by the stream: no call for each of them here."""
+        return True
 
     async def on_chain_start(
         self,
@@ -223,10 +227,14 @@ class Attempts(BaseCallbackHandler):
 
     run_inline = True
     raise_error = True  # a swallowed pause fails its node
-    ignore_llm = True  # tokens come by the stream: no call for each of them here
 
     def __init__(self, visits: Visits, observer: GuestObserver, watch: Watch) -> None:
         self._attempts = _Attempts(visits, observer, watch)
+
+    @property
+    def ignore_llm(self) -> bool:
+        """Tokens come by the stream: no call for each of them here."""
+        return True
 
     def on_chain_start(
         self,
