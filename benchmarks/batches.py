@@ -6,13 +6,12 @@ Async items sleep for a millisecond and come back; kgnb runs them as an
 ``gather``. Items of work for the processor go to a process pool of two: kgnb's by
 ``executor=``, the pool's own by ``submit``. All take turns, and medians count.
 
-    python -m benchmarks.batches
+    python -m benchmarks.batches [--short]
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import multiprocessing
 import operator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 import kgnb
-from benchmarks.results import Line, beside, rows
+from benchmarks.results import Line, beside, print_lines
 from benchmarks.rounds import measure
 
 if TYPE_CHECKING:
@@ -145,5 +144,4 @@ def lines(*, is_short: bool) -> Iterator[Line]:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
-    print("\n".join(rows(lines(is_short=False))))
+    print_lines(lines)

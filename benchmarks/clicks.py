@@ -13,7 +13,6 @@ clock.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -26,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "browser"))
 from harness import CHROMIUM_ARGS, Jupyter, NotebookPage, until
 from playwright.sync_api import sync_playwright
 
-from benchmarks.results import Line, rows
+from benchmarks.results import Line, print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,12 +179,5 @@ def lines(*, is_short: bool) -> Iterator[Line]:
             )
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--short", action="store_true")
-    print("\n".join(rows(lines(is_short=parser.parse_args().short))))
-
-
 if __name__ == "__main__":
-    main()
+    print_lines(lines)

@@ -8,71 +8,32 @@ it ("async"); and by ``kgnb.run`` without and with ``durable=True``, in one log 
 also has all that viewers are shown. All take turns in one process, and medians count.
 What durability costs is the difference; its ratio is to LangGraph's of the same go.
 
-    python -m benchmarks.durability
+    python -m benchmarks.durability [--short]
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import operator
 import os
 import tempfile
-from importlib.metadata import version
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from langgraph.graph import END, START, StateGraph
 
 import kgnb
-from benchmarks.rounds import Cost, measure
+from benchmarks.looping import Async, config, langgraph, looped
+from benchmarks.results import Line, print_lines
+from benchmarks.rounds import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.rounds import Cost
 
 NODES = 100
-ROUNDS = 5
+ROUNDS, SHORT_ROUNDS = 5, 3
 SIZES = {"a small state": 0, "a state of 100 kB": 100_000}
-
-
-class _State(TypedDict):
-    count: Annotated[int, operator.add]
-    ballast: str
-
-
-def _langgraph(nodes: int) -> StateGraph:
-    async def count(_state: _State) -> dict[str, int]:
-        return {"count": 1}
-
-    async def again(state: _State) -> str:
-        # Async, or LangGraph would call it in a thread, which costs more than all else.
-        return "count" if state["count"] < nodes else END
-
-    builder = StateGraph(_State)
-    builder.add_node("count", count)
-    builder.add_edge(START, "count")
-    builder.add_conditional_edges("count", again, ["count", END])
-    return builder
-
-
-class Count(kgnb.AsyncNode):
-    """The same node, kgnb's."""
-
-    def __init__(self, nodes: int) -> None:
-        super().__init__()
-        self.nodes = nodes
-
-    async def post_async(self, shared, prep_res, exec_res):
-        shared["count"] += 1
-        return "again" if shared["count"] < self.nodes else "done"
-
-
-def _kgnb(nodes: int) -> kgnb.AsyncGraph:
-    node = Count(nodes)
-    node - "again" >> node
-    node - "done" >> kgnb.AsyncNode()  # else it would warn
-    return kgnb.AsyncGraph(node, name="count")
 
 
 class Files:
@@ -87,18 +48,18 @@ class Files:
 
 def ways(nodes: int, size: int, files: Files) -> dict[str, Callable[[], int]]:
     """Ways to run ``nodes`` visits; each returns how many there were."""
-    given = {"count": 0, "ballast": "x" * size}
-    config: Any = {"recursion_limit": nodes + 1, "configurable": {"thread_id": "1"}}
-    builder, graph = _langgraph(nodes), _kgnb(nodes)
+    given, options = {"count": 0, "ballast": "x" * size}, config(nodes)
+    builder = langgraph(nodes)
+    graph = kgnb.AsyncGraph(looped(Async(nodes)), name="count")
 
     async def saved(durability: Any) -> int:
         async with AsyncSqliteSaver.from_conn_string(files.new()) as saver:
             compiled = builder.compile(checkpointer=saver)
-            found = await compiled.ainvoke(given, config, durability=durability)
+            found = await compiled.ainvoke(given, options, durability=durability)
         return found["count"]
 
     def plain() -> int:
-        return asyncio.run(builder.compile().ainvoke(given, config))["count"]
+        return asyncio.run(builder.compile().ainvoke(given, options))["count"]
 
     def run(**options: Any) -> int:
         return (
@@ -116,36 +77,35 @@ def ways(nodes: int, size: int, files: Files) -> dict[str, Callable[[], int]]:
     }
 
 
-def report(title: str, costs: Mapping[str, Cost]) -> str:
-    """A table: what a node takes, and what of that durability is."""
-    lines = [
-        f"| {title} | µs a node | processor, µs | durability, µs | of LangGraph's |",
-        "|---|---|---|---|---|",
-    ]
-    theirs = costs["LangGraph, sync"].wall - costs["LangGraph"].wall
-    for name, cost in costs.items():
-        base = costs[name.partition(",")[0]]
-        more = cost.wall - base.wall
-        told = f"{more * 1e6:.0f} | {more / theirs:.2f}" if cost is not base else " | "
-        lines.append(
-            f"| {name} | {cost.wall * 1e6:.0f} | {cost.cpu * 1e6:.0f} | {told} |"
-        )
-    return "\n".join(lines)
-
-
-def main(nodes: int = NODES, rounds: int = ROUNDS) -> None:
-    """Print both tables."""
-    names = ("langgraph", "langgraph-checkpoint-sqlite")
-    print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in names))
+def costs(
+    nodes: int = NODES, rounds: int = ROUNDS
+) -> Iterator[tuple[str, dict[str, Cost]]]:
+    """What a node costs by each way, by the size of its state."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KGNB_LOG_URL"] = f"sqlite://{folder}/kgnb.db"
         files = Files(folder)
         for title, size in SIZES.items():
             found = ways(nodes, size, files)
-            print()
-            print(report(title, measure(found, nodes, rounds=rounds, pick=median)))
+            yield title, measure(found, nodes, rounds=rounds, pick=median)
+
+
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``: the node, and what of it durability is."""
+    for title, found in costs(rounds=SHORT_ROUNDS if is_short else ROUNDS):
+        clock = {name: each.wall * 1e6 for name, each in found.items()}
+        ours = clock["kgnb, durable"]
+        for mode in ("sync", "async"):
+            peer = f"LangGraph, {mode}"
+            saver = f"LangGraph, AsyncSqliteSaver, {mode}"
+            yield Line(f"a durable node, {title}", "µs", ours, saver, clock[peer])
+            yield Line(
+                f"durability alone, {title}",
+                "µs",
+                ours - clock["kgnb"],
+                saver,
+                clock[peer] - clock["LangGraph"],
+            )
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
-    main()
+    print_lines(lines)

@@ -4,12 +4,11 @@ The items do nothing, so all that is measured is the way there and back: for kgn
 the item's attempt, its events in the run's log, and what it tells. A process pool and a
 Dask cluster on this machine, two processes each; the best of several rounds.
 
-    python benchmarks/executors.py [--items 400] [--rounds 3]
+    python -m benchmarks.executors [--short]
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import multiprocessing
 import time
@@ -19,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, LocalCluster
 
 import kgnb
+from benchmarks.results import Line, print_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 WORKERS = 2
+ITEMS, SHORT_ITEMS, ROUNDS = 400, 100, 3
 
 
 class Silent(kgnb.ParallelBatchNode):
@@ -72,29 +73,25 @@ def best(rounds: int, work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def measure(name: str, own: Callable[[], object], executor: Any, options: Any) -> None:
-    items, rounds = options.items, options.rounds
-    base = best(rounds, own)
-    rows = {
-        "its own map": base,
+def costs(
+    own: Callable[[], object], executor: Any, items: int, rounds: int
+) -> dict[str, float]:
+    """Seconds of all items by each way, the executor's own ``map`` first."""
+    return {
+        "its own map": best(rounds, own),
         "submit, one by one": best(rounds, lambda: one_by_one(executor, items)),
         "kgnb": best(rounds, lambda: by_kgnb(Silent(), executor, items)),
         "kgnb, item tells": best(rounds, lambda: by_kgnb(Telling(), executor, items)),
     }
-    for what, seconds in rows.items():
-        cost = 1000 * seconds / items
-        print(f"{name:<8}{what:<22}{cost:8.2f} ms an item {seconds / base:8.1f} x")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--items", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    items = range(options.items)
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``."""
+    items, rounds = (SHORT_ITEMS, 1) if is_short else (ITEMS, ROUNDS)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
-        measure("pool", lambda: list(pool.map(same, items)), pool, options)
+        found = costs(lambda: list(pool.map(same, range(items))), pool, items, rounds)
+    yield from beside_own("a process pool", found, items)
     with (
         LocalCluster(
             n_workers=WORKERS,
@@ -108,10 +105,25 @@ def main() -> None:
     ):
 
         def own() -> None:
-            client.gather(client.map(same, items, pure=False))
+            client.gather(client.map(same, range(items), pure=False))
 
-        measure("dask", own, client.get_executor(pure=False), options)
+        executor = client.get_executor(pure=False)
+        yield from beside_own("Dask", costs(own, executor, items, rounds), items)
+
+
+def beside_own(executor: str, found: dict[str, float], items: int) -> Iterator[Line]:
+    """What kgnb adds to an executor."""
+    for ours in ("kgnb", "kgnb, item tells"):
+        for peer in ("its own map", "submit, one by one"):
+            told = ", which logs and reports" if ours != "kgnb" else ""
+            yield Line(
+                f"an empty item in {executor}{told}",
+                "ms",
+                found[ours] / items * 1000,
+                f"{executor}, {peer}",
+                found[peer] / items * 1000,
+            )
 
 
 if __name__ == "__main__":
-    main()
+    print_lines(lines)

@@ -14,15 +14,14 @@ once no longer counts: 1 is linear, 10 for ten times the size would be quadratic
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import logging
 import tempfile
 import time
 from typing import TYPE_CHECKING
 
 import kgnb
-from benchmarks.results import Line, rows
+from benchmarks.looping import Async, looped
+from benchmarks.results import Line, print_lines
 from kgnb.storage import open_log
 from kgnb.storage.base import Append, Transaction
 
@@ -41,22 +40,11 @@ GROUP, BEHIND = 1_000, 500
 PAYLOAD = b"x" * 200
 
 
-class Count(kgnb.AsyncNode):
-    """Leads back to itself."""
-
-    async def post_async(self, shared, prep_res, exec_res):
-        shared["count"] += 1
-        return "again" if shared["count"] < shared["steps"] else "done"
-
-
 def steps(count: int) -> float:
     """Seconds a step of one run of ``count``."""
-    node = Count()
-    node - "again" >> node
-    node - "done" >> kgnb.AsyncNode()  # else it would warn
-    graph = kgnb.AsyncGraph(node, name="count")
+    graph = kgnb.AsyncGraph(looped(Async(count)), name="count")
     began = time.perf_counter()
-    run = kgnb.run(graph, {"count": 0, "steps": count}, panel=False)
+    run = kgnb.run(graph, {"count": 0}, panel=False)
     done = run.result(3600).shared["count"]
     assert done == count
     return (time.perf_counter() - began) / count
@@ -145,13 +133,5 @@ def lines(*, is_short: bool) -> Iterator[Line]:
     yield grown("reading an event", {n: read for n, (_, read) in found.items()})
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--short", action="store_true")
-    logging.disable(logging.INFO)
-    print("\n".join(rows(lines(is_short=parser.parse_args().short))))
-
-
 if __name__ == "__main__":
-    main()
+    print_lines(lines)

@@ -3,7 +3,7 @@
 Each import is a process of its own, less one that imports nothing; they take turns, and
 medians count. Sizes are of the files that are installed.
 
-    python -m benchmarks.imports
+    python -m benchmarks.imports [--short]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.results import Line, rows
+from benchmarks.results import Line, print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,4 +75,4 @@ def lines(*, is_short: bool) -> Iterator[Line]:
 
 
 if __name__ == "__main__":
-    print("\n".join(rows(lines(is_short=False))))
+    print_lines(lines)

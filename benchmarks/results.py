@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import logging
 import os
 import platform
 from dataclasses import asdict, dataclass, field
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from benchmarks.rounds import Cost
 
@@ -101,6 +103,14 @@ class Table:
         self.sections.setdefault(title, []).extend(found)
         return found
 
+    def summary(self) -> str:
+        """How many targets are met, and which are not."""
+        lines = [line for found in self.sections.values() for line in found]
+        aimed = [line for line in lines if line.is_met is not None]
+        missed = [line.what for line in aimed if not line.is_met]
+        told = f"{len(aimed) - len(missed)} of {len(aimed)} targets met"
+        return f"{told}; missed: {'; '.join(missed)}" if missed else told
+
     def markdown(self) -> str:
         """All of it."""
         told = [f"{machine()}. {versions_text()}.", ""]
@@ -165,6 +175,14 @@ def beside(
     ]
     first = found[0]
     return [Line(what, unit, mine, first.peer, first.theirs, **aims), *found[1:]]
+
+
+def print_lines(lines: Callable[..., Iterable[Line]]) -> None:
+    """Be the command of one benchmark."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true", help="fewer pieces and rounds")
+    logging.disable(logging.INFO)
+    print("\n".join(rows(lines(is_short=parser.parse_args().short))))
 
 
 def machine() -> str:

@@ -4,118 +4,110 @@ The graph is one node that counts and leads back to itself. Unwatched, it is run
 its own ``run``; watched, somebody hears of each step: kgnb's by ``kgnb.run`` with
 its log in memory, the others' by the iterators that they give for it. The libraries
 take turns, and the fastest of ``ROUNDS`` counts; a line's ratios are of one go.
+
+    python -m benchmarks.steps [--short]
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import operator
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 import pocketflow
-from langgraph.graph import END, START, StateGraph
+from langgraph.checkpoint.memory import InMemorySaver
 from pydantic_graph import GraphBuilder, StepContext, TypeExpression
 
 import kgnb
+from benchmarks.looping import (
+    Async,
+    AsyncFlowing,
+    Flowing,
+    Sync,
+    config,
+    counted,
+    langgraph,
+    looped,
+)
+from benchmarks.results import Line, beside, print_lines
 from benchmarks.rounds import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
 UNWATCHED_STEPS = 20_000
+LANGGRAPH_STEPS = 2_000
+"""Of its own call, which takes a hundred times as long."""
 WATCHED_STEPS = 2_000
-ROUNDS = 5
+ROUNDS, SHORT_ROUNDS = 5, 3
 
 Again = Literal["again", "done"]
 
 
 def unwatched() -> dict[str, Callable[[], int]]:
     """Sync nodes, run by the graph's own ``run``."""
-
-    def count(shared: dict[str, int]) -> Again:
-        shared["count"] += 1
-        return "again" if shared["count"] < UNWATCHED_STEPS else "done"
-
-    class Ours(kgnb.Node):
-        def post(self, shared, prep_res, exec_res):
-            return count(shared)
-
-    class Theirs(pocketflow.Node):
-        def post(self, shared, prep_res, exec_res):
-            return count(shared)
-
+    ours = kgnb.Graph(looped(Sync(UNWATCHED_STEPS)))
+    theirs = pocketflow.Flow(looped(Flowing(UNWATCHED_STEPS)))
     return {
-        "kgnb": lambda: _counted(kgnb.Graph(_looped(Ours())).run),
-        "PocketFlow": lambda: _counted(pocketflow.Flow(_looped(Theirs())).run),
+        "kgnb": lambda: counted(ours.run),
+        "PocketFlow": lambda: counted(theirs.run),
     }
 
 
 def unwatched_async() -> dict[str, Callable[[], int]]:
     """Async nodes, run by the graph's own ``run_async``."""
-
-    def count(shared: dict[str, int]) -> Again:
-        shared["count"] += 1
-        return "again" if shared["count"] < UNWATCHED_STEPS else "done"
-
-    class Ours(kgnb.AsyncNode):
-        async def post_async(self, shared, prep_res, exec_res):
-            return count(shared)
-
-    class Theirs(pocketflow.AsyncNode):
-        async def post_async(self, shared, prep_res, exec_res):
-            return count(shared)
-
-    ours = kgnb.AsyncGraph(_looped(Ours()))
-    theirs = pocketflow.AsyncFlow(_looped(Theirs()))
+    ours = kgnb.AsyncGraph(looped(Async(UNWATCHED_STEPS)))
+    theirs = pocketflow.AsyncFlow(looped(AsyncFlowing(UNWATCHED_STEPS)))
     return {
-        "kgnb": lambda: _counted(lambda shared: asyncio.run(ours.run_async(shared))),
-        "PocketFlow": lambda: _counted(
+        "kgnb": lambda: counted(lambda shared: asyncio.run(ours.run_async(shared))),
+        "PocketFlow": lambda: counted(
             lambda shared: asyncio.run(theirs.run_async(shared))
         ),
+    }
+
+
+def called() -> dict[str, Callable[[], int]]:
+    """Both kinds of nodes, run by each graph's own call: fewer steps, for LangGraph."""
+    sync = kgnb.Graph(looped(Sync(LANGGRAPH_STEPS)))
+    ours = kgnb.AsyncGraph(looped(Async(LANGGRAPH_STEPS)))
+    given, options = {"count": 0}, config(LANGGRAPH_STEPS)
+    invoked = langgraph(LANGGRAPH_STEPS, is_async=False).compile()
+    awaited = langgraph(LANGGRAPH_STEPS).compile()
+    return {
+        "kgnb, sync": lambda: counted(sync.run),
+        "kgnb, async": lambda: counted(
+            lambda shared: asyncio.run(ours.run_async(shared))
+        ),
+        "LangGraph invoke": lambda: invoked.invoke(given, options)["count"],
+        "LangGraph ainvoke": lambda: asyncio.run(awaited.ainvoke(given, options))[
+            "count"
+        ],
     }
 
 
 def watched() -> dict[str, Callable[[], int]]:
     """Each step is told to somebody."""
 
-    def count(shared: dict[str, int]) -> Again:
-        shared["count"] += 1
-        return "again" if shared["count"] < WATCHED_STEPS else "done"
-
-    class Sync(kgnb.Node):
-        def post(self, shared, prep_res, exec_res):
-            return count(shared)
-
-    class Async(kgnb.AsyncNode):
-        async def post_async(self, shared, prep_res, exec_res):
-            return count(shared)
-
     def run(node: kgnb.BaseNode) -> int:
-        graph = kgnb.Graph(_looped(node))
-        return _counted(lambda shared: kgnb.run(graph, shared, panel=False).result())
+        graph = kgnb.Graph(looped(node))
+        return counted(lambda shared: kgnb.run(graph, shared, panel=False).result())
 
     return {
-        "kgnb, sync": lambda: run(Sync()),
-        "kgnb, async": lambda: run(Async()),
-        "pydantic-graph": _pydantic_graph(),
-        "LangGraph": _langgraph(),
+        "kgnb, sync": lambda: run(Sync(WATCHED_STEPS)),
+        "kgnb, async": lambda: run(Async(WATCHED_STEPS)),
+        "pydantic-graph iter": _pydantic_graph(),
+        "LangGraph astream": lambda: asyncio.run(_streamed(None)),
+        "LangGraph astream, InMemorySaver": lambda: asyncio.run(
+            _streamed(InMemorySaver())
+        ),
     }
 
 
-def _looped(node):
-    node - "again" >> node
-    # Else PocketFlow and kgnb would warn that "done" is not wired.
-    node - "done" >> type(node).__base__()
-    return node
-
-
-def _counted(run: Callable[[dict[str, int]], object]) -> int:
-    shared = {"count": 0}
-    run(shared)
-    return shared["count"]
+async def _streamed(saver: Any) -> int:
+    graph = langgraph(WATCHED_STEPS).compile(checkpointer=saver)
+    options = config(WATCHED_STEPS)
+    stream = graph.astream({"count": 0}, options, stream_mode="updates")
+    return len([part async for part in stream])
 
 
 def _pydantic_graph() -> Callable[[], int]:
@@ -154,55 +146,20 @@ def _pydantic_graph() -> Callable[[], int]:
     return lambda: asyncio.run(iterate())
 
 
-class _Counted(TypedDict):
-    count: Annotated[int, operator.add]
-
-
-def _langgraph() -> Callable[[], int]:
-    builder = StateGraph(_Counted)
-
-    async def count(_state: _Counted) -> _Counted:
-        return {"count": 1}
-
-    def again(state: _Counted) -> str:
-        return "count" if state["count"] < WATCHED_STEPS else END
-
-    builder.add_node("count", count)
-    builder.add_edge(START, "count")
-    builder.add_conditional_edges("count", again, ["count", END])
-    graph = builder.compile()
-    config = {"recursion_limit": WATCHED_STEPS + 1}
-
-    async def iterate() -> int:
-        steps = 0
-        stream = graph.astream({"count": 0}, config, stream_mode="updates")
-        async for _ in stream:
-            steps += 1
-        return steps
-
-    return lambda: asyncio.run(iterate())
-
-
-def report(title: str, runs: Mapping[str, Callable[[], int]], steps: int) -> None:
-    """Print the line's figures, each beside the first's."""
-    costs = measure(runs, steps, rounds=ROUNDS, pick=min)
-    first = next(iter(costs.values())).wall
-    print(title)
-    for name, each in costs.items():
-        print(
-            f"  {name:15} {each.wall * 1e6:8.1f} µs a step {each.wall / first:6.2f} x"
-        )
-
-
-def main() -> None:
-    """Print all of it."""
-    peers = ("pocketflow", "pydantic-graph", "langgraph")
-    print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
-    report("unwatched, sync", unwatched(), UNWATCHED_STEPS)
-    report("unwatched, async", unwatched_async(), UNWATCHED_STEPS)
-    report("watched", watched(), WATCHED_STEPS)
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``."""
+    rounds = SHORT_ROUNDS if is_short else ROUNDS
+    costs = measure(unwatched(), UNWATCHED_STEPS, rounds=rounds, pick=min)
+    yield from beside("a step, unwatched, sync", costs, target=5.3)
+    costs = measure(unwatched_async(), UNWATCHED_STEPS, rounds=rounds, pick=min)
+    yield from beside("a step, unwatched, async", costs)
+    costs = measure(called(), LANGGRAPH_STEPS, rounds=rounds, pick=min)
+    yield from beside("a step, unwatched, sync", costs, ours="kgnb, sync")
+    yield from beside("a step, unwatched, async", costs, ours="kgnb, async")
+    costs = measure(watched(), WATCHED_STEPS, rounds=rounds, pick=min)
+    yield from beside("a step, watched, sync", costs, ours="kgnb, sync", target=25)
+    yield from beside("a step, watched, async", costs, ours="kgnb, async", target=60)
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
-    main()
+    print_lines(lines)

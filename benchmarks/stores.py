@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import postgres_harness
 import redis_harness
 
+from benchmarks.results import Line
 from kgnb.broker import BrokerDriver, Identity, Peer
 from kgnb.storage import open_log
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 SIZE = 200
 """Bytes of an event, about."""
+LOAD = {"events": 20_000, "runs": 10, "window": 50}
+"""The window is of each run."""
 STORES = ("memory", "sqlite", "redis", "postgresql")
 
 
@@ -179,12 +182,27 @@ def report(found: dict[str, Measured]) -> str:
     return "\n".join(lines)
 
 
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``; each store is beside the one in memory."""
+    load = {**LOAD, "events": LOAD["events"] // 4} if is_short else LOAD
+    found = {store: measure(store, **load) for store in STORES}
+    theirs = found["memory"].rate
+    for store, each in found.items():
+        yield Line(
+            f"events stored a second, {store}",
+            "",
+            each.rate,
+            "" if store == "memory" else "the log in memory",
+            None if store == "memory" else theirs,
+            is_more_better=True,
+        )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--window", type=int, default=50, help="of each run")
+    for name, default in LOAD.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     load = vars(parser.parse_args())
     print(report({store: measure(store, **load) for store in STORES}))
 

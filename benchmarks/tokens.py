@@ -1,23 +1,34 @@
-"""5,000 tokens to the screen of a real JupyterLab: kgnb's panel and ipywidgets.HTML.
+"""5,000 tokens to the screen of a real JupyterLab: kgnb's panel, and what people write.
+
+Beside it: ``ipywidgets.HTML`` whose value grows by ``+=``, ``update_display`` with the
+text so far, a print into an ``Output`` widget, and a message of an anywidget for each
+token, which appends it to its text.
 
 Bytes are those of every WebSocket frame that the page received. Seconds run from
 the first token made until a frame of the page begins with the last one in it; kernel
 and browser are on one machine and both read its system clock.
+
+    python -m benchmarks.tokens [--short]
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "browser"))
 
 from harness import CHROMIUM_ARGS, Jupyter, NotebookPage, until
 from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks.results import Line, print_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COUNT = 5000
 SETTLING = 15.0
@@ -64,6 +75,50 @@ async for token in tokens({pause}):
     area.value += token
 told()
 """
+
+UPDATE = """
+from IPython.display import HTML
+text, shown = "", display(HTML(""), display_id=True)
+async for token in tokens({pause}):
+    text += token
+    shown.update(HTML(text))
+told()
+"""
+
+OUTPUT = """
+area = ipywidgets.Output()
+display(area)
+async for token in tokens({pause}):
+    with area:
+        print(token, end="")
+told()
+"""
+
+MESSAGES = """
+import anywidget
+
+class Text(anywidget.AnyWidget):
+    _esm = "export default {{ render: ({{ model, el }}) =>" \\
+        " model.on('msg:custom', token => {{ el.append(token); }}) }}"
+
+area = Text()
+display(area)
+await asyncio.sleep(2)  # until it listens: what is sent before is lost
+async for token in tokens({pause}):
+    area.send(token)
+told()
+"""
+
+WAYS = {
+    "kgnb": KGNB,
+    "ipywidgets.HTML +=": HTML,
+    "update_display": UPDATE,
+    "Output widget": OUTPUT,
+    "anywidget, a message each": MESSAGES,
+}
+PACES = {"flat out": 0, "500 a second": 0.002}
+TARGETS = {"seconds": 1 / 20, "megabytes": 1 / 300}
+"""Of ``ipywidgets.HTML +=``."""
 
 # Notes when the last token is first in the cell's output, and how often what is shown
 # of the text grew. It reads no layout, which would cost the longer texts more.
@@ -138,38 +193,69 @@ def measure(browser: Browser, jupyter: Jupyter, source: str) -> Measured:
     )
 
 
-def main() -> None:
-    """Print one row a way and pace, and the ratios."""
-    rows: dict[str, Measured] = {}
+def shown(
+    ways: dict[str, str], paces: dict[str, float]
+) -> Iterator[tuple[str, dict[str, Measured]]]:
+    """What each way came to, by the pace."""
     with tempfile.TemporaryDirectory() as root, sync_playwright() as playwright:
         jupyter = Jupyter(root).start()
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS
         )
         try:
-            for pace, pause in (("flat out", 0), ("500/s", 0.002)):
-                for way, source in (("kgnb", KGNB), ("ipywidgets.HTML", HTML)):
-                    rows[f"{way}, {pace}"] = measure(
-                        browser, jupyter, source.format(pause=pause)
-                    )
+            for pace, pause in paces.items():
+                yield (
+                    pace,
+                    {
+                        way: measure(browser, jupyter, source.format(pause=pause))
+                        for way, source in ways.items()
+                    },
+                )
         finally:
             browser.close()
             jupyter.stop()
-    print("| way | seconds | MB | frames | tokens shown | paints |")
-    print("|---|---|---|---|---|---|")
-    for name, row in rows.items():
-        shown = "never" if row.seconds is None else f"{row.seconds:.2f}"
-        print(
-            f"| {name} | {shown} | {row.megabytes:.2f} | {row.frames} "
-            f"| {row.tokens} | {row.paints} |"
-        )
-    ratios = {
-        pace: rows[f"ipywidgets.HTML, {pace}"].megabytes
-        / rows[f"kgnb, {pace}"].megabytes
-        for pace in ("flat out", "500/s")
-    }
-    print(json.dumps({"bytes, HTML / kgnb": ratios}))
+
+
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``; what is never shown whole has no seconds.
+
+    Raises:
+        RuntimeError: kgnb lost tokens.
+    """
+    ways, paces = WAYS, PACES
+    if is_short:
+        ways = {name: WAYS[name] for name in list(WAYS)[:2]}
+        paces = {"flat out": 0}
+    for pace, found in shown(ways, paces):
+        ours = found.pop("kgnb")
+        if ours.tokens != COUNT or ours.seconds is None:
+            msg = f"kgnb showed {ours.tokens} of {COUNT} tokens"
+            raise RuntimeError(msg)
+        for name, theirs in found.items():
+            what = f"{COUNT:,} tokens, {pace}"
+            is_aim = name == "ipywidgets.HTML +=" and pace == "flat out"
+            aims = TARGETS if is_aim else {}
+            peer = (
+                name if theirs.tokens == COUNT else f"{name}: showed {theirs.tokens:,}"
+            )
+            yield Line(
+                f"{what}: until all are seen",
+                "s",
+                ours.seconds,
+                peer,
+                theirs.seconds,
+                target_ratio=aims.get("seconds"),
+            )
+            yield Line(
+                f"{what}: received",
+                "MB",
+                ours.megabytes,
+                peer,
+                theirs.megabytes,
+                target_ratio=aims.get("megabytes"),
+            )
+            yield Line(f"{what}: frames", "", ours.frames, peer, theirs.frames)
 
 
 if __name__ == "__main__":
-    main()
+    print_lines(lines)

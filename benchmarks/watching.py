@@ -7,31 +7,32 @@ reads as it grows (watched). ``astream(kgnb's)`` asks LangGraph for the parts th
 reads, and drops them: what is above it is kgnb's own. All take turns, and medians
 count; of a title's figures each is beside the first one's, of the same go. Processor
 time is of all threads, the reader's included.
+
+    python -m benchmarks.watching [--short]
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import operator
 import threading
-from importlib.metadata import version
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import pocketflow
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 
 import kgnb
+from benchmarks.looping import Flowing, config, counted, langgraph, looped
+from benchmarks.results import Line, beside, print_lines
 from benchmarks.rounds import Cost, measure
 from kgnb.engines.langgraph.parts import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 Runs = dict[str, "Callable[[], int]"]
 
@@ -54,27 +55,6 @@ def watched(run: kgnb.Run) -> None:
     reader.join()
 
 
-class _Counted(TypedDict):
-    count: Annotated[int, operator.add]
-
-
-def _counting(steps: int, saver: Any, seconds: float) -> Any:
-    async def count(_state: _Counted) -> _Counted:
-        if seconds:
-            await asyncio.sleep(seconds)
-        return {"count": 1}
-
-    async def again(state: _Counted) -> str:
-        # Async, or LangGraph would call it in a thread, which costs more than all else.
-        return "count" if state["count"] < steps else END
-
-    builder = StateGraph(_Counted)
-    builder.add_node("count", count)
-    builder.add_edge(START, "count")
-    builder.add_conditional_edges("count", again, ["count", END])
-    return builder.compile(checkpointer=saver)
-
-
 def langgraph_steps(
     steps: int, saver: Callable[[], Any] = lambda: None, seconds: float = 0.0
 ) -> Runs:
@@ -86,19 +66,18 @@ def langgraph_steps(
         seconds: That the node waits.
     """
 
-    def given() -> tuple[Any, dict[str, Any]]:
+    builder = langgraph(steps, seconds=seconds)
+
+    def compiled() -> Any:
         # A new checkpointer each time: what one keeps grows.
-        config = {"recursion_limit": steps + 1, "configurable": {"thread_id": "1"}}
-        return _counting(steps, saver(), seconds), config
+        return builder.compile(checkpointer=saver())
 
     def ainvoke() -> int:
-        graph, config = given()
-        return asyncio.run(graph.ainvoke({"count": 0}, config))["count"]
+        return asyncio.run(compiled().ainvoke({"count": 0}, config(steps)))["count"]
 
     async def streamed(**options: Any) -> int:
-        graph, config = given()
         count = 0
-        async for _ in graph.astream({"count": 0}, config, **options):
+        async for _ in compiled().astream({"count": 0}, config(steps), **options):
             count += 1
         return count
 
@@ -111,8 +90,8 @@ def langgraph_steps(
         return (asyncio.run(streamed(**asked)) - 1) // 4
 
     def started() -> kgnb.Run:
-        graph, config = given()
-        return kgnb.run(graph, {"count": 0}, config=config, panel=False)
+        given = {"count": 0}
+        return kgnb.run(compiled(), given, config=config(steps), panel=False)
 
     return {
         "ainvoke": ainvoke,
@@ -191,72 +170,47 @@ def langgraph_tokens(tokens: int) -> Runs:
 def pocketflow_steps(steps: int) -> Runs:
     """Ways to run ``steps`` visits of one sync node."""
 
-    class Count(pocketflow.Node):
-        def post(self, shared, prep_res, exec_res):
-            shared["count"] += 1
-            return "again" if shared["count"] < steps else "done"
-
     def flow() -> pocketflow.Flow:
-        node = Count()
-        node - "again" >> node
-        node - "done" >> pocketflow.Node()  # else it would warn
-        return pocketflow.Flow(node)
-
-    def own() -> int:
-        shared = {"count": 0}
-        flow().run(shared)
-        return shared["count"]
+        return pocketflow.Flow(looped(Flowing(steps)))
 
     def started() -> kgnb.Run:
         return kgnb.run(flow(), {"count": 0}, panel=False)
 
     return {
-        "flow.run": own,
+        "flow.run": lambda: counted(flow().run),
         "kgnb, unwatched": lambda: started().result().shared["count"],
         "kgnb, watched": lambda: _watched_count(started()),
     }
 
 
-def report(title: str, costs: Mapping[str, Cost]) -> None:
-    """Print a title's figures, each beside the first's."""
-    first = next(iter(costs.values()))
-    print(title)
-    for name, each in costs.items():
-        print(
-            f"  {name:18} {each.wall * 1e6:8.1f} µs {each.wall / first.wall:6.2f} x"
-            f"   processor {each.cpu * 1e6:8.1f} µs {each.cpu / first.cpu:6.2f} x"
-        )
-
-
-def main(
+def costs(
     steps: int = STEPS, tokens: int = TOKENS, visits: int = VISITS, rounds: int = ROUNDS
-) -> None:
-    """Print all of it."""
-    peers = ("langgraph", "pocketflow")
-    print("kgnb", kgnb.__version__, *(f"{name} {version(name)}" for name in peers))
+) -> Iterator[tuple[str, dict[str, Cost]]]:
+    """What a piece costs by each way, the library's own first; by title."""
+    few, fewer = max(2, steps // 5), max(2, steps // 20)
     for title, runs, pieces in (
-        ("LangGraph, a step", langgraph_steps(steps), steps),
-        (
-            "LangGraph with InMemorySaver, a step",
-            langgraph_steps(steps, InMemorySaver),
-            steps,
-        ),
-        (
-            "LangGraph, a step that waits 1 ms",
-            langgraph_steps(few := max(2, steps // 5), seconds=0.001),
-            few,
-        ),
-        (
-            "LangGraph, a step that waits 10 ms",
-            langgraph_steps(fewer := max(2, steps // 20), seconds=0.01),
-            fewer,
-        ),
-        ("LangGraph, a token", langgraph_tokens(tokens), tokens),
-        ("PocketFlow, a step", pocketflow_steps(visits), visits),
+        ("a LangGraph step", langgraph_steps(steps), steps),
+        ("the same, InMemorySaver", langgraph_steps(steps, InMemorySaver), steps),
+        ("one that waits 1 ms", langgraph_steps(few, seconds=0.001), few),
+        ("one that waits 10 ms", langgraph_steps(fewer, seconds=0.01), fewer),
+        ("a LangGraph token", langgraph_tokens(tokens), tokens),
+        ("a PocketFlow step", pocketflow_steps(visits), visits),
     ):
-        report(title, measure(runs, pieces, rounds=rounds, pick=median))
+        yield title, measure(runs, pieces, rounds=rounds, pick=median)
+
+
+def lines(*, is_short: bool) -> Iterator[Line]:
+    """See ``benchmarks.results``; processor time, of all threads, follows the clock."""
+    pieces = {"steps": 200, "tokens": 500, "visits": 1_000, "rounds": 3}
+    for title, found in costs(**pieces if is_short else {}):
+        aims = {"target_ratio": 1.15} if "LangGraph step" in title else {}
+        clock = {name: Cost(each.wall, 0) for name, each in found.items()}
+        spent = {name: Cost(each.cpu, 0) for name, each in found.items()}
+        for ours in ("kgnb, unwatched", "kgnb, watched"):
+            what = f"{title}, {ours.partition(', ')[2]}"
+            yield from beside(what, clock, ours=ours, **aims)
+            yield from beside(f"{what}: processor", spent, ours=ours)
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
-    main()
+    print_lines(lines)

@@ -8,21 +8,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from benchmarks import watching
+from benchmarks.results import beside
 
 
-def test_every_way_makes_its_steps_and_tokens(capsys):
-    watching.main(steps=20, tokens=20, visits=20, rounds=1)
-    lines = capsys.readouterr().out.splitlines()
-    titles = [line for line in lines[1:] if not line.startswith(" ")]
-    assert [line.split(",")[0] for line in titles] == [
-        "LangGraph",
-        "LangGraph with InMemorySaver",
-        "LangGraph",
-        "LangGraph",
-        "LangGraph",
-        "PocketFlow",
-    ]
-    assert len(lines) == 1 + 6 + 4 * 5 + 4 + 3
+def test_every_way_makes_its_steps_and_tokens():
+    found = dict(watching.costs(steps=20, tokens=20, visits=20, rounds=1))
+    assert [len(ways) for ways in found.values()] == [5, 5, 5, 5, 4, 3]
+    for title, ways in found.items():
+        lines = beside(title, ways, ours="kgnb, watched")
+        assert len(lines) == len(ways) - 2
+        assert all(line.ratio > 0 for line in lines)
 
 
 def test_a_way_that_makes_too_few_is_refused():
