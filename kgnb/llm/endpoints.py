@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import atexit
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -14,6 +15,7 @@ from kgnb.llm.calling import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 _NO_KEY = "no-key"
 """Clients insist on one; servers that want none take any."""
@@ -32,21 +34,31 @@ class Endpoint(msgspec.Struct, frozen=True):
         return f"Endpoint(base_url={self.base_url!r}, model={self.model!r})"
 
 
-class Server(Protocol):
-    """A server in this process."""
+class Server(ABC):
+    """A server in this process. As a context manager it ends with its block."""
+
+    endpoint: Endpoint
+    """How to reach it."""
 
     @property
-    def endpoint(self) -> Endpoint:
-        """How to reach it."""
-        ...
-
-    @property
+    @abstractmethod
     def is_open(self) -> bool:
         """Whether it can be reached."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
-        """End it."""
+        """End it; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 _lock = threading.Lock()

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import secrets
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from kgnb.errors import Unavailable
 from kgnb.llm import weights
 from kgnb.llm.calling import Call
-from kgnb.llm.endpoints import Endpoint
+from kgnb.llm.endpoints import Endpoint, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 _CONTEXT = 2048
 """Tokens of a prompt and its reply."""
@@ -27,7 +26,7 @@ _LONGEST = 400
 _SEED = 7
 
 
-class LocalServer:
+class LocalServer(Server):
     """A small model behind OpenAI's API, in this process; made by ``local``.
 
     As a context manager it ends with its block.
@@ -36,6 +35,7 @@ class LocalServer:
         base_url: Where it listens: 127.0.0.1, with ``/v1``.
         api_key: Every request needs it.
         model: What it is called.
+        endpoint: The three, without the server.
     """
 
     def __init__(self, server: Any, key: str) -> None:
@@ -43,11 +43,7 @@ class LocalServer:
         self.base_url = f"{server.listening_address}/v1"
         self.api_key = key
         self.model = weights.NAME
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The three, without the server."""
-        return Endpoint(self.base_url, self.api_key, self.model)
+        self.endpoint = Endpoint(self.base_url, self.api_key, self.model)
 
     @property
     def is_open(self) -> bool:
@@ -57,17 +53,6 @@ class LocalServer:
     def close(self) -> None:
         """End it: the port is closed, and the model's memory given back."""
         self._server = None  # the last reference to it, whose end ends it
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<kgnb.llm.local {self.model} at {self.base_url}>"

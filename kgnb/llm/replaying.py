@@ -12,7 +12,7 @@ import secrets
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
@@ -20,14 +20,13 @@ from tornado.web import Application, RequestHandler
 
 from kgnb.errors import InvalidValue, Unavailable
 from kgnb.llm.completions import Completion, label
-from kgnb.llm.endpoints import Endpoint
+from kgnb.llm.endpoints import Endpoint, Server
 from kgnb.llm.shelf import shelf_of
 from kgnb.runtime.cassette.playback import check_speed
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
 
     from kgnb.llm.shelf import Shelf
     from kgnb.runtime.cassette import Recording
@@ -37,7 +36,7 @@ _LARGEST = 16 * 2**20
 _TYPES = {401: "authentication_error", 404: "not_found_error"}
 
 
-class ReplayServer:
+class ReplayServer(Server):
     """Plays recordings to OpenAI's clients, from a thread of its own, until closed.
 
     Any model may be asked for: what is matched are the messages, or the last of them.
@@ -121,17 +120,6 @@ class ReplayServer:
             self._loop.run_until_complete(_end_tasks())
             self._loop.close()
             asyncio.set_event_loop(None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<replay of {self.endpoint.model} at {self.endpoint.base_url}>"
