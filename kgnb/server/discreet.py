@@ -37,6 +37,15 @@ class Discreet(JupyterHandler):
         if "Referer" in request.headers:
             request.headers["Referer"] = origin_only(request.headers["Referer"])
 
+    @property
+    def template_namespace(self) -> dict[str, Any]:
+        """For Jupyter's error pages, without its token.
+
+        They would have it in them for whoever is logged in: for those, too, whom the
+        authorizer has just refused.
+        """
+        return {**super().template_namespace, "token": ""}
+
     def log_exception(
         self,
         typ: type[BaseException] | None,

@@ -6,7 +6,7 @@ import pytest
 from http_harness import Kernel, begun
 from server_harness import TOKEN, Talk, until
 
-EVIL = "e\r\nINFO forged\x1b[31m\u202e%s{}\x00canary7f3a9"
+EVIL = "e\r\nINFO forged\x1b[31m\u202e%s{}\x00hostile7f3a9"
 FRAMES = [
     {"type": EVIL},
     {"type": "subscribe", "topics": [EVIL], "run_id": EVIL, "id": EVIL},
@@ -32,7 +32,7 @@ def ours(logs):
 
 
 async def test_coming_and_going_are_a_line_each(site, all_logs):
-    async with site.connect("kgnb/ws?via=page&client_id=canary7f3a9") as socket:
+    async with site.connect("kgnb/ws?via=page&client_id=hostile7f3a9") as socket:
         await Talk(socket).hear("hello")
     await until(lambda: any("kgnb disconnect" in line for line in all_logs.lines))
     (came,) = [line for line in ours(all_logs) if "kgnb connect" in line]
@@ -43,7 +43,7 @@ async def test_coming_and_going_are_a_line_each(site, all_logs):
     assert "via=page code=1000 seconds=" in went
     for line in (came, went):
         assert line.partition(" ")[2].isprintable()
-        assert "canary7f3a9" not in line
+        assert "hostile7f3a9" not in line
         assert TOKEN not in line
 
 
@@ -59,7 +59,7 @@ async def test_frame_with_hostile_text_leaves_no_trace(site, all_logs, frame):
     await until(lambda: any("kgnb disconnect" in line for line in all_logs.lines))
     for line in ours(all_logs):
         assert line.isprintable(), line
-        assert "canary" not in line
+        assert "hostile7f3a9" not in line
 
 
 async def test_event_with_hostile_text_leaves_no_trace(site, all_logs):
@@ -75,4 +75,4 @@ async def test_event_with_hostile_text_leaves_no_trace(site, all_logs):
         )
     for line in ours(all_logs):
         assert line.isprintable(), line
-        assert "canary" not in line
+        assert "hostile7f3a9" not in line
