@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from kgnb import llm
-from kgnb.runtime import shutdown
+from kgnb.panel.display import RunDisplay
+from kgnb.runtime import hooks, shutdown
 
 REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
@@ -56,6 +57,7 @@ def test_python_block_runs_as_a_cell(source, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # recordings are written
     monkeypatch.setenv("KGNB_ANSWERS", '["publish"]')
     monkeypatch.setenv("KGNB_LOG_URL", "memory://")
+    hooks.install(RunDisplay())  # other tests take it away
     code = compile(source, "README", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names = {}
 
