@@ -249,6 +249,7 @@ class KgnbApp(ExtensionApp):
             )
             await self._beginning.start()
         self._watcher = KernelWatcher(serverapp.kernel_manager, lambda: self.host.doors)
+        self.host.greeted = self._watcher.greeted
         self._watcher.start()
         self._rounds = Rounds(self.host)
         self._rounds.start()

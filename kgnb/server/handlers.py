@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
 from kgnb.broker.peer import Identity, Peer
+from kgnb.protocol.link import LinkHello
 from kgnb.server import access, entrance
 from kgnb.server.callers import JupyterCaller
 from kgnb.server.closecodes import Close
@@ -92,6 +95,8 @@ class WorkflowSocket(ClientSocket):
 class LinkSocket(GatedSocket):
     """``kgnb/link``: a kernel, by the secret that this server gave it."""
 
+    _has_greeted = False
+
     @allow_unauthenticated  # Jupyter's token is none of a kernel's business
     async def get(self) -> None:
         """Upgrade to a WebSocket; without the secret HTTP 403."""
@@ -125,3 +130,12 @@ class LinkSocket(GatedSocket):
         )
         self.stay = Stay(self.log, peer)
         return doors.connect_link(peer, sink)
+
+    def on_message(self, message: str | bytes) -> None:
+        """Hand a frame to the broker; a hello also to whoever watches the kernels."""
+        if not self._has_greeted:
+            self._has_greeted = True
+            with contextlib.suppress(msgspec.MsgspecError):
+                hello = msgspec.json.decode(message, type=LinkHello)
+                self.host.greeted(hello.kernel_id, hello.process_id)
+        super().on_message(message)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from kgnb.server.doors import OwnDoors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgnb.broker.driver import BrokerDriver
     from kgnb.server.doors import Doors
     from kgnb.server.entrance import Guest
@@ -72,6 +74,8 @@ class Host:
     trouble: str | None = None
     """Why events are not kept over a restart, in words; None where they are."""
     sockets: set[OpenSocket] = field(default_factory=set)
+    greeted: Callable[[str, str], None] = lambda _kernel_id, _process_id: None
+    """Told of each kernel's hello, which names the process that it is just now."""
 
     @property
     def doors(self) -> Doors | None:

@@ -6,6 +6,10 @@ the kernels of those. That one question finds every way a kernel can end: killed
 crashed and restarted by Jupyter, restarted or shut down by a person, and not known
 at all because this server is newer than the run. (Restart callbacks of the manager
 tell of crashes only, and only after its own three-second poll.)
+
+A restart is seen by the process id that Jupyter has of the kernel: it is noted when
+the kernel says hello, and is another one afterwards. What the hello says its own id
+is would not do: a kernel may run behind another process, or in a container.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_core.utils import ensure_async
@@ -45,15 +48,6 @@ class Broker(Protocol):
         """Declare what a kernel's processes had lost: runs, workflows."""
 
 
-@dataclass
-class _Seen:
-    """A kernel as it was when it first had something to lose."""
-
-    pid: int | None
-    processes: set[str]
-    """The processes, as their hellos named them, that were seen under it."""
-
-
 class _Ended(NamedTuple):
     reason: str
     processes: set[str]
@@ -78,7 +72,8 @@ class KernelWatcher:
         self._manager = manager
         self._broker = broker
         self._interval = interval
-        self._seen: dict[str, _Seen] = {}
+        self._pids: dict[str, dict[str, int | None]] = {}
+        """Kernel → process, as its hello named it → its process id for Jupyter."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -94,6 +89,12 @@ class KernelWatcher:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    def greeted(self, kernel_id: str, process_id: str) -> None:
+        """Note which process of a kernel has just said hello."""
+        if kernel_id in self._manager:
+            pid = _pid_of(self._manager.get_kernel(kernel_id))
+            self._pids.setdefault(kernel_id, {})[process_id] = pid
 
     async def _watch(self) -> None:
         while True:
@@ -112,8 +113,9 @@ class KernelWatcher:
         if broker is None:
             return
         kernels = await broker.kernels()
-        for forgotten in self._seen.keys() - kernels.keys():
-            del self._seen[forgotten]
+        for kernel_id in self._pids.keys() - kernels.keys():
+            if kernel_id not in self._manager:
+                del self._pids[kernel_id]
         for kernel_id, running in kernels.items():
             try:
                 await self._look_at(broker, kernel_id, running)
@@ -128,7 +130,8 @@ class KernelWatcher:
         ended = await self._verdict(kernel_id, running)
         if ended is None:
             return
-        self._seen.pop(kernel_id, None)
+        for process_id in ended.processes:
+            self._pids.get(kernel_id, {}).pop(process_id, None)
         # It is declared at once; only that it is stored may take longer, and
         # the other kernels need not wait for that.
         with contextlib.suppress(TimeoutError):
@@ -140,19 +143,16 @@ class KernelWatcher:
     async def _verdict(self, kernel_id: str, running: set[str]) -> _Ended | None:
         """What ended of the processes that have something, or None if they live."""
         if kernel_id not in self._manager:
-            was_here = kernel_id in self._seen
+            was_here = kernel_id in self._pids
             how = "was shut down" if was_here else "ended with its server"
             return _Ended(f"the kernel {how}", running)
         kernel = self._manager.get_kernel(kernel_id)
         pid = _pid_of(kernel)
-        seen = self._seen.setdefault(kernel_id, _Seen(pid, set()))
-        if pid != seen.pid:
-            if seen.processes & running:
-                return _Ended("the kernel was restarted", seen.processes)
-            # The new process was quicker than this look: by its hello the broker
-            # knows that the old one is dead, and these runs are its own.
-            seen = self._seen[kernel_id] = _Seen(pid, set())
-        seen.processes |= running
+        pids = self._pids.setdefault(kernel_id, {})
+        # A newer server may never hear a hello; what it first sees must do.
+        replaced = {one for one in running if pids.setdefault(one, pid) != pid}
+        if replaced:
+            return _Ended("the kernel was restarted", replaced)
         if not await ensure_async(kernel.is_alive()):
             return _Ended("the kernel died", running)
         return None

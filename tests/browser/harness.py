@@ -23,6 +23,7 @@ from pathlib import Path
 
 import nbformat
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import expect
 
 REPO = Path(__file__).parents[2]
 PINNED = {
@@ -331,6 +332,13 @@ class NotebookPage:
 
     def panel(self, index):
         return self.cell(index).locator(".kgnb").first
+
+    def card(self, question):
+        """The one open question of these words, wherever in the notebook."""
+        cards = self.page.locator(".jp-Notebook .kgnb-card:visible")
+        found = cards.filter(has_text=question)
+        expect(found).to_have_count(1, timeout=60_000)
+        return found
 
     def output(self, index):
         return self.cell(index).locator(".jp-OutputArea").first.inner_text()

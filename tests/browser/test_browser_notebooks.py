@@ -21,16 +21,8 @@ def tutorial(lab, open_notebook):
     return notebook
 
 
-def card(notebook, question):
-    """The one open question of these words, wherever in the notebook."""
-    cards = notebook.page.locator(".jp-Notebook .kgnb-card:visible")
-    found = cards.filter(has_text=question)
-    expect(found).to_have_count(1, timeout=60_000)
-    return found
-
-
 def answer(notebook, question, button):
-    asked = card(notebook, question)
+    asked = notebook.card(question)
     asked.get_by_role("button", name=button, exact=True).click()
     expect(asked).to_have_count(0)
 
@@ -53,13 +45,13 @@ def test_tutorial_is_clicked_through_to_its_end(tutorial, lab):
 
     answer(tutorial, "Keep the text on trees?", "drop")
     answer(tutorial, "Keep the text on light?", "keep")
-    place = card(tutorial, "Where shall it appear?")
+    place = tutorial.card("Where shall it appear?")
     place.get_by_label("Copies").fill("7")
     place.get_by_role("button", name="Send", exact=True).click()
-    mail = card(tutorial, "Send this mail?")
+    mail = tutorial.card("Send this mail?")
     mail.get_by_label("Text").first.fill("High tide is at noon, and at midnight.")
     answer(tutorial, "Send this mail?", "approve")
-    forked = card(tutorial, "Draft 2: is it fit to publish?")
+    forked = tutorial.card("Draft 2: is it fit to publish?")
     expect(forked).to_contain_text("Twice a day the Moon lifts the sea")
     answer(tutorial, "Draft 2: is it fit to publish?", "publish")
 

@@ -16,16 +16,8 @@ pytestmark = pytest.mark.browser
 RECORD = "application/vnd.kgnb.run+json"
 
 
-def card(notebook, question):
-    """The one open question of these words, wherever in the notebook."""
-    cards = notebook.page.locator(".jp-Notebook .kgnb-card:visible")
-    found = cards.filter(has_text=question)
-    expect(found).to_have_count(1, timeout=60_000)
-    return found
-
-
 def click(notebook, question, button):
-    asked = card(notebook, question)
+    asked = notebook.card(question)
     before = asked.get_attribute("data-approval")
     asked.get_by_role("button", name=button, exact=True).click()
     expect(
@@ -34,7 +26,7 @@ def click(notebook, question, button):
 
 
 def say(notebook, question, text):
-    asked = card(notebook, question)
+    asked = notebook.card(question)
     asked.get_by_role("textbox").first.fill(text)
     asked.get_by_role("button", name="Send", exact=True).click()
 
@@ -57,7 +49,7 @@ def approvals(notebook):
         "Tell her that the next high tide is at noon.",
     )
     click(notebook, "Is this fit to be sent?", "send")
-    form = card(notebook, "Who comes along?")
+    form = notebook.card("Who comes along?")
     form.get_by_label("Name").fill("Ada")
     form.get_by_label("Guests").fill("2")
     form.get_by_label("Meal").select_option("vegetarian")

@@ -141,13 +141,33 @@ async def test_kernel_of_an_earlier_server_is_told_at_the_first_look(watcher, br
     assert broker.gone == [("old", "the kernel ended with its server")]
 
 
-async def test_kernel_without_unfinished_runs_is_forgotten(watcher, manager, broker):
+async def test_kernel_restarted_before_the_first_look_is_told(watcher, manager, broker):
+    watcher.greeted("k1", "p1")
+    await watcher.look()  # it has nothing to lose yet
     broker.start()
-    await watcher.look()
-    broker.runs = []
-    await watcher.look()
     manager["k1"].pid = 101
-    broker.start()
+    await watcher.look()
+    assert broker.gone == [("k1", "the kernel was restarted")]
+    watcher.greeted("k1", "p2")
+    broker.start(process_id="p2")
+    await watcher.look()
+    assert len(broker.gone) == 1
+
+
+async def test_process_that_comes_back_to_a_newer_server_is_told_when_it_ends(
+    watcher, manager, broker
+):
+    broker.start(process_id="old")
+    watcher.greeted("k1", "old")
+    manager["k1"].pid = 101
+    watcher.greeted("k1", "new")
+    broker.start(process_id="new")
+    await watcher.look()
+    assert broker.processes == {"old"}
+
+
+async def test_hello_of_an_unknown_kernel_is_nothing(watcher, broker):
+    watcher.greeted("of another server", "p1")
     await watcher.look()
     assert broker.gone == []
 

@@ -12,6 +12,7 @@ from benchmarks import soak
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.flaky(reruns=0)  # what was lost once is lost
 def test_busy_server_loses_nothing_and_gives_all_back():
     found = asyncio.run(soak.soak(**soak.SHORT))
     print("\n".join(soak.table(found)))

@@ -56,6 +56,16 @@ async def test_compression_is_off_on_links_and_where_it_is_switched_off(
     assert "Sec-Websocket-Extensions" not in client.headers
 
 
+async def test_hello_of_a_kernel_tells_who_watches_them(raw, site, driver, host):
+    told = []
+    host.greeted = lambda *names: told.append(names)
+    link = await raw("kgnb/link", headers=[f"Authorization: kgnb-link {site.secret}"])
+    hello = {"type": "hello", "kernel_id": "k1", "process_id": "p1", "pid": 100}
+    link.writer.write(text_frame(json.dumps(hello)) * 2)
+    await until(lambda: len(driver.links[0].frames) == 2)
+    assert told == [("k1", "p1")]
+
+
 # ---- ping
 
 

@@ -64,11 +64,9 @@ def steps_of(
             what its first is compared with.
     """
     ours = [one for one in history if not _is_before(one, since)]
-    base = history[len(ours) : len(ours) + 1]
-    listed = [*ours, *base][::-1]
-    values = [redact(one.values) for one in listed]
-    if not base:
-        listed, values = [None, *listed], [{}, *values]  # type: ignore[list-item]
+    earlier = history[len(ours) : len(ours) + 1]
+    values = [redact(one.values) for one in (*ours, *earlier)]
+    states = [*([] if earlier else [{}]), *reversed(values)]
     return tuple(
         StateStep(
             step=now.step,
@@ -77,7 +75,7 @@ def steps_of(
             next=now.next,
             changes=differences(before, after, "shared"),
         )
-        for now, (before, after) in zip(listed[1:], pairwise(values), strict=True)
+        for now, (before, after) in zip(reversed(ours), pairwise(states), strict=True)
     )
 
 
