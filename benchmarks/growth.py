@@ -6,6 +6,8 @@ once no longer counts: 1 is linear, 10 for ten times the size would be quadratic
 
 * a step of one watched async node that leads back to itself, the log in memory;
 * a run, of many that are started at once;
+* a delivery to one of many clients of a run, in the server's processor time, of ten
+  thousand a second; and the memory of a client that waits;
 * an event of 200 bytes in a SQLite log: storing a thousand at its end, and reading the
   last five hundred, as a client does that comes back.
 
@@ -15,11 +17,13 @@ once no longer counts: 1 is linear, 10 for ten times the size would be quadratic
 from __future__ import annotations
 
 import asyncio
+import resource
 import tempfile
 import time
 from typing import TYPE_CHECKING
 
 import kgnb
+from benchmarks import fanout
 from benchmarks.looping import Async, looped
 from benchmarks.results import Line, print_lines
 from kgnb.storage import open_log
@@ -32,11 +36,17 @@ STEPS = (10**3, 10**4, 10**5, 10**6)
 SHORT_STEPS = (10**3, 10**4)
 RUNS = (10, 100, 1_000)
 SHORT_RUNS = (10, 100)
+CLIENTS = (100, 1_000, 10_000)
+SHORT_CLIENTS = (50, 200)
+DELIVERIES, SECONDS = 10_000, 5
+OTHER_FILES = 500
 EVENTS = (10**4, 10**5, 10**6, 10**7)
 SHORT_EVENTS = (10**4, 10**5)
 LINEAR = 1.5
 """What a piece may cost more at the largest size, on a machine that is shared."""
 GROUP, BEHIND = 1_000, 500
+SAMPLES = 7
+"""Of which the fastest counts."""
 PAYLOAD = b"x" * 200
 
 
@@ -60,6 +70,27 @@ def runs(count: int) -> float:
     return (time.perf_counter() - began) / count
 
 
+def clients(count: int) -> tuple[float, float]:
+    """Seconds of the server's processor for a delivery, and bytes that a client takes.
+
+    Raises:
+        RuntimeError: Something was lost.
+    """
+    rate = DELIVERIES / count
+    found = fanout.measure(fanout.Kgnb(), clients=count, rate=rate, seconds=SECONDS)
+    if not found.is_whole:
+        msg = f"{found.expected - found.delivered} events missing, {found.gaps} gaps"
+        raise RuntimeError(msg)
+    return found.cpu / found.delivered, (found.rss_idle - found.rss_before) / count
+
+
+def allowed(counts: tuple[int, ...]) -> tuple[int, ...]:
+    """Those that this machine has descriptors for; both processes may take them all."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return tuple(count for count in counts if count + OTHER_FILES < most)
+
+
 class Grown:
     """A SQLite log of one stream, made longer and longer."""
 
@@ -75,10 +106,11 @@ class Grown:
 
     async def grow(self, length: int) -> tuple[float, float]:
         """Seconds to store an event at the end of so many, and to read one there."""
-        while self._length < length:
-            stored = await _timed(self._append)
-        reads = [await _timed(self._read) for _ in range(5)]
-        return stored / GROUP, min(reads) / BEHIND
+        while self._length < length - SAMPLES * GROUP:
+            await self._append()
+        stores = [await _timed(self._append) for _ in range(SAMPLES)]
+        reads = [await _timed(self._read) for _ in range(SAMPLES)]
+        return min(stores) / GROUP, min(reads) / BEHIND
 
     async def _append(self) -> None:
         await self._log.commit(
@@ -108,16 +140,18 @@ async def events(lengths: tuple[int, ...]) -> dict[int, tuple[float, float]]:
             await log.aclose()
 
 
-def grown(what: str, found: dict[int, float]) -> Line:
+def grown(
+    what: str, found: dict[int, float], unit: str = "µs", scale: float = 1e6
+) -> Line:
     """The largest size beside the second one: the first has what is begun once."""
     sizes = sorted(found)
     smaller, largest = sizes[-2], sizes[-1]
     return Line(
         f"{what} of {largest:,}",
-        "µs",
-        found[largest] * 1e6,
+        unit,
+        found[largest] * scale,
         f"one of {smaller:,}",
-        found[smaller] * 1e6,
+        found[smaller] * scale,
         target_ratio=LINEAR,
     )
 
@@ -128,6 +162,11 @@ def lines(*, is_short: bool) -> Iterator[Line]:
     yield grown("a step", {count: steps(count) for count in counts})
     counts = SHORT_RUNS if is_short else RUNS
     yield grown("a run", {count: runs(count) for count in counts})
+    counts = allowed(SHORT_CLIENTS if is_short else CLIENTS)
+    served = {count: clients(count) for count in counts}
+    yield grown("a delivery to one client", {n: cpu for n, (cpu, _) in served.items()})
+    held = {n: size for n, (_, size) in served.items()}
+    yield grown("the memory of one client", held, "kB", 1e-3)
     found = asyncio.run(events(SHORT_EVENTS if is_short else EVENTS))
     yield grown("storing an event", {n: stored for n, (stored, _) in found.items()})
     yield grown("reading an event", {n: read for n, (_, read) in found.items()})

@@ -58,6 +58,10 @@ EVERY = 2.0
 """Seconds between two looks at the server."""
 SPARE = 3
 """Descriptors, threads and tasks that may come and go."""
+GROWTH = 0.1
+"""MB a minute that memory may grow by in the second half."""
+TELLING = 15.0
+"""Minutes from which on that is judged: a server that is still warming up grows."""
 FILLING = "x" * (SIZE - 110)
 EVENT = '{"seq":'
 LOAD = {"minutes": 30.0, "clients": 1_000, "runs": 50, "length": 240}
@@ -141,6 +145,9 @@ class Soak:
             ),
             f"{after.threads - before.threads} threads more": (
                 after.threads > before.threads + SPARE
+            ),
+            f"memory grows by {self.growth:.2f} MB a minute": (
+                self.minutes >= TELLING and self.growth > GROWTH
             ),
         }
         return [text for text, is_so in found.items() if is_so]

@@ -5,9 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.imports import at_start, bytes_of
 
 REPO = Path(__file__).parents[2]
 WEB = REPO / "kgnb" / "web"
@@ -71,24 +76,6 @@ def test_node_tests_pass(packages):
 
 def test_committed_bundles_are_what_the_sources_give(packages):
     run("node", "build.mjs", "--check")
-
-
-def at_start():
-    """What JupyterLab loads in a page that shows no run yet: the container, its modules."""
-    package = json.loads((EXTENSION / "package.json").read_text("utf-8"))
-    container = EXTENSION / package["jupyterlab"]["_build"]["load"]
-    found = [container]
-    wanted = re.findall(r'import\("\./([^"]+)"\)', container.read_text("utf-8"))
-    while wanted:
-        path = EXTENSION / "static" / wanted.pop()
-        if path not in found:
-            found.append(path)
-            wanted += re.findall(r'from"\./([^"]+)"', path.read_text("utf-8"))
-    return found
-
-
-def bytes_of(paths):
-    return sum(path.stat().st_size for path in paths)
 
 
 def test_bundles_are_small():
