@@ -64,7 +64,7 @@ def wheel_size() -> int:
 
 
 def at_start() -> list[Path]:
-    """What JupyterLab loads for a page that shows no run: the container, its modules."""
+    """What JupyterLab loads for a page that shows no run: its container and modules."""
     extension = WEB / "labextension"
     package = json.loads((extension / "package.json").read_text("utf-8"))
     container = extension / package["jupyterlab"]["_build"]["load"]

@@ -136,9 +136,8 @@ def running() -> list[Server]:
 def has_kgnb(server: Server) -> bool:
     """Whether kgnb answers there."""
     url = server.url.rstrip("/") + "/kgnb/health"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(url, timeout=_HEALTH_TIMEOUT):
+        with opener(is_local=True).open(url, timeout=_HEALTH_TIMEOUT):
             return True
     except (OSError, ValueError, http.client.HTTPException):
         # A HTTPError is an OSError; a URL with a blank, a reply of another protocol.

@@ -41,7 +41,7 @@ def call(
     data = None if body is None else msgspec.json.encode(body)
     request = urllib.request.Request(pages + path, data=data, headers=headers)  # noqa: S310  # the user's server
     try:
-        with _opener(is_local=is_local).open(request, timeout=timeout) as reply:
+        with opener(is_local=is_local).open(request, timeout=timeout) as reply:
             return bytes(reply.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -50,7 +50,7 @@ def call(
         raise Unavailable(f"the server did not answer: {error}") from None
 
 
-def _opener(*, is_local: bool) -> urllib.request.OpenerDirector:
+def opener(*, is_local: bool) -> urllib.request.OpenerDirector:
     """It follows no redirection: the token is for the server that was named."""
     opener = urllib.request.OpenerDirector()
     for handler in (

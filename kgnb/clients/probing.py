@@ -18,6 +18,7 @@ from websockets.sync.client import connect as dial
 from websockets.typing import Origin, Subprotocol
 
 from kgnb.clients import addresses
+from kgnb.clients.calls import opener
 from kgnb.clients.connection import socket_logger
 from kgnb.version import __version__
 
@@ -74,7 +75,7 @@ def _version(server: Server) -> Finding:
     header = {"Authorization": f"token {server.token}"} if server.token else {}
     request = urllib.request.Request(server.url + "kgnb/health", headers=header)  # noqa: S310  # from Jupyter's own files
     try:
-        with _direct().open(request, timeout=_TIMEOUT) as reply:
+        with opener(is_local=True).open(request, timeout=_TIMEOUT) as reply:
             health = msgspec.json.decode(reply.read(), type=dict[str, object])
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         return False, f"the server at {server.url} does not say how it is: {error}"
@@ -85,11 +86,6 @@ def _version(server: Server) -> Finding:
             f"{__version__}: restart it, or install the same in both environments"
         )
     return True, f"the server at {server.url} is {health.get('status')}"
-
-
-def _direct() -> urllib.request.OpenerDirector:
-    """To this machine no proxy leads."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _link(server: Server) -> Finding:
@@ -174,7 +170,7 @@ def _status(url: str, secret: str) -> int | str:
     if secret:
         request.add_header("Authorization", f"kgnb-link {secret}")
     try:
-        with _direct().open(request, timeout=_TIMEOUT) as reply:
+        with opener(is_local=True).open(request, timeout=_TIMEOUT) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         error.close()

@@ -130,14 +130,15 @@ class LinkPort:
     async def _dial(self, wait: float) -> float:
         """One connection, from its opening to its end; the next wait in seconds."""
         # Imported here: a run without a server must not pay for it.
-        from websockets.asyncio.client import connect  # noqa: PLC0415
         from websockets.exceptions import (  # noqa: PLC0415
             ConnectionClosed,
             InvalidHandshake,
             InvalidStatus,
         )
 
-        dialled = connect(
+        from kgnb.runtime.dialling import Dial  # noqa: PLC0415
+
+        dialled = Dial(
             self._address.url,
             additional_headers={"Authorization": f"kgnb-link {self._address.secret}"},
             proxy=None,  # it is our own machine; HTTP_PROXY is for others

@@ -25,7 +25,8 @@ export const MIME = "application/vnd.kgnb.run+json";
  */
 export function pageBaseUrl() {
   try {
-    const config = document.getElementById("jupyter-config-data")?.textContent;
+    // No other element: an output's HTML may take the name, but has no scripts.
+    const config = document.querySelector("script#jupyter-config-data")?.textContent;
     const { baseUrl } = JSON.parse(config ?? "{}");
     if (typeof baseUrl !== "string") return null;
     const url = new URL(baseUrl, location.href);
