@@ -13,7 +13,7 @@ from kgnb.graph.near import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_USUAL_HOMES = ("nodes", "__main__", "app.nodes", "workflow.nodes")
+_USUAL_HOMES = ("nodes", "app.nodes", "workflow.nodes")
 
 
 class ClassFinder:
@@ -83,6 +83,8 @@ def _exact(path: str) -> Any:
     module, _, name = path.replace(":", ".").rpartition(".")
     if ":" in path:
         module, _, name = path.partition(":")
+    if not all(module.split(".")):
+        raise LookupError(f"class {path!r}: expected module:Class, as in nodes:Draft")
     try:
         found: Any = import_module(module)
     except ImportError as error:

@@ -1,21 +1,21 @@
 """A graph made of a workflow file's data.
 
 workflows:
-article:
-class: AsyncGraph            # Graph, if left out
-concepts:                    # the nodes
-draft: Draft               # a class, built as Draft(node_id="draft")
-review:
-class: app.nodes:Review
-arguments: {max_retries: 3}
-params: {tone: dry}
-config: {model: small}
-polish: {workflow: polish}                           # a nested graph
-check: {class: SubGraphNode, workflow: facts}
-both: {class: ParallelSubGraphNode, workflows: [left, right]}
-graph: |                     # see ``arrows``; ``start:`` names another start
-draft >> review
-review - "revise" >> draft
+  article:
+    class: AsyncGraph            # Graph, if left out
+    concepts:                    # the nodes
+      draft: Draft               # a class, built as Draft(node_id="draft")
+      review:
+        class: app.nodes:Review
+        arguments: {max_retries: 3}
+        params: {tone: dry}
+        config: {model: small}
+      polish: {workflow: polish}                           # a nested graph
+      check: {class: SubGraphNode, workflow: facts}
+      both: {class: ParallelSubGraphNode, workflows: [left, right]}
+    graph: |                     # see ``arrows``; ``start:`` names another start
+      draft >> review
+      review - "revise" >> draft
 domain: {main_workflow: article}
 """
 
@@ -68,8 +68,8 @@ class Document:
         name = chosen or self._domain.get("main_workflow")
         if name is None and len(self._workflows) == 1:
             return next(iter(self._workflows))
-        if name in self._workflows:
-            return str(name)
+        if isinstance(name, str) and name in self._workflows:
+            return name
         known = ", ".join(self._workflows) or "none"
         if name is None:
             raise GraphError(f"domain: main_workflow must be one of {known}")
@@ -154,7 +154,7 @@ class Document:
                 yield f"unknown key {key!r}{did_you_mean(key, _CONCEPT)}"
         yield from _look_at_settings(entry)
         for each in _workflows_in(entry):
-            if each not in self._workflows:
+            if not isinstance(each, str) or each not in self._workflows:
                 near = did_you_mean(each, self._workflows)
                 yield f"there is no workflow {each!r}{near}"
         if "class" in entry:
@@ -193,7 +193,11 @@ class Document:
         except ValueError as error:
             yield f"graph: {error}"
             return
-        wiring = wiring._replace(start=section.get("start", wiring.start))
+        start = section.get("start", wiring.start)
+        if not isinstance(start, str | None):
+            yield f"start: expected the name of a node, got {start!r:.80}"
+            return
+        wiring = wiring._replace(start=start)
         self._wirings[name] = wiring
         named = [wiring.start]
         for source, _, target in wiring.arrows:
@@ -259,8 +263,8 @@ def _made(where: str, entry: Mapping[str, Any], cls: Any, *graphs: Any) -> Any:
     try:
         made = cls(*graphs, **entry.get("arguments", {}))
         made.set_params(entry.get("params", {}))
+        if entry.get("config"):
+            made.config = Config(**entry["config"])
     except (TypeError, ValueError) as error:
         raise GraphError(f"{where}: {cls.__name__}: {error}") from error
-    if entry.get("config"):
-        made.config = Config(**entry["config"])
     return made

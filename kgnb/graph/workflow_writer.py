@@ -24,7 +24,7 @@ _OF_GRAPHS = {"strict": "_is_strict", "max_visits": "_visit_limit", "state": "_s
 
 
 def graph_to_document(graph: Any, name: str | None = None) -> dict[str, Any]:
-    """The data of a file that ``document_to_graph`` makes an equal graph of.
+    """The data of a file that ``workflow_reader`` makes an equal graph of.
 
     Args:
         graph: The graph; nested ones become workflows of their own.

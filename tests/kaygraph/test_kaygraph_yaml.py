@@ -8,13 +8,14 @@ import types
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import kgnb
 import kgnb.graph as kaygraph
 from kgnb.errors import GraphError
-from kgnb.graph import arrows
+from kgnb.graph import arrows, workflow_reader
 from kgnb.graph.declarative import WorkflowSerializer
 from kgnb.graph.spec import describe
 
@@ -261,6 +262,17 @@ PROBLEMS = [
         "workflow 'm' contains itself",
     ),
     ("{workflows: {}, domain: {}}", "must be one of none"),
+    ("{workflows: {m: {concepts: {}}}, domain: {main_workflow: [m]}}", "no workflow"),
+    ("workflows: {m: {concepts: {a: .Step}}}", "expected module:Class"),
+    ("workflows: {m: {concepts: {a: {workflow: [m]}}}}", "there is no workflow ['m']"),
+    (
+        "workflows: {m: {concepts: {a: YamlStep}, start: [a]}}",
+        "start: expected the name of a node, got ['a']",
+    ),
+    (
+        "workflows: {m: {concepts: {a: {class: YamlStep, config: {1: 2}}}, graph: a}}",
+        "node 'a': YamlStep: keywords must be strings",
+    ),
 ]
 
 
@@ -274,6 +286,14 @@ def test_problem_names_the_file_and_what_to_do(written, text, problem):
     found = kaygraph.validate_workflow(str(path))
     assert any(problem in each for each in found)
     assert all(each.startswith(f"{path}: ") for each in found)
+
+
+def test_format_in_the_docstring_is_one_that_reads():
+    document = yaml.safe_load(workflow_reader.__doc__.split("\n\n", 1)[1])
+    article = document["workflows"][document["domain"]["main_workflow"]]
+    wired = arrows.parse(article["graph"])
+    assert wired.start == "draft"
+    assert {arrow.target for arrow in wired.arrows} <= article["concepts"].keys()
 
 
 def test_validate_of_a_good_file_is_empty(written):
