@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
-import urllib.request
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from kgnb.clients.calls import opener
 from kgnb.errors import InvalidValue, Unavailable
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}

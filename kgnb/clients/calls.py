@@ -51,8 +51,12 @@ def call(
 
 
 def opener(*, is_local: bool) -> urllib.request.OpenerDirector:
-    """It follows no redirection: the token is for the server that was named."""
-    opener = urllib.request.OpenerDirector()
+    """It follows no redirection: the token is for the server that was named.
+
+    Args:
+        is_local: Whether that is on this machine, to which no proxy leads.
+    """
+    made = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler({} if is_local else None),
         urllib.request.HTTPHandler(),
@@ -60,8 +64,8 @@ def opener(*, is_local: bool) -> urllib.request.OpenerDirector:
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
     ):
-        opener.add_handler(handler)
-    return opener
+        made.add_handler(handler)
+    return made
 
 
 def _refusal(status: int, body: bytes) -> KgnbError:
