@@ -293,9 +293,10 @@ def json_safe(value: Any, *, limit: int = 65_536) -> tuple[Any, bool]:
         encoded = encode_value(value)
         if len(encoded) <= limit:
             return msgspec.json.decode(encoded), False
-    except (TypeError, ValueError, RecursionError, UnicodeError, OverflowError):
+    except (TypeError, ValueError, RecursionError, OverflowError):
         pass
-    return _shown(value)[:2_000], True
+    # What prints a file's name may have halves of characters in it, as JSON has not.
+    return _shown(value)[:2_000].encode(errors="replace").decode(), True
 
 
 def _shown(value: Any) -> str:

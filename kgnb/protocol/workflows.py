@@ -18,7 +18,8 @@ def check_workflow_name(name: object) -> str:
     Raises:
         InvalidValue: It cannot, or it is reserved.
     """
-    if not isinstance(name, str) or not 0 < len(name.encode()) <= _LONGEST:
+    size = len(name.encode(errors="replace")) if isinstance(name, str) else 0
+    if not isinstance(name, str) or not 0 < size <= _LONGEST:
         raise InvalidValue(
             f"publish(name={name!r:.80}): expected a text of at most {_LONGEST} bytes"
         )

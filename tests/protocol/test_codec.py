@@ -190,6 +190,15 @@ def test_json_safe_of_what_cannot_even_be_shown_says_so():
     assert codec.json_safe(10**5000) == ("<int: repr failed: ValueError>", True)
 
 
+def test_json_safe_of_a_repr_with_half_a_character_can_be_sent():
+    class Listing:
+        def __repr__(self):
+            return "caf\udce9.txt"  # as a data frame shows a file's name
+
+    value, is_replaced = codec.json_safe(Listing())
+    assert (value, is_replaced) == ("caf?.txt", True)
+
+
 def test_json_safe_of_a_long_value_is_shortened():
     value, is_replaced = codec.json_safe("x" * 100_000, limit=1000)
     assert is_replaced

@@ -243,7 +243,9 @@ def test_reserved_name_is_refused(name):
         publish(name, read)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a@b", " a", "a\n", "..", "x" * 129, 3])
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "a@b", " a", "a\n", "..", "x" * 129, "caf\udce9", 3]
+)
 def test_name_that_cannot_stand_in_a_url_is_refused(name):
     with pytest.raises(InvalidValue, match="publish"):
         publish(name, read)
