@@ -79,13 +79,7 @@ def _written(value: Any, at: str) -> bytes:
         )
     try:
         return msgspec.json.encode(plain)
-    except (
-        UnicodeError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidValue(f"{at} cannot be stored: {error}", path=at) from error
 
 
@@ -108,7 +102,13 @@ def _encoding(value: Any, at: str, before: Encoding | None) -> Encoding:
         plain = msgspec.json.encode(value)
         if _TAG not in plain and _flat(msgspec.json.decode(plain)) == flat:
             return digest, msgspec.Raw(plain)
-    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError):
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ):
         pass  # not as plain as that; what is wrong with it, if anything, is told below
     return digest, msgspec.Raw(encoded(value, at))
 

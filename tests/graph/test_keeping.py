@@ -148,6 +148,14 @@ def test_what_contains_itself_is_refused():
         kept({"key": around})
 
 
+def test_what_is_nested_too_deeply_is_refused():
+    value = []
+    for _ in range(1500):  # which marshal still takes, and msgspec does not
+        value = [value]
+    with pytest.raises(InvalidValue, match="nested too deeply"):
+        kept({"deep": value})
+
+
 def test_a_key_that_is_no_text_is_refused():
     with pytest.raises(InvalidValue, match=r"shared\[3\]: .*keys that are text"):
         kept({3: "x"})
