@@ -52,7 +52,7 @@ def _of_mapping(value: Mapping[Any, Any]) -> dict[str, Any] | None:
         return None
     plain, was_replaced = codec.json_safe(dict(value), limit=LARGEST)
     if was_replaced:
-        return {"role": str(value["role"]), "content": str(value["content"])}
+        return {"role": str(value["role"]), "content": _plain(value["content"])}
     shown: dict[str, Any] = plain
     return shown
 

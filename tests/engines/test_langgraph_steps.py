@@ -223,6 +223,14 @@ def test_steps_of_a_run_from_a_cell_are_told_to_who_subscribes(client):
     assert client.wait("step")["next"] is None
 
 
+def test_messages_of_a_dict_that_json_does_not_know_are_bounded_all_the_same():
+    large = "x" * 2**21
+    (told,) = messages_of([{"role": "user", "content": large}])
+    assert len(told["content"]) == 2000
+    odd = {"role": "user", "content": [{"type": "text"}], "when": object()}
+    assert messages_of([odd]) == [{"role": "user", "content": [{"type": "text"}]}]
+
+
 def test_messages_of_each_kind_are_told_so_that_langchain_takes_them_back():
     call = {"name": "add", "args": {"a": 1}, "id": "c1", "type": "tool_call"}
     messages = [
