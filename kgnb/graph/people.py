@@ -156,8 +156,8 @@ class Approval(AskingNode):
             it goes back into ``shared``. ``payload`` is its key, then.
         approvers: The user names that may answer; None: whoever may answer at all.
         writes: Where in ``shared`` the option is put; None puts it nowhere.
-        writes_reason: Where in ``shared`` the person's reason is put, None if he gave
-            none.
+        writes_reason: Where in ``shared`` the person's reason is put, None if there
+            was none; None puts it nowhere.
         others: ``payload``, ``timeout``, ``on_timeout`` (an option), ``name``, and
             ``Node``'s own arguments; see :class:`AskingNode`.
 

@@ -157,8 +157,13 @@ class PersistentGraph(Graph):
         """The numbered files, oldest first."""
         if self.checkpoint_dir is None:
             return []
-        found = self.checkpoint_dir.glob("checkpoint_*.json")
-        return sorted(path for path in found if _counter_of(path) is not None)
+        # By number, not by name: past a million the names are longer.
+        numbered: list[tuple[int, Path]] = []
+        for path in self.checkpoint_dir.glob("checkpoint_*.json"):
+            number = _counter_of(path)
+            if number is not None:
+                numbered.append((number, path))
+        return [path for _, path in sorted(numbered)]
 
     def clear_checkpoints(self) -> None:
         """Delete all checkpoints of this graph's directory, ``latest.json`` too."""

@@ -86,7 +86,8 @@ class CollaborativeWebSocketNode(WebSocketNode):
     ``kgnb.ask(..., need=2)`` counts them.)
 
     Sends ``session_ready``, ``participant_joined``, ``participant_left``,
-    ``vote_counted``, ``collaborative_update`` and ``decision``. It ends when
+    ``vote_counted``, ``vote_refused`` (the value is no option),
+    ``collaborative_update`` and ``decision``. It ends when
     ``quorum`` votes agree, when all have left, or after ``idle_timeout`` without a
     word. The result is ``{status: decided · ended · timeout, result, votes,
     participants}``.

@@ -157,7 +157,7 @@ class Level:
 UNWATCHED = Step()
 UNWATCHED_LEVEL = Level()
 
-current_step: ContextVar[Step] = ContextVar("kgnbcurrent_step", default=UNWATCHED)
+current_step: ContextVar[Step] = ContextVar("kgnb_current_step", default=UNWATCHED)
 
 
 def step_of(node: Any) -> Step:

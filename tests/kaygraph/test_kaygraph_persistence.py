@@ -162,6 +162,18 @@ def test_checkpoint_before_each_node(tmp_path):
     dt.datetime.fromisoformat(second["timestamp"])
 
 
+def test_checkpoints_are_listed_by_their_numbers(tmp_path):
+    graph = row(Add("a"), checkpoint_dir=tmp_path)
+    for name in ("checkpoint_1000000.json", "checkpoint_999999.json"):
+        (tmp_path / name).touch()
+    graph.run({"x": 1})
+    assert [path.stem[-7:] for path in graph.list_checkpoints()] == [
+        "_999999",
+        "1000000",
+        "1000001",
+    ]
+
+
 def test_latest_is_the_last_checkpoint_while_it_runs(tmp_path):
     class Look(Add):
         def prep(self, shared):
