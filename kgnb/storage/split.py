@@ -89,14 +89,21 @@ class SplitLog:
         """Open the log; the store of the sessions may come later."""
         if self._moving is not None:
             return
-        await self._log.open()
-        for row in await self._log.scan(PREFIX):
-            self._wait_for(row.key, row.revision, row.value)
+        try:
+            await self._log.open()
+            for row in await self._log.scan(PREFIX):
+                self._wait_for(row.key, row.revision, row.value)
+            await self._try_to_arrive()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._moving = asyncio.create_task(self._move_forever(), name="kgnb-sessions")
+
+    async def _try_to_arrive(self) -> None:
         try:
             await self._arrive()
         except Unavailable as error:
             self._fell(error)
-        self._moving = asyncio.create_task(self._move_forever(), name="kgnb-sessions")
 
     def _fell(self, error: Unavailable) -> None:
         if not self._is_told:  # once for each outage
@@ -228,8 +235,10 @@ class SplitLog:
                 return None if row.value == _DELETED else row
         if not self._is_there:
             raise Unavailable("sessions: their store cannot be reached now")
+        known = self._known.get(key)
         session = await self._sessions.get(key)
-        self._remember(key, 0 if session is None else -session.revision)
+        if self._known.get(key) == known:  # else it was written since this was read
+            self._remember(key, 0 if session is None else -session.revision)
         return None if session is None else _row(session)
 
     async def scan(self, prefix: str) -> list[Row]:

@@ -142,6 +142,49 @@ def test_split_session_is_written_over_only_as_it_was_read():
     asyncio.run(main())
 
 
+def test_split_session_read_slowly_is_not_taken_for_the_latest():
+    async def main():
+        place = Place()
+        async with place.opened() as log:
+            await one(log, say(None, b"1"))
+            await until(lambda: place.held() == [[], [KEY]])
+            row, goes_on = place.other._tables.row(KEY), asyncio.Event()
+
+            async def read_and_wait(key):
+                await goes_on.wait()
+                return row
+
+            place.other.get = read_and_wait
+            reading = asyncio.create_task(log.get(KEY))
+            await asyncio.sleep(0)
+            await one(log, say(None, b"2"))
+            await until(lambda: place.held() == [[], [KEY]])
+            await until(lambda: KEY not in log._pending)
+            goes_on.set()
+            slow = await reading
+            del place.other.get
+            assert isinstance(await one(log, say(slow.revision, b"old")), Conflict)
+            assert (await log.get(KEY)).value == b"2"
+
+    asyncio.run(main())
+
+
+def test_split_that_cannot_be_opened_leaves_nothing_open():
+    async def main():
+        place = Place()
+        log = SplitLog(place.main, Sessions(place.other))
+
+        async def scan(prefix):
+            raise Unavailable("it is away")
+
+        place.main.scan = scan
+        with pytest.raises(Unavailable):
+            await log.open()
+        assert not place.main._is_open
+
+    asyncio.run(main())
+
+
 def test_split_session_deleted_is_gone_at_once_and_from_both():
     async def main():
         place = Place()
