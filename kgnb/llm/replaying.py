@@ -68,7 +68,7 @@ class ReplayServer(Server):
         port: int = 0,
         api_key: str | None = None,
     ) -> None:
-        shelf = shelf_of(paths)
+        shelf, speed = shelf_of(paths), check_speed(speed)
         key = api_key or secrets.token_urlsafe(24)
         try:
             self._socket = _listening(host, port)
@@ -80,7 +80,7 @@ class ReplayServer(Server):
         shown = f"[{host}]" if ":" in host else host
         self.endpoint = Endpoint(f"http://{shown}:{bound}/v1", key, shelf.models[0])
         self.models, self.prompts = shelf.models, shelf.prompts
-        given = {"shelf": shelf, "speed": check_speed(speed), "key": key}
+        given = {"shelf": shelf, "speed": speed, "key": key}
         self._application = Application(
             [
                 (r"/v1/models", _Models, given),

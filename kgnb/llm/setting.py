@@ -22,13 +22,21 @@ def chosen() -> str:
     told = os.environ.get("KGNB_LLM", "").strip() or RECORDED
     if told in (RECORDED, LOCAL):
         return told
-    address = urlsplit(told)
-    if address.scheme in ("http", "https") and address.hostname:
+    if _is_address(told):
         return told.rstrip("/")
     raise InvalidValue(
         f"KGNB_LLM={told!r}: expected 'recorded', 'local', or the address of an "
         f"OpenAI-compatible server, such as http://127.0.0.1:11434/v1"
     )
+
+
+def _is_address(told: str) -> bool:
+    try:
+        address = urlsplit(told)
+        is_whole = bool(address.hostname) and address.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+    return is_whole and address.scheme in ("http", "https")
 
 
 def key() -> str | None:

@@ -167,6 +167,15 @@ def test_replay_serves_async_clients_at_a_time(server):
     assert asyncio.run(scene()) == [text_of(TIDES), text_of(TITLE)] * 4
 
 
+def test_replay_at_no_speed_leaves_its_port_free():
+    with ReplayServer() as server:
+        port = int(server.endpoint.base_url.split(":")[2].split("/")[0])
+    with pytest.raises(InvalidValue, match="speed"):
+        ReplayServer(port=port, speed=-1)
+    with ReplayServer(port=port):
+        pass
+
+
 def test_replay_at_a_speed_takes_that_time():
     took = []
     for speed in (1.0, 4.0):

@@ -33,7 +33,18 @@ def test_reply_not_recorded_names_the_nearest():
         kgnb.llm.reply("Write about the ocean tides.")
 
 
-@pytest.mark.parametrize("told", ["openai", "localhost:11434", "ftp://a/v1", "http://"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "openai",
+        "localhost:11434",
+        "ftp://a/v1",
+        "http://",
+        "http://a:port/v1",
+        "http://a:70000/v1",
+        "http://[::1/v1",
+    ],
+)
 def test_reply_where_the_setting_is_unknown_says_what_is_known(monkeypatch, told):
     monkeypatch.setenv("KGNB_LLM", told)
     with pytest.raises(InvalidValue, match="expected 'recorded', 'local', or the"):
