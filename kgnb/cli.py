@@ -47,7 +47,6 @@ _TOLD = frozenset({"status", "action", "data", "error", "reason", "message"})
 """Fields of an event that ``tail`` shows after its type."""
 _LONGEST = 200
 """Characters of them."""
-_LAST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,7 +139,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--host", default="127.0.0.1", help="by default %(default)s")
     serve.add_argument(
         "--port",
-        type=_port,
+        type=llm.port_number,
         default=8000,
         help="by default %(default)s; 0: any that is free",
     )
@@ -150,13 +149,6 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="lets its holder in from other machines too; also in the variable "
         "KGNB_TOKEN. By default one that is printed, for this machine alone",
     )
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"expected 0 to {_LAST_PORT}, got {port}")
-    return port
 
 
 # ---- serving

@@ -65,7 +65,7 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
 def _listening() -> argparse.ArgumentParser:
     listening = argparse.ArgumentParser(add_help=False)
     listening.add_argument(
-        "--port", type=_port, default=0, help="by default any that is free"
+        "--port", type=port_number, default=0, help="by default any that is free"
     )
     listening.add_argument(
         "--key", help="that clients must know; by default a random one is told"
@@ -73,7 +73,8 @@ def _listening() -> argparse.ArgumentParser:
     return listening
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
+    """The port that an argument says; for argparse, whose errors it raises."""
     port = int(text)
     if not 0 <= port <= _LAST_PORT:
         raise argparse.ArgumentTypeError(f"expected 0 to {_LAST_PORT}, got {port}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kgnb.engines.messages import role_of
 from kgnb.errors import InvalidValue
 from kgnb.runtime.cassette import Recording, load
 from kgnb.runtime.cassette.playback import nearest, shipped
@@ -92,12 +93,9 @@ def plain(message: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         content = "".join(part for part in parts if isinstance(part, str))
-    role = str(message.get("role", "user"))
-    return {"role": _ROLES.get(role, role), "content": str(content or "")}
-
-
-_ROLES = {"human": "user", "ai": "assistant"}
-"""LangChain's, in OpenAI's words: what its client sends is recorded in its own."""
+    # What LangChain's client sends is recorded in LangChain's own words.
+    role = role_of(str(message.get("role", "user")))
+    return {"role": role, "content": str(content or "")}
 
 
 def _names(recording: Recording) -> tuple[str, ...]:
