@@ -68,6 +68,7 @@ class Place:
     async def _connect(self, path, headers):
         socket = await websockets.connect(
             f"ws://{self.root}{BASE}kgnb/{path}",
+            max_queue=None,  # who reads no more may close all the same
             additional_headers=headers,
             subprotocols=["kgnb.v1"],
             proxy=None,
