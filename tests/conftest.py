@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for postgres_harness and its l
 import canaries
 import postgres_harness
 import redis_harness
+import tally
 from harness import CHROMIUM_ARGS, PINNED
 
 REPO = Path(__file__).parent.parent
@@ -69,6 +70,17 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     for report in terminalreporter.stats.get("rerun", ()):
         terminalreporter.write_line(f"tried again: {report.nodeid}")
+    for line in tally.lines():
+        terminalreporter.write_line(f"counted: {line}")
+
+
+def pytest_sessionfinish(session):
+    tally.hand_over(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    tally.take(node)
 
 
 def threads():

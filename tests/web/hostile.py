@@ -85,6 +85,9 @@ _ELEMENTS = [
     f"<template shadowrootmode=open><img src=x onerror='{RUN}'></template>",
     f"<slot onslotchange='{RUN}'></slot>",
     f"<dialog open onclose='{RUN}'></dialog>",
+    # JupyterLab carries out what such a button names (CVE-2026-40171).
+    f"<button data-commandlinker-command=help:open data-commandlinker-args='{OUT}'>",
+    f"<a data-commandlinker-command='kgnb:cancel-run' href='{OUT}'>publish</a>",
 ]
 _EVENTS = [
     f"<{tag} on{event}='{RUN}'>x</{tag.partition(' ')[0]}>"
@@ -136,6 +139,7 @@ _CLOBBERED = [
     "<a id=harness></a><a id=harness name=kgnb href='x:y'></a>",
     "<form name=document><input name=cookie></form>",
     "<iframe name=kgnb></iframe>",
+    f'<p id=jupyter-config-data>{{"baseUrl": "{OUT}"}}</p>',
     "__proto__",
     "constructor",
     "toString",
