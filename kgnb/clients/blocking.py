@@ -22,7 +22,11 @@ T = TypeVar("T")
 
 
 class _Loop:
-    """A loop in a thread; use with ``with``."""
+    """A loop in a thread; use with ``with``. Work may come from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_open = True
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -33,6 +37,8 @@ class _Loop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._lock:  # what was taken on before is ended with the rest
+            self._is_open = False
         asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -48,10 +54,11 @@ class _Loop:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for work that the loop does; Ctrl-C cancels it."""
-        if not self._loop.is_running():
-            work.close()
-            raise Unavailable("the client was closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if not self._is_open:
+                work.close()
+                raise Unavailable("the client was closed")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except CancelledError:

@@ -7,7 +7,7 @@ import pytest
 from scripted_server import RUN, ScriptedServer, run_of
 
 from kgnb import errors
-from kgnb.clients import BlockingClient, Client, connect_blocking
+from kgnb.clients import BlockingClient, Client, blocking, connect_blocking
 
 
 async def beside(work, **server):
@@ -74,6 +74,27 @@ async def test_errors_come_out_and_a_closed_client_refuses():
             client.cancel(RUN)
 
     await beside(work)
+
+
+def test_first_call_may_come_before_the_loop_runs(monkeypatch):
+    made = asyncio.new_event_loop
+
+    def late():
+        loop, asked = made(), threading.Event()
+        submit, run = loop.call_soon_threadsafe, loop.run_forever
+        loop.call_soon_threadsafe = lambda *work, **more: (
+            submit(*work, **more),
+            asked.set(),
+        )
+        loop.run_forever = lambda: (asked.wait(5), run())
+        return loop
+
+    async def work():
+        return 3
+
+    monkeypatch.setattr(blocking.asyncio, "new_event_loop", late)
+    with blocking._Loop() as loop:
+        assert loop.run(work()) == 3
 
 
 async def test_refused_client_leaves_no_thread():
