@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -22,6 +22,7 @@ from kgnb.protocol.view import RunView, fold
 from kgnb.runtime.comparing.steps import MOST_STEPS, StateSteps
 from kgnb.runtime.timetravel import history_of
 from kgnb.storage import open_log
+from kgnb.storage.sqlite import path_of
 from kgnb.storage.urls import shown
 from kgnb.testing.from_run import recorded_events
 
@@ -141,8 +142,7 @@ async def _stored(
     run_id: str, url: str
 ) -> tuple[list[e.AnyEvent], list[tuple[int, bytes]]]:
     """A run's events and checkpoints, read as they lie there."""
-    _check_there(url)
-    log, key = open_log(url), RunId(run_id)
+    log, key = _log_at(url), RunId(run_id)
     await log.open()
     try:
         events = [
@@ -166,8 +166,11 @@ async def _records(log: Log, stream: str) -> AsyncIterator[Record]:
         after = page[-1].seq
 
 
-def _check_there(url: str) -> None:
-    """A file that is not there would be made."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not Path(unquote(parts.path)).is_file():
-        raise InvalidValue(f"--log: there is no log at {shown(url)}")
+def _log_at(url: str) -> Log:
+    """A log that is there: a file that is not would be made."""
+    try:
+        if url.startswith("sqlite://") and not path_of(url).is_file():
+            raise InvalidValue(f"--log: there is no log at {shown(url)}")
+        return open_log(url)
+    except ValueError as error:
+        raise InvalidValue(f"--log: {error}") from None

@@ -174,12 +174,22 @@ def test_report_of_a_durable_run_tells_what_each_step_changed(
     [
         (["nothing.jsonl"], "there is no such recording"),
         (["0" * 32, "--log", "sqlite:///nowhere/log.db"], "there is no log at sqlite"),
+        (["0" * 32, "--log", "sqlite://log.db"], "expected sqlite:///absolute/path"),
+        (["0" * 32, "--log", "log.db"], "--log: log url: expected memory://"),
         (["0" * 32, "--url", "http://127.0.0.1:1"], "the server did not answer"),
     ],
 )
 def test_report_of_what_is_not_there_says_so(arguments, told, capsys):
     assert cli.main(["report", *arguments]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_report_of_a_log_that_is_not_there_makes_none(tmp_path, capsys):
+    (tmp_path / "a b.db").touch()
+    url = f"sqlite://{tmp_path}/a%20b.db"  # the name as it stands: no escapes
+    assert cli.main(["report", "0" * 32, "--log", url]) == 1
+    assert "there is no log at" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a b.db"]
 
 
 def test_report_into_a_file_of_no_known_kind_lists_those(recorded, capsys):
