@@ -6,9 +6,14 @@ browser. Texts are in a font of the machine, so its bytes are this machine's.
 
 from __future__ import annotations
 
+import re
+
 from kgnb.errors import InvalidValue, Unavailable
 
 MOST_SCALE = 8.0
+MOST_PIXELS = 100_000_000
+"""Of four bytes each, while it is rendered."""
+_SIZE = re.compile(r'<svg\b[^>]*? width="(\d+)" height="(\d+)"')
 _SANS = "DejaVu Sans"
 """Has the signs that tell the states; where it is missing, any font that is there."""
 
@@ -23,12 +28,13 @@ def png(svg: str, scale: float = 2.0, *, background: str = "#ffffff") -> bytes:
 
     Raises:
         Unavailable: The extra ``png`` is not installed.
-        InvalidValue: The scale cannot be, or makes more than 100 million pixels.
+        InvalidValue: The scale cannot be, or makes more than ``MOST_PIXELS``.
     """
     if not 0 < scale <= MOST_SCALE:
         raise InvalidValue(
             f"scale={scale!r}: expected more than 0, at most {MOST_SCALE:g}"
         )
+    _check_size(svg, scale)
     try:
         import resvg_py  # noqa: PLC0415  # an extra
     except ImportError:
@@ -47,3 +53,15 @@ def png(svg: str, scale: float = 2.0, *, background: str = "#ffffff") -> bytes:
         )
     except ValueError as error:
         raise InvalidValue(f"the picture cannot be rendered: {error}") from None
+
+
+def _check_size(svg: str, scale: float) -> None:
+    found = _SIZE.search(svg)
+    if found is None:
+        return
+    width, height = (round(int(each) * scale) for each in found.groups())
+    if width * height > MOST_PIXELS:
+        raise InvalidValue(
+            f"scale={scale!r}: the picture would have {width:,} by {height:,} pixels, "
+            f"expected at most {MOST_PIXELS:,} in all; take a smaller one, or to_svg()"
+        )

@@ -177,6 +177,7 @@ class Graph(BaseNode):
 
         Raises:
             GraphError: It cannot be drawn; the text says why.
+            InvalidValue: The scale makes no picture, or one that is too large.
             Unavailable: The extra is not installed.
         """
         pictures.png(self, path, scale)

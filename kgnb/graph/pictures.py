@@ -37,6 +37,7 @@ def png(graph: Any, path: str | PathLike[str], scale: float) -> None:
 
     Raises:
         GraphError: It cannot be drawn; the text says why.
+        InvalidValue: The scale makes no picture, or one that is too large.
         Unavailable: The extra ``png`` is not installed.
     """
     from kgnb.drawing import png  # noqa: PLC0415  # only where it is asked for

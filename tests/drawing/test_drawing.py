@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kgnb.drawing import draw, layout
+from kgnb.drawing import draw, layout, png
 from kgnb.drawing.geometry import BOX_PADDING, LABEL_SIZE
 from kgnb.drawing.widths import fit, text_width
+from kgnb.errors import InvalidValue
 
 SVG = "{http://www.w3.org/2000/svg}"
 ALLOWED = {
@@ -388,3 +389,9 @@ def test_fit_text_never_exceeds_its_room():
     for room in range(13, 200, 7):
         cut = fit("Wide and narrow: 日本語 iiiii WWWW", 13, room)
         assert text_width(cut, 13) <= room
+
+
+def test_png_of_more_pixels_than_a_kernel_has_room_for_is_refused():
+    drawn = '<svg class="kgnb-graph" width="4000" height="4000"></svg>'
+    with pytest.raises(InvalidValue, match="32,000 by 32,000 pixels"):
+        png(drawn, 8.0)
