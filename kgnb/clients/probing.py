@@ -153,7 +153,7 @@ def _trouble_with(url: str, environ: Mapping[str, str]) -> str:
 
 def _is_running(pid: str) -> bool:
     """Whether there is such a process, or nobody said which."""
-    if not pid.isdecimal():
+    if not pid.isdecimal() or os.name == "nt":  # where os.kill would end it
         return True
     try:
         os.kill(int(pid), 0)

@@ -46,7 +46,8 @@ def answers_of(path: Path) -> Scripted:
         given = found.get("answers", [])
     else:
         where = f"{path.name}: metadata.kgnb.answers"
-        given = _metadata_of(path).get("kgnb", {}).get("answers", [])
+        own = _metadata_of(path).get("kgnb", {})
+        given = own.get("answers", []) if isinstance(own, dict) else None
     if not isinstance(given, dict | list):
         raise InvalidValue(
             f"{where}: expected answers by name or message, or an array of them in "

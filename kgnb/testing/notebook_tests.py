@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_IN_CELL = re.compile(
-    r"(?:Cell In|Input In ?)\[\d+\],? ?(?:in )?.*?line (\d+)", re.DOTALL
-)
 _NOTE = "kgnb: "
 
 

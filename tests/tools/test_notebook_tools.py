@@ -247,6 +247,15 @@ def test_answers_that_cannot_be_read_name_their_file(tmp_path, text):
         answers_of(path)
 
 
+def test_answers_in_metadata_of_another_shape_name_their_notebook(tmp_path):
+    path = write(tmp_path / "a.ipynb", ASKS)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["kgnb"] = "yes"
+    nbformat.write(notebook, path)
+    with pytest.raises(InvalidValue, match=r"a\.ipynb: metadata\.kgnb\.answers"):
+        answers_of(path)
+
+
 def test_answers_of_the_environment_count_before_a_notebooks(tmp_path, monkeypatch):
     monkeypatch.setenv("KGNB_ANSWERS", '["mine"]')
     path = write(tmp_path / "a.ipynb", "1", answers=["its"])
