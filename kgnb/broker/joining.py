@@ -125,11 +125,11 @@ class Joining:
         is_member: bool,
     ) -> None:
         def done(is_stored: bool) -> None:  # a callback's only argument
-            if is_stored:
-                then()
-            else:
+            if not is_stored:
                 error = Unavailable("the log cannot be written now")
                 conn.refuse(error, command.id)
+            elif conn.is_open:  # else it would read runs that nobody detaches it from
+                then()
 
         self._audience.enrol(_member(conn), names, done, is_member=is_member)
 

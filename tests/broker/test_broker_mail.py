@@ -88,6 +88,16 @@ def test_subscription_to_both_kinds_of_topic_holds_both(host, manager):
     assert "count" not in manager.post("topic", name="news")
 
 
+def test_client_that_left_before_its_topic_was_stored_reads_nothing(host):
+    reader = host.client(named())
+    host.is_held = True
+    reader.send(type="subscribe", topics=["results", "news"], id=1)
+    reader.drop()
+    host.is_held = False
+    host.settle()
+    assert not host.broker.subscriptions._broad
+
+
 def test_personal_message_reaches_every_socket_of_that_client_alone(host, manager):
     first, second = host.client(named("tab")), host.client(named("tab"))
     other = host.client(named("other"))
