@@ -47,10 +47,12 @@ class EndOfProcess:
 
     def stop(self) -> None:
         """End; whoever took a signal over meanwhile keeps it. Safe to call twice."""
-        for number, previous in self._previous.items():
+        self._loop = None
+        for number, previous in list(self._previous.items()):
+            # Whoever took it over passes it on through us, so the rest is kept.
             if signal.getsignal(number) == self._note:
                 signal.signal(number, previous)
-        self._previous.clear()
+                del self._previous[number]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         loop = self._loop
