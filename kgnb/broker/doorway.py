@@ -17,13 +17,13 @@ import uuid
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import KERNEL
 from kgnb.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgnb.broker.peer import Attached, OutFrame, Sink
+    from kgnb.broker.peer import Attached, OutFrame, Peer, Sink
 
 SUFFIX = "-app"
 """Ends the kernel id of every process that hosts its own broker."""
@@ -186,11 +186,8 @@ class InnerLink:
     # The broker's loop.
 
     def _attach(self) -> None:
-        peer = Peer(
-            identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
-        )
         try:
-            self._attachment = self._opening.driver.connect_link(peer, self)
+            self._attachment = self._opening.driver.connect_link(KERNEL, self)
         except Unavailable:  # it was closed since the door was seen open
             self._hang_up()
 

@@ -392,6 +392,8 @@ class BrokerDriver(Sharing):
         while True:
             await self._has_reads.wait()
             read = self._next_read()
+            if not self._reads:
+                self._has_reads.clear()
             if read is None:
                 if self._reads:
                     await asyncio.sleep(_CONGESTION_POLL)
@@ -449,20 +451,14 @@ class BrokerDriver(Sharing):
         for _ in range(len(self._reads)):
             read = self._reads.popleft()
             if read.conn is None:
-                if not self._reads:
-                    self._has_reads.clear()
                 return read
             carrier = self._core.carrier_of(read.conn)
             sink = self._sinks.get(carrier) if carrier is not None else None
             if sink is None:
                 continue  # its connection is gone
             if not sink.is_congested:
-                if not self._reads:
-                    self._has_reads.clear()
                 return read
             self._reads.append(read)
-        if not self._reads:
-            self._has_reads.clear()
         return None
 
     async def _tick_forever(self) -> None:

@@ -108,6 +108,12 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         return _RANK[self.role] >= _RANK[role]
 
 
+KERNEL = Peer(
+    identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
+)
+"""The other end of a link, whose hello says which kernel it is."""
+
+
 class OutFrame(msgspec.Struct, frozen=True, gc=False):
     """A frame on its way to one client; the bytes are shared by all readers."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kgnb.broker.draft import Draft
 from kgnb.broker.rows import RunRow
-from kgnb.broker.run import Run
+from kgnb.broker.run import ENDINGS, Run
 from kgnb.protocol import events
 from kgnb.protocol.ids import RunId, timestamp
 from kgnb.storage.base import Committed
@@ -21,15 +21,7 @@ if TYPE_CHECKING:
     from kgnb.broker.effects import Effects
     from kgnb.broker.runs import Runs
     from kgnb.broker.subscriptions import Subscriptions
-    from kgnb.protocol.view import RunStatus
     from kgnb.storage.base import Outcome
-
-_ENDINGS: dict[type, RunStatus] = {
-    events.WorkflowCompleted: "completed",
-    events.WorkflowFailed: "failed",
-    events.WorkflowCancelled: "cancelled",
-    events.WorkflowLost: "lost",
-}
 
 
 class Replays:
@@ -61,7 +53,7 @@ class Replays:
             draft.add(event)
             if isinstance(event, events.ApprovalRequest):
                 self._runs.approvals.replayed[event.data.approval_id] = run.id
-            ending = _ENDINGS.get(type(event))
+            ending = ENDINGS.get(type(event))
             if ending is not None:
                 draft.row.status = ending
                 draft.row.ended_at = event.timestamp

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from kgnb.broker.driver import BrokerDriver
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import KERNEL
 from kgnb.runtime.conversation import Conversation
 from kgnb.storage import open_log
 
@@ -59,10 +59,7 @@ class LocalPort:
     async def start(self) -> None:
         """See ``LogPort``; the conversation is up, or soon will be."""
         await self._driver.start()
-        peer = Peer(
-            identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
-        )
-        self._attachment = self._driver.connect_link(peer, _Sink(self.conversation))
+        self._attachment = self._driver.connect_link(KERNEL, _Sink(self.conversation))
         is_up = asyncio.Event()
         self.conversation.on_up = is_up.set
         self.conversation.connected(self._attachment.receive)

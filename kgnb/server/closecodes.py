@@ -77,9 +77,17 @@ def http_status(code: str) -> int:
     return _STATUS.get(code, 500)
 
 
+_REASON = 123
+"""Bytes that a close frame has for its reason (RFC 6455 section 5.5)."""
 _SENDABLE = frozenset((*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)))
 
 
 def sendable(code: int) -> bool:
     """Whether a close frame may carry ``code`` (RFC 6455 section 7.4)."""
     return code in _SENDABLE
+
+
+def fitted(code: int, reason: str) -> Close:
+    """What of a code and a reason a close frame can carry."""
+    short = reason.encode()[:_REASON].decode(errors="ignore")
+    return Close(code if sendable(code) else NORMAL.code, short)

@@ -9,7 +9,7 @@ import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import KERNEL
 from kgnb.protocol.link import LinkHello
 from kgnb.server import access, entrance
 from kgnb.server.callers import JupyterCaller
@@ -125,11 +125,8 @@ class LinkSocket(GatedSocket):
 
     def attach(self, doors: Doors, sink: SocketSink) -> Attached:
         """Connect as a kernel; its hello says which one."""
-        peer = Peer(
-            identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
-        )
-        self.stay = Stay(self.log, peer)
-        return doors.connect_link(peer, sink)
+        self.stay = Stay(self.log, KERNEL)
+        return doors.connect_link(KERNEL, sink)
 
     def on_message(self, message: str | bytes) -> None:
         """Hand a frame to the broker; a hello also to whoever watches the kernels."""

@@ -87,8 +87,7 @@ class KernelWatcher:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def greeted(self, kernel_id: str, process_id: str) -> None:
         """Note which process of a kernel has just said hello."""

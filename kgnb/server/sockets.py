@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 _PINGS = 200
 _PING_WINDOW = 10.0
 """Seconds in which a peer may send that many pings."""
-_REASON = 123
-"""Bytes that a close frame has for its reason (RFC 6455 section 5.5)."""
 _MEM_LEVEL = 4
 """Of zlib: 134 KB a connection in place of 198 KB."""
 
@@ -284,9 +282,7 @@ class GatedSocket(WebSocketMixin, WebSocketHandler, Discreet):
     def leave(self, code: int, reason: str) -> None:
         """Close with a reason; nothing that comes later is read."""
         self._detach(code)
-        sendable = code if closecodes.sendable(code) else closecodes.NORMAL.code
-        short = reason.encode()[:_REASON].decode(errors="ignore")
-        self.close(sendable, short)
+        self.close(*closecodes.fitted(code, reason))
 
     def on_close(self) -> None:
         """The socket is gone."""

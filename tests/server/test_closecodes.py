@@ -33,6 +33,13 @@ def test_reserved_codes_are_not_sent(code):
     assert not closecodes.sendable(code)
 
 
+def test_close_frame_gets_a_sendable_code_and_as_much_of_a_reason_as_fits():
+    code, reason = closecodes.fitted(1006, "é" * 62)
+    assert code == 1000
+    assert reason == "é" * 61
+    assert closecodes.fitted(4009, "Slow consumer") == closecodes.SLOW
+
+
 @pytest.mark.parametrize("code", list(closecodes.BY_CODE))
 def test_codes_of_the_table_are_sendable(code):
     assert closecodes.sendable(code)

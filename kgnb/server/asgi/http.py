@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kgnb.server.asgi.auth import AppCaller, Guard
     from kgnb.server.asgi.request import Request
     from kgnb.server.asgi.types import Message, Receive, Send
-    from kgnb.server.calls.call import Route
+    from kgnb.server.calls.call import Route, Stream
     from kgnb.server.host import Host
 
 logger = logging.getLogger("kgnb.server")
@@ -239,16 +239,14 @@ class _Exchange:
             await self._start(reply)
             await self._chunk(b"", has_more=False)
         else:
-            await self._stream(reply)
+            await self._stream(reply, body)
 
-    async def _stream(self, reply: Reply) -> None:
-        if isinstance(reply.body, bytes):
-            return
+    async def _stream(self, reply: Reply, body: Stream) -> None:
         gone = asyncio.Event()
         watching = asyncio.ensure_future(self._watch(gone))
         try:
             await self._start(reply)
-            is_whole = await pour(reply.body, self._chunk, gone, reply.cut)
+            is_whole = await pour(body, self._chunk, gone, reply.cut)
         except KgnbError as error:
             # Half a file must not look like a whole one: a server breaks the
             # connection of a reply without an end.

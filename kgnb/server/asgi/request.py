@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 PREFIX = "kgnb/"
 _HIDDEN_AFTER = "/ws/"
 """Behind it may stand somebody's token."""
-_HIDDEN_IN_UNKNOWN = f"/{PREFIX}"
-"""Behind it too, where the path is none of ours."""
 _KNOWN = frozenset({"workflow", "health", "metrics"})
-"""What else may."""
+"""What else may stand there, and is no secret."""
+_HIDDEN_IN_UNKNOWN = f"/{PREFIX}"
+"""Behind it may be one too, where the path is none of ours."""
 _PLAIN = {"ws": "http", "wss": "https"}
 
 

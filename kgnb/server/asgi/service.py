@@ -74,8 +74,8 @@ def kept_secret() -> str:
 class Service:
     """Starts the broker once a server's loop runs, and stops it before that ends.
 
-    Belongs to that loop. Where the server tells of its life, :meth:`run` is held
-    open; where it does not, as under a mount, the first request starts the broker,
+    Belongs to that loop. Where the server tells of its life, ``App.lifespan`` does
+    both; where it does not, as under a mount, the first request starts the broker,
     and the end of its loop stops it.
 
     Args:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import KERNEL
 from kgnb.server import access, closecodes, entrance
 from kgnb.server.asgi.request import segments
 from kgnb.server.asgi.wire import AsgiWire
@@ -122,13 +122,10 @@ class Sockets:
             await _refuse(send)
             return
         await send({"type": "websocket.accept"})
-        peer = Peer(
-            identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
-        )
         limit = _LINK_SIZE * self._host.settings.max_message_size
-        connection = _Connection(self._host, send, limit, Stay(logger, peer))
+        connection = _Connection(self._host, send, limit, Stay(logger, KERNEL))
         await connection.serve(
-            lambda doors, sink: doors.connect_link(peer, sink), receive
+            lambda doors, sink: doors.connect_link(KERNEL, sink), receive
         )
 
 

@@ -10,8 +10,6 @@ from kgnb.server import closecodes
 if TYPE_CHECKING:
     from kgnb.server.asgi.types import Send
 
-_REASON = 123
-"""Bytes that a close frame has for its reason (RFC 6455 section 5.5)."""
 LINGER = 10.0
 """Seconds that a peer which does not read has for what was written before it."""
 
@@ -32,6 +30,7 @@ class AsgiWire:
         self._flushed: asyncio.Future[None] | None = None
         self._closing: tuple[int, str] | None = None
         self._is_due = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def is_writing(self) -> bool:
@@ -50,9 +49,7 @@ class AsgiWire:
     def leave(self, code: int, reason: str) -> None:
         """See ``sendqueue.Wire``; what is being written is finished, for a while."""
         if self._closing is None:
-            sendable = code if closecodes.sendable(code) else closecodes.NORMAL.code
-            short = reason.encode()[:_REASON].decode(errors="ignore")
-            self._closing = (sendable, short)
+            self._closing = closecodes.fitted(code, reason)
             self._is_due.set()
             asyncio.get_running_loop().call_later(LINGER, self._give_up)
 
@@ -60,8 +57,6 @@ class AsgiWire:
         """Nobody reads: end the writing, and with it the connection."""
         if self._writing is not None:
             self._writing.cancel()
-
-    _writing: asyncio.Task[None] | None = None
 
     async def write(self) -> None:
         """Send what is given until the close frame is sent. Safe to cancel.

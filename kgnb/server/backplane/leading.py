@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from kgnb.broker.peer import Identity, Peer
+from kgnb.broker.peer import KERNEL
 from kgnb.errors import Unavailable
 from kgnb.server.backplane import messages as says
 from kgnb.server.backplane.answering import Answering
@@ -20,7 +20,7 @@ from kgnb.server.doors import OwnDoors
 
 if TYPE_CHECKING:
     from kgnb.broker.driver import BrokerDriver
-    from kgnb.broker.peer import Attached, OutFrame
+    from kgnb.broker.peer import Attached, OutFrame, Peer
     from kgnb.server.backplane.post import Post
     from kgnb.server.host import Host
 
@@ -28,9 +28,6 @@ logger = logging.getLogger("kgnb.server")
 
 SILENCE = 4.0
 """Seconds without a word after which the other side is given up."""
-_KERNEL = Peer(
-    identity=Identity(user="kernel", kind="kernel"), role="owner", via="kernel"
-)
 
 
 class Leading:
@@ -168,7 +165,7 @@ class Follower:
             raise Unavailable("backplane: a channel was opened twice")
         sink = self._sinks[channel] = _Sink(self, channel)
         if peer is None:
-            attached = self._doors.connect_link(_KERNEL, sink)
+            attached = self._doors.connect_link(KERNEL, sink)
         elif peer.role == "owner" or peer.identity.kind == "kernel":
             raise Unavailable("backplane: a client that says it is a kernel")
         else:

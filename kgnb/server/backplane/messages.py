@@ -203,21 +203,7 @@ class Refused(_Message, frozen=True):
 
 FromFollower = Beat | Bye | Hello | Opened | Said | Left | Slow | Asked
 FromLeader = Beat | Bye | Welcome | Frames | Closed | Told | Refused
-Message = (
-    Beat
-    | Bye
-    | Hello
-    | Opened
-    | Said
-    | Left
-    | Slow
-    | Asked
-    | Welcome
-    | Frames
-    | Closed
-    | Told
-    | Refused
-)
+Message = FromFollower | FromLeader
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
