@@ -198,6 +198,8 @@ async def _tail(given: argparse.Namespace) -> int:
         kind = ""
         async for event in client.events(run_id=given.run, since=given.since):
             kind = event["type"]
+            if kind == "snapshot":  # of a run whose events are gone
+                kind = f"workflow_{event['view']['status']}"
             print(json.dumps(event) if given.json else _line(event), flush=True)
     return 1 if kind in TERMINAL - {"workflow_completed"} else 0
 

@@ -1,5 +1,7 @@
 """``kgnb doctor`` in a working environment and in broken ones."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from kgnb import cli
@@ -98,3 +100,16 @@ def test_serve_of_a_module_that_publishes_nothing_says_what_to_do(capsys, monkey
     assert "'json' publishes nothing: name one of its graphs, as in json:graph" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(("status", "code"), [("failed", 1), ("completed", 0)])
+def test_tail_of_a_run_whose_events_are_gone_exits_by_its_view(
+    status, code, monkeypatch, capsys
+):
+    class Server:
+        async def events(self, **asked):
+            yield {"type": "snapshot", "view": {"seq": 7, "status": status}}
+
+    monkeypatch.setattr(cli, "_connect", lambda given: nullcontext(Server()))
+    assert cli.main(["tail", "r1"]) == code
+    assert capsys.readouterr().out == f"7 snapshot {status}\n"
