@@ -151,58 +151,36 @@ __all__ = [
     "yaml_to_graph",
 ]
 
-_GRAPH = {
-    "Approval",
-    "AsyncBatchGraph",
-    "AsyncBatchNode",
-    "AsyncGraph",
-    "AsyncInteractiveGraph",
-    "AsyncNode",
-    "AsyncParallelBatchGraph",
-    "AsyncParallelBatchNode",
-    "BaseNode",
-    "BatchGraph",
-    "BatchNode",
-    "BroadcastWebSocketNode",
-    "ChatWebSocketNode",
-    "CollaborativeWebSocketNode",
-    "ConditionalSubGraphNode",
-    "Config",
-    "Form",
-    "Graph",
-    "InteractiveGraph",
-    "InteractiveNode",
-    "InteractiveWebSocketNode",
-    "MetricsNode",
-    "Node",
-    "ParallelBatchNode",
-    "ParallelSubGraphNode",
-    "PersistentGraph",
-    "ProgressWebSocketNode",
-    "SubGraphNode",
-    "UserInputNode",
-    "ValidatedNode",
-    "Vote",
-    "WebSocketNode",
-    "compose_graphs",
-    "export_workflow",
-    "graph_to_yaml",
-    "load_workflow",
-    "node",
-    "validate_workflow",
-    "yaml_to_graph",
+_HOMES = {
+    "KgnbError": "kgnb.errors",
+    "Panel": "kgnb.panel.widget",
+    **dict.fromkeys(
+        (
+            "Answer",
+            "Cassette",
+            "File",
+            "Result",
+            "Run",
+            "allow_nested_run",
+            "ask",
+            "compare",
+            "emit",
+            "history",
+            "idempotency_key",
+            "log",
+            "manager",
+            "progress",
+            "publish",
+            "recorded",
+            "replay",
+            "run",
+            "stream",
+            "track",
+        ),
+        "kgnb.runtime",
+    ),
 }
-
-
-def _home(name: str) -> str:
-    """The module that a public name lives in."""
-    if name in _GRAPH:
-        return "kgnb.graph"
-    if name == "KgnbError":
-        return "kgnb.errors"
-    if name == "Panel":
-        return "kgnb.panel.widget"
-    return "kgnb.runtime"
+"""The modules of public names; all others are of ``kgnb.graph``."""
 
 
 def __getattr__(name: str) -> Any:
@@ -211,7 +189,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module 'kgnb' has no attribute {name!r}"
         raise AttributeError(msg)
-    home = _home(name)
+    home = _HOMES.get(name, "kgnb.graph")
     module = import_module(home)
     if home == "kgnb.runtime":
         _hand_the_panel_to_the_runtime()
