@@ -184,7 +184,12 @@ class Connection:
         reason = None if socket is None else socket.close_reason
         self._refuse(code)
         if code == _TOO_LARGE:
-            self.exchange.fail_commands(FrameTooLarge("the server takes no such size"))
+            self.exchange.fail_commands(
+                FrameTooLarge(
+                    "the server takes no command of this size: send large data by "
+                    "another way, and here its address"
+                )
+            )
         return is_up, reason or f"closed with {code}", code in _BUSY
 
     def _refuse(self, code: int | None) -> None:

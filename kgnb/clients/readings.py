@@ -140,7 +140,12 @@ class Reading:
         if self.run_id is not None or self.is_over:
             return
         if len(self._queue) >= MOST_QUEUED:
-            self.fail(Gap(f"more than {MOST_QUEUED} messages waited to be read"))
+            self.fail(
+                Gap(
+                    f"more than {MOST_QUEUED} messages waited to be read; read them as "
+                    f"they come, and call events() again for those that follow"
+                )
+            )
             return
         self._queue.append(frame)
         self._changed.set()

@@ -130,7 +130,10 @@ class SqliteLog:
     def _explain(self, error: Exception) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return f"{self._path}: another process has this log open"
+            return (
+                f"{self._path}: another process has this log open; end that, or give "
+                f"each a log of its own"
+            )
         return f"{self._path}: {error}"
 
     async def _on(self, call: Callable[[Tables], T]) -> T:

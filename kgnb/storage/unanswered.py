@@ -23,7 +23,10 @@ class Disconnected(Unavailable):
 
 def taken_over(name: str) -> Unavailable:
     """Why a log refuses what an older opener writes."""
-    return Unavailable(f"{name}: another process has taken this log over")
+    return Unavailable(
+        f"{name}: another process has taken this log over; end one of the two, or give "
+        f"each a log of its own"
+    )
 
 
 class Ask(Protocol):
