@@ -37,6 +37,22 @@ test("a question asked anew with other words is open again", () => {
   assert.deepEqual(open(ledger), ["a"]);
 });
 
+test("a question that a later attempt asks alike is open again", () => {
+  const asked = { ...ask("a"), seq: 5 };
+  const cancelled = { ...resolve("a"), seq: 9 };
+  const again = { ...ask("a"), seq: 12 };
+  assert.deepEqual(open(ledgerOf(asked, cancelled, again)), ["a"]);
+  assert.deepEqual(open(ledgerOf(asked, cancelled, again, asked, cancelled)), ["a"], "told again");
+  assert.deepEqual(open(ledgerOf(asked, cancelled, again, { ...cancelled, seq: 14 })), []);
+});
+
+test("a question that is told after its decision stays closed", () => {
+  const decided = { ...resolve("a"), seq: 9 };
+  decided.data = { ...decided.data, args_hash: "h" };
+  assert.deepEqual(open(ledgerOf(decided, { ...ask("a"), seq: 5 })), []);
+  assert.deepEqual(open(ledgerOf(decided, { ...ask("a"), seq: 12 })), ["a"]);
+});
+
 test("the end of a run closes its questions and no other's", () => {
   const ledger = ledgerOf(ask("a"), ask("b", "r2"), {
     type: "workflow_lost",

@@ -36,12 +36,12 @@ const STATUS_OF = {
 export class Ledger {
   /** @type {Map<string, RunRow>} */
   runs = new Map();
-  /** @type {Map<string, {run_id: string, request: wire.ApprovalRequest}>} */
+  /** @type {Map<string, {run_id: string, request: wire.ApprovalRequest, seq: number}>} */
   open = new Map();
   /** @type {Map<string, number>} by run, the seq of what its status was last told by */
   #heard = new Map();
-  /** @type {Set<string>} */
-  #resolved = new Set();
+  /** @type {Map<string, number>} by question, the seq at which it was decided last */
+  #resolved = new Map();
   /** @type {Map<string, wire.ApprovalVote>} by question; votes are only ever added */
   #votes = new Map();
 
@@ -65,23 +65,42 @@ export class Ledger {
     if (status) this.#note(event, status);
     const run = this.runs.get(run_id);
     if (status && run && isOver(run)) this.#close(run_id);
+    const { seq = 0 } = event;
     if (event.type === "approval_request") {
       const request = /** @type {wire.ApprovalRequest} */ (/** @type {unknown} */ (event));
-      const key = `${request.data.approval_id} ${request.data.args_hash}`;
-      if (!this.#resolved.has(key) && !(run && isOver(run))) this.open.set(key, { run_id, request });
+      const key = keyOf(request.data);
+      if (this.#isSince(key, seq) && !(run && isOver(run))) this.open.set(key, { run_id, request, seq });
     } else if (event.type === "approval_vote") {
       const vote = /** @type {wire.ApprovalVote} */ (/** @type {unknown} */ (event));
-      const key = `${vote.data.approval_id} ${vote.data.args_hash}`;
+      const key = keyOf(vote.data);
       const known = this.#votes.get(key)?.data.votes.length ?? 0;
-      const isNews = vote.data.votes.length > known && !this.#resolved.has(key);
-      if (isNews) this.#votes.set(key, vote);
+      if (vote.data.votes.length > known && this.#isSince(key, seq)) this.#votes.set(key, vote);
     } else if (event.type === "approval_resolved") {
-      for (const [key, { request }] of this.open) {
-        if (request.data.approval_id !== event.data.approval_id) continue;
-        this.open.delete(key);
-        this.#votes.delete(key);
-        this.#resolved.add(key);
-      }
+      this.#decide(event.data, seq);
+    }
+  }
+
+  /**
+   * Whether a question was not decided after that: a later attempt may ask it alike.
+   * @param {string} key
+   * @param {number} seq
+   */
+  #isSince(key, seq) {
+    return seq > (this.#resolved.get(key) ?? -1);
+  }
+
+  /** @param {{approval_id: string, args_hash: string}} decided @param {number} seq */
+  #decide(decided, seq) {
+    const asked = [...this.open].filter(([, { request, seq: at }]) => {
+      return request.data.approval_id === decided.approval_id && at <= seq;
+    });
+    for (const key of [keyOf(decided), ...asked.map(([key]) => key)]) {
+      if (!this.#isSince(key, seq)) continue; // told again
+      this.#resolved.set(key, seq);
+    }
+    for (const [key] of asked) {
+      this.open.delete(key);
+      this.#votes.delete(key);
     }
   }
 
@@ -122,19 +141,25 @@ export class Ledger {
   }
 }
 
+/** @param {{approval_id: string, args_hash: string}} question @returns {string} another text is another one */
+function keyOf({ approval_id, args_hash }) {
+  return `${approval_id} ${args_hash}`;
+}
+
 /**
  * A question that a view knows, as the events that asked and closed it.
  * @param {wire.RunView} view
  * @param {wire.ApprovalView} approval
  * @returns {wire.AnyEvent[]}
  */
-export function asEvents({ run_id, workflow }, approval) {
+export function asEvents({ run_id, workflow, seq }, approval) {
   const { state, node_id, opened_at, ...data } = approval;
   const types = state === "open" ? ["approval_request", "approval_vote"] : ["approval_resolved"];
   return types.map((type) => ({
     type,
     run_id,
     workflow,
+    seq,
     node_id,
     data,
     timestamp: opened_at,

@@ -16,7 +16,7 @@ import { shareButton } from "./share.js";
 import { Talk } from "./talk.js";
 import { Turn } from "./turn.js";
 import { pastTalk } from "./words.js";
-import { bearing, h, serverConnection, setText, visible } from "../shared.js";
+import { bearing, h, pageContext, serverConnection, setText, visible } from "../shared.js";
 
 const MOST_RUNS = 100;
 const SEEK = 5000;
@@ -226,7 +226,9 @@ class Chat {
     if (known) return known;
     const { baseUrl, token } = this.#site;
     const href = linking(baseUrl, token)(`kgnb/runs/${encodeURIComponent(runId)}`);
-    const turn = new Turn(runId, href, this.#context(), (text) => this.#taken(text));
+    const announce = (/** @type {string} */ text) => setText(this.#live, text);
+    const context = pageContext(this.#connection, this.#site.signal, announce);
+    const turn = new Turn(runId, href, context, (text) => this.#taken(text));
     this.#turns.set(runId, turn);
     this.#list.append(turn.element);
     const signal = AbortSignal.any([this.#site.signal, this.#life.signal]);
@@ -393,21 +395,6 @@ class Chat {
   #scrollToEnd() {
     const { scrollHeight, scrollTop, clientHeight } = scroller();
     if (scrollHeight - scrollTop - clientHeight > 1) scroller().scrollTop = scrollHeight;
-  }
-
-  /** @returns {import("../views/context.js").Context} */
-  #context() {
-    const { signal } = this.#site;
-    return {
-      signal,
-      isFinal: false,
-      disarmed: () => "",
-      isArmed: () => this.#connection.state.kind === "live",
-      identity: () => this.#connection.identity,
-      via: () => "websocket",
-      command: (frame) => this.#connection.command(frame),
-      announce: (text) => setText(this.#live, text),
-    };
   }
 }
 

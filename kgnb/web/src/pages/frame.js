@@ -5,17 +5,7 @@
  * @import { ConnectionState } from "../connect.js"
  */
 
-import { h, icon, setText } from "../shared.js";
-
-/** @type {Record<ConnectionState["kind"], string>} */
-const WORDS = {
-  connecting: "connecting",
-  live: "live",
-  stale: "not answering",
-  reconnecting: "reconnecting",
-  offline: "offline",
-  closed: "closed",
-};
+import { CONNECTION, h, icon, setText } from "../shared.js";
 
 export class Frame {
   #title = h("h1", { class: "kgnb-top-title" });
@@ -57,7 +47,7 @@ export class Frame {
   /** @param {ConnectionState} state */
   connect(state) {
     this.#state.dataset.kind = state.kind;
-    setText(this.#word, WORDS[state.kind]);
+    setText(this.#word, CONNECTION[state.kind]);
     this.#state.title = "reason" in state ? state.reason : "";
   }
 }

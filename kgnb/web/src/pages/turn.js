@@ -142,18 +142,16 @@ export class Turn {
       this.#takeInput(approval);
       return;
     }
-    if (!known) {
-      const label = labelOf(this.view, approval.node_id);
-      const card = approval.state === "open" ? new Card(approval, label, this.#context) : null;
-      const place = h("div", { class: "kgnb-turn-question" }, card?.element ?? decision(approval, label));
-      this.#questions.set(key, { place, card });
-      this.#body.append(place);
-      if (card) this.#context.announce(`${label} asks: ${approval.message}`);
-    } else if (known.card && approval.state !== "open") {
-      known.card.remove();
-      known.card = null;
-      known.place.replaceChildren(decision(approval, labelOf(this.view, approval.node_id)));
-    }
+    const isOpen = approval.state === "open";
+    if (known && (known.card !== null) === isOpen) return;
+    const label = labelOf(this.view, approval.node_id);
+    const question = known ?? { place: h("div", { class: "kgnb-turn-question" }), card: null };
+    question.card?.remove();
+    question.card = isOpen ? new Card(approval, label, this.#context) : null;
+    question.place.replaceChildren(question.card?.element ?? decision(approval, label));
+    if (!known) this.#body.append(question.place);
+    this.#questions.set(key, question);
+    if (isOpen) this.#context.announce(`${label} asks: ${approval.message}`);
   }
 
   /** @param {wire.ApprovalView} approval */

@@ -4,7 +4,7 @@
  * @import * as wire from "../wire.d.ts"
  */
 
-import { h, setAttribute, setText } from "./elements.js";
+import { h, setAttribute, setText, showText } from "./elements.js";
 import { duration, pace } from "./format.js";
 
 export class Bar {
@@ -39,7 +39,7 @@ export class Bar {
     if (!progress) return;
     const { percent, current, total, label } = progress;
     const name = [this.#shown, label].filter(Boolean).join(" · ");
-    show(this.#name, name);
+    showText(this.#name, name);
     this.#name.title = name;
     const what = label && !this.#shown ? `${label} of ${this.#label}` : this.#label;
     setAttribute(this.#track, "aria-label", `Progress of ${what}`);
@@ -54,7 +54,7 @@ export class Bar {
     setAttribute(this.#track, "aria-valuenow", isEndless ? null : String(Math.round(done)));
     setAttribute(this.#track, "aria-valuetext", numbers);
     setText(this.#numbers, numbers);
-    show(this.#note, note);
+    showText(this.#note, note);
   }
 }
 
@@ -62,9 +62,9 @@ export class Bar {
 function told(progress, isMoving) {
   const { percent, current, total, rate, remaining, failed } = progress;
   if (failed) return "✕ failed";
-  const count = current === null ? "" : count_(current);
+  const count = current === null ? "" : counted(current);
   const found = [];
-  if (total !== null && current !== null) found.push(`${count} / ${count_(total)}`);
+  if (total !== null && current !== null) found.push(`${count} / ${counted(total)}`);
   else if (current !== null) found.push(count);
   else found.push(`${Math.round(Math.min(100, Math.max(0, percent)))} %`);
   if (isMoving && rate) found.push(pace(rate));
@@ -73,12 +73,6 @@ function told(progress, isMoving) {
 }
 
 /** @param {number} number */
-function count_(number) {
+function counted(number) {
   return number.toLocaleString("en", { maximumFractionDigits: 2 });
-}
-
-/** @param {HTMLElement} element @param {string} text */
-function show(element, text) {
-  element.hidden = !text;
-  setText(element, text);
 }

@@ -33,6 +33,26 @@
  */
 
 /**
+ * Of what is drawn from the server's own connection, on a page or in a side panel.
+ * @param {import("../connect.js").Connection} connection
+ * @param {AbortSignal} signal
+ * @param {Context["announce"]} announce
+ * @returns {Context}
+ */
+export function pageContext(connection, signal, announce) {
+  return {
+    signal,
+    isFinal: false,
+    disarmed: () => "",
+    isArmed: () => connection.state.kind === "live",
+    identity: () => connection.identity,
+    via: () => "websocket",
+    command: (frame) => connection.command(frame),
+    announce,
+  };
+}
+
+/**
  * The node's name as the picture has it.
  * @param {wire.RunView} view
  * @param {string} id

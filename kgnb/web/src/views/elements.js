@@ -39,6 +39,12 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** @param {HTMLElement} element @param {string} text hidden where there is none */
+export function showText(element, text) {
+  element.hidden = !text;
+  setText(element, text);
+}
+
 /**
  * @param {Element} element
  * @param {string} name
@@ -93,18 +99,6 @@ export function icon(shape) {
   return svg;
 }
 
-/** What a person reads for a status. @type {Record<string, string>} */
-const WORDS = {
-  live: "live",
-  timed_out: "timed out",
-  open: "open",
-};
-
-/** @param {string} status @returns {string} */
-export function word(status) {
-  return WORDS[status] ?? status;
-}
-
 /** A status as shape and word, which `update` changes. */
 export class Chip {
   #status = "";
@@ -116,7 +110,7 @@ export class Chip {
   }
 
   /** @param {string} status @param {string} [text] instead of the status's own word */
-  update(status, text = word(status)) {
+  update(status, text = status) {
     setText(this.#word, text);
     if (status === this.#status) return;
     this.#status = status;

@@ -99,6 +99,19 @@ export function told({ code, message }, where = "") {
   return head ? `${head}: ${message}` : message;
 }
 
+/**
+ * How a connection is, in a word.
+ * @type {Record<import("../connect.js").ConnectionState["kind"], string>}
+ */
+export const CONNECTION = {
+  connecting: "connecting",
+  live: "live",
+  stale: "not answering",
+  reconnecting: "reconnecting",
+  offline: "offline",
+  closed: "closed",
+};
+
 /** @param {number} bytes @returns {string} "812 B", "12 kB" */
 export function sizeOf(bytes) {
   return bytes < 1000 ? `${bytes} B` : `${Math.round(bytes / 1000).toLocaleString("en")} kB`;

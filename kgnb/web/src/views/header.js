@@ -10,18 +10,8 @@ import { ENDED, isOver } from "../reduce.js";
 import { NO_WAY } from "../route.js";
 import { KERNEL_BUSY, UNCONFIRMED } from "../transports/deaf.js";
 import { labelOf } from "./context.js";
-import { Chip, h, headingOf, icon, setText } from "./elements.js";
-import { decidedBy, duration, moment, usageOf } from "./format.js";
-
-/** @type {Record<ConnectionState["kind"], string>} */
-const CONNECTION = {
-  connecting: "connecting",
-  live: "live",
-  stale: "not answering",
-  reconnecting: "reconnecting",
-  offline: "offline",
-  closed: "closed",
-};
+import { Chip, h, headingOf, icon, setText, showText } from "./elements.js";
+import { CONNECTION, decidedBy, duration, moment, usageOf } from "./format.js";
 
 /** Roles that may neither pause nor cancel. */
 const ONLOOKERS = new Set(["view", "answer"]);
@@ -54,6 +44,8 @@ export class Header {
   /** What the pause button sends. */
   #order = "pause";
   #isOrdering = false;
+  /** What the buttons are about. */
+  #runId = "";
   /** Why the last order was not carried out. */
   #failure = "";
 
@@ -92,6 +84,7 @@ export class Header {
 
   /** @param {wire.RunView} view @param {ConnectionState} connection @param {number} now */
   update(view, connection, now) {
+    this.#runId = view.run_id;
     const { isFinal } = this.#context;
     const isEnded = ENDED.has(view.status);
     const isBlind = !isFinal && !isEnded && connection.kind !== "live";
@@ -167,7 +160,7 @@ export class Header {
       if (this.#context.via() === "comm") this.#say(KERNEL_BUSY);
     }, UNCONFIRMED);
     try {
-      await this.#context.command({ type, run_id: this.#run.run_id });
+      await this.#context.command({ type, run_id: this.#runId });
       return true;
     } catch (error) {
       this.#failure = `${failed}: ${/** @type {Error} */ (error).message}`;
@@ -185,17 +178,9 @@ export class Header {
     if (!(await this.#give("cancel", "Not cancelled"))) this.#isCancelling = false;
   }
 
-  #run = { run_id: "" };
-
-  /** @param {string} runId what the cancel button ends */
-  aim(runId) {
-    this.#run = { run_id: runId };
-  }
-
   /** @param {string} text */
   #say(text) {
-    this.#note.hidden = !text;
-    setText(this.#note, text);
+    showText(this.#note, text);
   }
 }
 

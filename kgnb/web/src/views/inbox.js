@@ -3,13 +3,13 @@
  *
  * @import * as wire from "../wire.d.ts"
  * @import { RunRow } from "../ledger.js"
- * @import { Context } from "./context.js"
  */
 
 import { serverConnection } from "../pool.js";
 import { Ledger, asEvents } from "../ledger.js";
 import { approvalView } from "../reduce-approvals.js";
 import { Card } from "./approvals.js";
+import { pageContext } from "./context.js";
 import { h, section, setText } from "./elements.js";
 import { RunList } from "./run-list.js";
 
@@ -241,7 +241,8 @@ export class Inbox {
         continue;
       }
       const label = `${workflow} › ${approval.node_id}`;
-      const card = new Card(approval, label, this.#context());
+      const announce = (/** @type {string} */ text) => setText(this.#live, text);
+      const card = new Card(approval, label, pageContext(this.#connection, this.#signal, announce));
       const place = h("p", { class: "kgnb-card-place" }, this.#place(run_id));
       card.element.append(place);
       this.#cards.set(key, { card, place });
@@ -254,20 +255,6 @@ export class Inbox {
   #place(runId) {
     const kernelId = this.#ledger.runs.get(runId)?.kernel_id;
     return kernelId ? this.#places.of(kernelId) : "";
-  }
-
-  /** @returns {Context} */
-  #context() {
-    return {
-      signal: this.#signal,
-      isFinal: false,
-      disarmed: () => "",
-      isArmed: () => this.#connection.state.kind === "live",
-      identity: () => this.#connection.identity,
-      via: () => "websocket",
-      command: (frame) => this.#connection.command(frame),
-      announce: (text) => setText(this.#live, text),
-    };
   }
 
   #drawRuns() {

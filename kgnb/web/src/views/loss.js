@@ -81,8 +81,11 @@ export class Loss {
     const button = h("button", { type: "button", class: rank }, label);
     const run = async () => {
       button.disabled = true;
-      await act();
-      button.disabled = false;
+      try {
+        await act();
+      } finally {
+        button.disabled = false; // a page may not be let near the clipboard
+      }
     };
     const { signal } = this.#context;
     button.addEventListener("click", ({ isTrusted }) => isTrusted && run(), { signal });

@@ -6,7 +6,7 @@
  */
 
 import { Bar } from "./bar.js";
-import { Chip, breakable, h, scrollable, section, setText } from "./elements.js";
+import { Chip, breakable, h, scrollable, section, setText, showText } from "./elements.js";
 import { duration, told, usageOf } from "./format.js";
 
 /** Items of a batch that have a bar each; of more, those that are under way. */
@@ -106,8 +106,8 @@ class Row {
     setText(this.#facts, facts(node));
     setText(this.#leads, leads);
     const isOver = ["completed", "skipped", "cancelled"].includes(node.status);
-    show(this.#message, node.message ?? (isOver ? "" : node.progress?.message) ?? "");
-    show(this.#error, node.error ? told(node.error) : "");
+    showText(this.#message, node.message ?? (isOver ? "" : node.progress?.message) ?? "");
+    showText(this.#error, node.error ? told(node.error) : "");
     const isLive = !isFinal && ["running", "waiting"].includes(node.status);
     this.#bar.update(node.progress, { isLive });
     this.#updateItems(node.items, isLive);
@@ -217,10 +217,4 @@ function facts(node) {
   if (node.usage) found.push(usageOf(node.usage));
   if (node.duration !== null) found.push(duration(node.duration));
   return found.join(" · ");
-}
-
-/** @param {HTMLElement} element @param {string} text */
-function show(element, text) {
-  element.hidden = !text;
-  setText(element, text);
 }

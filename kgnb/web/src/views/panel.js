@@ -123,7 +123,6 @@ export class Panel {
     this.element.dataset.status = view.status;
     this.element.dataset.connection = isFinal ? "record" : connection.kind;
     if (view.run_id) this.element.dataset.run = view.run_id;
-    v.header.aim(view.run_id);
     v.header.update(view, connection, now);
     showError(view, this.#error);
     v.loss.update(view);
