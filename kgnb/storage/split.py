@@ -32,6 +32,8 @@ PAUSE = 1.0
 """Seconds between two tries to reach a store of sessions that is away."""
 SWEEP_INTERVAL = 3600.0
 """Seconds between two looks for sessions that are too old."""
+TROUBLE_PAUSE = 60.0
+"""Seconds after an error that no store has: nothing says that it will pass."""
 CLOSE_TIMEOUT = 2.0
 MOST_KNOWN = 10_000
 """Sessions whose revision is remembered; one that is forgotten is read again."""
@@ -176,6 +178,11 @@ class SplitLog:
             except Unavailable as error:
                 self._fell(error)
                 await asyncio.sleep(PAUSE)
+                continue
+            except Exception:
+                # The root of the task, without which sessions would wait for ever.
+                logger.exception("sessions wait in the log")
+                await asyncio.sleep(TROUBLE_PAUSE)
                 continue
             self._is_told = False
             with contextlib.suppress(TimeoutError):

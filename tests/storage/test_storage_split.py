@@ -268,6 +268,22 @@ def test_split_sessions_that_nobody_went_on_with_expire():
     asyncio.run(main())
 
 
+def test_split_goes_on_after_what_is_no_session_among_them(monkeypatch, caplog):
+    monkeypatch.setattr(split_module, "TROUBLE_PAUSE", 0.01)
+
+    async def main():
+        place = Place()
+        await place.other.open()
+        await one(place.other, Transaction(puts=(Put("session/odd", b"\xc1"),)))
+        async with place.opened(ttl=10.0) as log:
+            await one(log, say(None, b"1"))
+            await until(lambda: place.held()[0] == [])
+            assert (await log.get(KEY)).value == b"1"
+
+    asyncio.run(main())
+    assert "sessions wait in the log" in caplog.text
+
+
 def test_open_log_with_sessions_at_the_same_place_is_one_log():
     assert type(open_log("memory://", session_url="memory://")) is MemoryLog
     assert type(open_log("memory://", session_url="")) is MemoryLog
