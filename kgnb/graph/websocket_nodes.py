@@ -101,8 +101,9 @@ class ChatWebSocketNode(WebSocketNode):
             match answer.value:
                 case {"type": "end_chat"}:
                     return None
-                case {"content": text} | {"message": text} | str(text):
-                    return text
+                case {"content": said} | {"message": said} | str(said):
+                    if said is not None:
+                        return said
             name += "'"  # whatever else clients send is no message
 
     async def _answer(self, messages: list[dict[str, Any]]) -> None:

@@ -481,7 +481,8 @@ def test_chat_that_fails_answers_the_same_message_again_and_none_before_it():
                 raise RuntimeError("half way")
 
     shared = {}
-    answers = ["one", {"type": "nonsense"}, "two", "three", {"type": "end_chat"}]
+    odd = [{"type": "nonsense"}, {"content": None}]
+    answers = ["one", *odd, "two", "three", {"type": "end_chat"}]
     result = start(Flaky(max_retries=2), shared, answers=answers).result(10)
     assert heard == ["one", "two", "two", "three"]
     said = [(m["role"][0], m["content"]) for m in shared["messages"]]
