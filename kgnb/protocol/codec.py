@@ -131,12 +131,6 @@ def with_seq(payload: bytes, seq: int, run_id: RunId) -> bytes:
     return b'{"seq":%d,"workflow_id":"%s",%s' % (seq, run_id.encode(), payload[1:])
 
 
-def event_type(payload: bytes) -> str:
-    """The ``type`` of an encoded event, without decoding the rest of it."""
-    found: _Peek = _peek_decoder.decode(payload)
-    return found.type or ""
-
-
 def decode_event(data: bytes) -> events.AnyEvent:
     """An event from a trusted producer or from the log.
 
