@@ -125,7 +125,7 @@ def _nothing_outlives_its_test(request):
 
 
 @pytest.fixture(scope="session")
-def _watch(tmp_path_factory):
+def canary_watch(tmp_path_factory):
     """Looks for the tests' secrets; what tests left is looked through at the end."""
     watch = canaries.Watch()
     watch.start()
@@ -136,9 +136,9 @@ def _watch(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _no_secret_is_logged(_watch):
+def _no_secret_is_logged(canary_watch):
     yield
-    found, _watch.found = _watch.found, []
+    found, canary_watch.found = canary_watch.found, []
     assert found == []
 
 

@@ -1,14 +1,17 @@
 """What tests count for the end of the run: pytest prints it, of all its processes."""
 
+import threading
 from collections import Counter
 
+_LOCK = threading.Lock()
 _COUNTS = Counter()
 _KEY = "kgnb_tally"
 
 
 def count(what, number=1):
     """Add to a sum; what is counted as 0 is printed, too. From any thread."""
-    _COUNTS[what] += number
+    with _LOCK:
+        _COUNTS[what] += number
 
 
 def hand_over(config):

@@ -177,7 +177,7 @@ class Events:
             if name == b"id":
                 self.last = value.decode()
             elif name == b"data":
-                data = json.loads(value)
+                data = json.loads(heard(value.decode()))
             elif line.startswith(b":"):
                 self.comments += 1
             elif not line and data is not None:

@@ -151,7 +151,9 @@ class RawClient:
             (size,) = struct.unpack("!H", await self.reader.readexactly(2))
         elif size == 127:
             (size,) = struct.unpack("!Q", await self.reader.readexactly(8))
-        return first & 0x0F, await self.reader.readexactly(size)
+        payload = await self.reader.readexactly(size)
+        heard(payload.decode(errors="replace"))
+        return first & 0x0F, payload
 
     async def closing(self):
         """The close frame: (code, reason)."""
@@ -294,7 +296,7 @@ class ServerProcess:
             method=method,
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read() or b"null")
+            return json.loads(heard(reply.read().decode()) or "null")
 
     def kill(self):
         """As kill -9 does."""

@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import pytest
+from canaries import heard
 from http_harness import RUN, Kernel, begun, question
 from routes_harness import example
 from server_harness import BASE, TOKEN
@@ -59,6 +60,7 @@ class KeptOpen:
             length = re.search(r"content-length: (\d+)", head)
             assert length, f"{method} {path}: a stream was begun"
             found = await self.reader.readexactly(int(length[1]))
+        heard(found.decode(errors="replace"))
         if "connection: close" in head:
             await self.leave()
         return int(head.split()[1]), found
