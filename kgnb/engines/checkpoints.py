@@ -12,15 +12,6 @@ if TYPE_CHECKING:
     from kgnb.graph.workers import Worker
 
 
-class Snapshot(Protocol):
-    """A state as whoever stored it gives it back."""
-
-    @property
-    def values(self) -> Any:
-        """The state."""
-        ...
-
-
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One stored state of a run or session, and where it stands in its history."""
 
@@ -42,7 +33,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=T
     seq: int | None = None
     """Its place among its run's checkpoints, from 1; None of LangGraph."""
     snapshot: Any = None
-    """The library's own record: LangGraph's ``StateSnapshot``, a ``Snapshot``."""
+    """As whoever stored it gives it back: LangGraph's ``StateSnapshot``, or of kgnb's
+    graphs a ``kgnb.graph.past.Moment``."""
 
     @property
     def values(self) -> Any:
