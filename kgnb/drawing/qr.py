@@ -12,8 +12,11 @@ def qr_svg(text: str, *, scale: int = 4) -> str:
     gives the same bytes.
 
     Args:
-        text: At most 2,900 bytes of UTF-8.
+        text: At most 2,953 bytes of UTF-8, as the largest code holds (ISO 18004).
         scale: Pixels of a module.
+
+    Raises:
+        ValueError: The text is longer.
     """
     import segno  # noqa: PLC0415  # most kernels never draw one
 
