@@ -150,7 +150,8 @@ class Producer:
             key = ("token", event.node_id, *measured)
             waiting: e.Token | None = self._joinable.get(key)
             if not self._has_space(len(event.data)) and not event.final:
-                pass
+                # What comes next is not what follows the text that waits.
+                self._joinable.pop(key, None)
             elif waiting is not None and len(waiting.data) < MOST_LINE:
                 waiting.data += event.data
                 waiting.final = waiting.final or event.final

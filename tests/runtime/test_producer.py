@@ -270,6 +270,23 @@ def test_last_frame_of_a_stream_keeps_its_usage_when_text_is_dropped(
     assert (last.data, last.final, last.usage) == ("a", True, usage)
 
 
+def test_text_behind_a_dropped_piece_is_not_joined_to_what_stood_before_it(
+    producer, outlet, monkeypatch
+):
+    monkeypatch.setattr(producers, "MOST_TEXT", 3)
+    monkeypatch.setattr(producers, "_GROUP", 1)
+    monkeypatch.setattr(producers, "MOST_AT_ONCE", 1)
+    producer.token(token("ab", stream="other"))
+    producer.token(token("c"))
+    producer.token(token("dropped"))
+    producer.flush()
+    producer.token(token("d"))
+    for _ in range(3):
+        producer.flush()
+    sent = [x for x in shown(outlet) if isinstance(x, e.Token)]
+    assert [(t.index, t.data) for t in sent] == [(0, "ab"), (0, "c"), (8, "d")]
+
+
 def test_report_is_made_when_the_frame_goes_and_in_its_place(producer, outlet):
     count = [0]
 
