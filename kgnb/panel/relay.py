@@ -95,11 +95,13 @@ class Relay:
         opened = self._run.open_channel(
             via="comm", receive=lambda frames: self._receive(client, frames)
         )
+        kept: ChannelPort | None = None
         with self._lock:
             if self._is_open:
-                return self._channels.setdefault(client, opened)
-        opened.close()
-        return None
+                kept = self._channels.setdefault(client, opened)
+        if kept is not opened:  # closed meanwhile, or another thread was first
+            opened.close()
+        return kept
 
     def _receive(self, client: str, frames: list[Frame]) -> None:
         with self._lock:

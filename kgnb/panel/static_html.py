@@ -158,10 +158,10 @@ def _width(svg: str) -> int:
 
 def text_html(text: str, group: str = "kgnb-text", *, is_struck: bool = False) -> str:
     """A text as it stands, in a box that scrolls."""
-    shown = f"<s>{escape(text)}</s>" if is_struck else escape(text)
+    marked = f"<s>{escape(text)}</s>" if is_struck else escape(text)
     # Wrapped in the element too, for hosts that strip style sheets.
     return (
-        f'<pre class="{group}" tabindex="0" style="white-space:pre-wrap">{shown}</pre>'
+        f'<pre class="{group}" tabindex="0" style="white-space:pre-wrap">{marked}</pre>'
     )
 
 

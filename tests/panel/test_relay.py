@@ -52,6 +52,22 @@ def test_relay_final_message_closes_the_channel(relay, begun_run):
     assert begun_run.channels[0].sent == [{"type": "unsubscribe"}]
 
 
+def test_relay_client_that_two_threads_open_has_one_channel(relay, begun_run):
+    open_channel = begun_run.open_channel
+
+    def open_slowly(**given):
+        channel = open_channel(**given)
+        begun_run.open_channel = open_channel
+        relay.take(told("a", {"type": "hello"}))  # as another thread's, meanwhile
+        return channel
+
+    begun_run.open_channel = open_slowly
+    relay.take(told("a", {"type": "ping"}))
+    late, first = begun_run.channels
+    assert [frame["type"] for frame in first.sent] == ["hello", "ping"]
+    assert not late.is_open
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -68,9 +68,7 @@ def side_of(thing: Any) -> Side:
         InvalidValue: ``thing`` is nothing that tells of a run.
         NoSuchRun: No log here has the run.
     """
-    if isinstance(thing, Result):
-        return _of_view(thing.view, thing.shared, has_state=True)
-    if isinstance(thing, Run):
+    if isinstance(thing, Result | Run):
         return _of_view(thing.view, thing.shared, has_state=True)
     if isinstance(thing, RunView):
         return _of_view(thing)
