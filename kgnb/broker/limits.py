@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 
 from kgnb.protocol.codec import Limits
@@ -80,7 +78,7 @@ class Window:
     def __init__(self, limit: int, period: float) -> None:
         self._limit = limit
         self._period = period
-        self._hits: deque[float] = deque()
+        self._hits: list[float] = []
         self._refused: tuple[float, int] = (0.0, 0)
 
     def hit(self, now: float) -> float | None:
@@ -105,8 +103,9 @@ class Window:
 
     def _forget(self, now: float) -> None:
         # A clock set back must not lock anybody out: future hits go as well.
-        while self._hits and not now - self._period < self._hits[0] <= now:
-            self._hits.popleft()
+        began = now - self._period
+        counting = (n for n, hit in enumerate(self._hits) if began < hit <= now)
+        del self._hits[: next(counting, None)]
         since, count = self._refused
         if count and not now - self._period < since <= now:
             self._refused = (0.0, 0)
