@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from kgnb.clients.calls import opener
 from kgnb.errors import InvalidValue, Unavailable
@@ -55,7 +55,7 @@ def address_of(
         InvalidValue: It is no such URL.
     """
     url, known = where if isinstance(where, Server) else (where, "")
-    parts = urlsplit(url)
+    parts = _parts_of(url)
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise InvalidValue(
             f"url: expected one such as 'http://localhost:8888/', got "
@@ -77,6 +77,18 @@ def address_of(
         token if token is not None else found or known,
         _is_local(parts.hostname),
     )
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is read, and judged, when it is asked for
+    except ValueError:  # its text may quote a password
+        raise InvalidValue(
+            "url: expected one such as 'http://localhost:8888/', got one whose host or "
+            "port cannot be read"
+        ) from None
+    return parts
 
 
 def pages_of(address: Address) -> str:

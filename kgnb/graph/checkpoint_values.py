@@ -156,7 +156,13 @@ def read(value: Any) -> Any:
     kind, content = value[TAG], value.get("value")
     try:
         return _READERS[kind](content)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (
+        LookupError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+    ) as error:
         raise InvalidValue(
             f"checkpoint: {TAG} {kind!r} with {content!r:.80} cannot be read: {error!r}"
         ) from error

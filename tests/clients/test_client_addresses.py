@@ -48,7 +48,10 @@ def test_address_on_this_machine_goes_by_no_proxy(host):
     assert not address_of("http://example.org/").is_local
 
 
-@pytest.mark.parametrize("url", ["localhost:8888", "", "ftp://h/", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8888", "", "ftp://h/", "http://", "http://[::1/", "http://a:pw@h:x/"],
+)
 def test_address_that_is_none_is_refused(url):
     with pytest.raises(InvalidValue, match="http://localhost:8888/"):
         address_of(url)

@@ -539,6 +539,8 @@ def test_value_in_two_places_is_no_cycle():
         ({TAG: "unknown", "value": 1}, "'unknown'"),
         ({TAG: "bytes", "value": 1}, "'bytes'"),
         ({TAG: ["x"]}, "cannot be read"),
+        ({TAG: "dataclass", "value": ["m:C"]}, "cannot be read"),
+        ({TAG: "enum", "value": [3, "RED"]}, "cannot be read"),
         ({TAG: "enum", "value": ["builtins:int", "x"]}, "no enum"),
         ({TAG: "dataclass", "value": ["builtins:int", {}]}, "no dataclass"),
         ({TAG: "dataclass", "value": ["subprocess:Gone", {}]}, "is not loaded"),
