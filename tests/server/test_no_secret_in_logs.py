@@ -60,7 +60,10 @@ async def test_right_credential_is_not_logged_when_a_page_raises(
         raise RuntimeError("broken on purpose")
 
     monkeypatch.setattr(http, "serve", broken)
-    headers = [f"Referer: http://127.0.0.1/lab;x={TOKEN}"]
+    headers = [
+        f"Referer: http://127.0.0.1/lab;x={TOKEN}",
+        f"Cookie: username-127-0-0-1={TOKEN}; _xsrf={TOKEN}",
+    ]
     client = await raw(f"{path}?tok%65n=&token={TOKEN}", headers=headers, upgrade=False)
     assert client.status == 500
     body = await client.reader.read(100_000)

@@ -1,21 +1,27 @@
-"""The table of threats: each has tests that pytest collects; the documents say so."""
+"""The tables: each threat and advisory has tests that pytest collects; the documents
+say so.
+"""
 
+import re
 import runpy
-import tomllib
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
 REPO = HERE.parent.parent
-THREATS = tomllib.loads((HERE / "threats.toml").read_text())["threat"]
-FIELDS = {"number", "threat", "answer", "tests", "but"}
 SCRIPT = runpy.run_path(str(REPO / "scripts" / "threats.py"))
+THREATS = SCRIPT["threats"]()
+ADVISORIES = SCRIPT["advisories"]()
+FIELDS = {"number", "threat", "answer", "tests", "but"}
+ADVISORY = re.compile(
+    r"CVE-\d{4}-\d{4,}|GHSA(-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+|[\w-]+/[\w-]+#\d+"
+)
 
 
 @pytest.fixture(scope="module")
 def collected(collect):
-    return collect({test for each in THREATS for test in each["tests"]})
+    return collect({test for each in THREATS + ADVISORIES for test in each["tests"]})
 
 
 def test_threats_are_numbered_from_1_to_35():
@@ -32,7 +38,21 @@ def test_threat_has_tests_that_are_collected_or_a_sentence(each, collected):
     assert len(set(each["tests"])) == len(each["tests"])
 
 
-def test_page_is_that_of_the_table():
+@pytest.mark.parametrize("each", ADVISORIES, ids=lambda each: each["ids"][0])
+def test_advisory_has_tests_that_are_collected(each, collected):
+    assert set(each) == {"ids", "hole", "answer", "tests"}
+    assert all(ADVISORY.fullmatch(name) for name in each["ids"])
+    assert each["answer"].endswith(".")
+    assert each["tests"]
+    assert [test for test in each["tests"] if test not in collected] == []
+
+
+def test_advisory_stands_there_once():
+    named = [name for each in ADVISORIES for name in each["ids"]]
+    assert len(set(named)) == len(named)
+
+
+def test_page_is_that_of_the_tables():
     assert (REPO / "docs" / "security.md").read_text() == SCRIPT["page"]()
 
 

@@ -321,3 +321,18 @@ async def test_names_that_a_client_made_up_are_freed_when_it_leaves(site):
         await client.say(type="subscribe", topics=["x" * 10_000])
         assert (await client.hear("error"))["code"] == "invalid"
     await until(lambda: len(audience.streams) <= before)
+
+
+TOSSED = '"><script>pwned</script>'
+
+
+@pytest.mark.parametrize("page", ["", f"runs/{RUN}", "chat/letter", "login/"])
+async def test_cookie_of_a_sister_site_is_in_no_page(call, page):
+    """Any site below the same domain can set it, before a visitor comes here."""
+    names = ("_xsrf", "kgnb-token", "username-127-0-0-1", "anything")
+    cookies = "; ".join(f"{name}={TOSSED}" for name in names)
+    headers = {"Cookie": cookies, "Sec-Fetch-Site": "none"}
+    answer = await call(f"kgnb/{page}", token=None, headers=headers)
+    assert answer.status in (200, 302, 401)
+    told = [answer.raw.decode(), *(f"{k}: {v}" for k, v in answer.headers.get_all())]
+    assert not [line for line in told if "pwned" in line]
