@@ -288,8 +288,11 @@ def _server_extension() -> tuple[bool, str]:
     for folder in jupyter_config_path():
         found = Path(folder) / "jupyter_server_config.d" / "kgnb.json"
         if found.is_file():
-            settings = json.loads(found.read_text())
-            enabled = settings["ServerApp"]["jpserver_extensions"].get("kgnb")
+            try:
+                settings = json.loads(found.read_text())
+                enabled = settings["ServerApp"]["jpserver_extensions"].get("kgnb")
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+                return False, f"{found} is not as Jupyter reads it: mend or delete it"
             if enabled:
                 return True, f"the server extension is enabled by {found}"
             return False, f"the server extension is switched off in {found}"

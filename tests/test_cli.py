@@ -66,19 +66,28 @@ def test_doctor_without_jupyter_folders_says_what_to_do(capsys, monkeypatch):
     assert "pip install --force-reinstall kgnb" in printed
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            '{"ServerApp": {"jpserver_extensions": {"kgnb": false}}}',
+            "the server extension is switched off in {}",
+        ),
+        ('{"ServerApp": {', "{} is not as Jupyter reads it"),
+        ('{"ServerApp": []}', "{} is not as Jupyter reads it"),
+    ],
+)
 def test_doctor_with_the_extension_switched_off_names_the_file(
-    capsys, monkeypatch, tmp_path
+    capsys, monkeypatch, tmp_path, written, told
 ):
     folder = tmp_path / "jupyter_server_config.d"
     folder.mkdir()
-    (folder / "kgnb.json").write_text(
-        '{"ServerApp": {"jpserver_extensions": {"kgnb": false}}}'
-    )
+    (folder / "kgnb.json").write_text(written)
     monkeypatch.setattr(
         "jupyter_core.paths.jupyter_config_path", lambda: [str(tmp_path)]
     )
     assert cli.main(["doctor"]) == 1
-    assert f"switched off in {folder}/kgnb.json" in capsys.readouterr().out
+    assert told.format(folder / "kgnb.json") in capsys.readouterr().out
 
 
 def test_version_is_told(capsys):
