@@ -6,7 +6,6 @@ Belongs to the loop on which it was opened.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING, Any
@@ -104,11 +103,13 @@ class Connection:
     async def aclose(self) -> None:
         """Hang up; what still waits gets ``Unavailable``. Safe to call twice."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        self.exchange.fail(Unavailable("the client was closed"))
+        try:
+            if task is not None:
+                task.cancel()
+                # Not the task itself: its cancellation would hide our caller's.
+                await asyncio.wait([task])
+        finally:
+            self.exchange.fail(Unavailable("the client was closed"))
 
     def _put(self, frame: str) -> None:
         if self._outbox is not None:

@@ -9,7 +9,8 @@ from scripted_server import QUICK, RUN, ScriptedServer, gathered, run_of
 
 from kgnb import errors
 from kgnb.clients import connect, exchange
-from kgnb.clients.connection import Backoff
+from kgnb.clients.addresses import address_of
+from kgnb.clients.connection import Backoff, Connection
 from kgnb.protocol.ids import timestamp
 
 PATIENT = Backoff(**QUICK)
@@ -356,6 +357,26 @@ async def test_since_without_a_run_is_refused():
     async with scripted() as (_, client):
         with pytest.raises(errors.InvalidValue, match="run_id"):
             await gathered(client.events(since=3))
+
+
+async def test_close_that_is_cancelled_says_so():
+    async def hangs_up_slowly():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+
+    connection = Connection(address_of("http://127.0.0.1:1"), Backoff())
+    connection._task = hanging = asyncio.create_task(hangs_up_slowly())
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(connection.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(errors.Unavailable, match="closed"):
+        await connection.exchange.wait_greeted()
+    await asyncio.wait([hanging])
 
 
 async def test_client_that_leaves_closes_as_one_that_is_done():
