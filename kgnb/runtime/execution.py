@@ -17,11 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kgnb.engines.base import DurableEngine, SessionEngine
-from kgnb.errors import (
-    KgnbError,
-    RunCancelled,
-    RunLost,
-)
+from kgnb.errors import KgnbError, RunCancelled, RunLost
 from kgnb.graph.observe import NO_RESULT
 from kgnb.graph.workers import ThreadWorker
 from kgnb.protocol import commands, ids
@@ -200,13 +196,15 @@ class Execution:
     def _refused(self, error: KgnbError) -> None:
         if self._is_over:
             return
-        if error.code == "conflict":
-            self.control.cancel(fatal=self._lost(error))
-            if self.durable is not None:
-                # Nobody need wait any more for what will never be stored.
-                settle(self.durable.begun.stored, error=self._lost(error))
+        durable, lost = self.durable, self._lost(error)
+        waits_for_log = durable is not None and durable.progress is not None
+        if error.code == "conflict" or waits_for_log:
+            self.control.cancel(fatal=lost)
         else:
             logger.error("the log takes no more of run %s: %s", self.id, error)
+        if durable is not None:
+            # Nobody need wait any more for what will never be stored.
+            settle(durable.begun.stored, error=lost)
 
     def _read(self, event: e.AnyEvent) -> None:
         """The log has an event. On the link's thread."""

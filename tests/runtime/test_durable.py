@@ -23,6 +23,7 @@ from kgnb import (
     node,
     run,
 )
+from kgnb.protocol import link
 from kgnb.runtime import conversation
 
 
@@ -318,6 +319,20 @@ def test_a_run_that_is_alive_is_not_gone_on_with(journal):
         run(two_steps(journal), resume=alive.id)
     journal.go_on.set()
     alive.result(WAIT)
+
+
+def test_a_run_whose_log_was_replaced_ends_and_waits_for_no_checkpoint(journal):
+    handle = run(two_steps(journal, holds="a"), durable=True)
+    assert journal.reached.wait(WAIT)
+    execution = handle._execution
+    gap = link.Refused(
+        run_id=execution.id, epoch=1, code="gap", message="no such run", expected=1
+    )
+    execution.home.on_link(lambda: execution._outgoing.refused(gap))
+    journal.go_on.set()
+    with pytest.raises(errors.RunLost, match="was given up: no such run"):
+        handle.result(WAIT)
+    assert journal == ["a"]
 
 
 def test_a_graph_that_lost_the_position_says_what_is_there(journal, reborn):
