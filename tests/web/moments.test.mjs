@@ -71,3 +71,12 @@ test("a run of which the beginning is not kept begins with what was over", () =>
   assert.equal(viewAt(view, all, 1000).nodes.A.visits, 1200);
   assert.equal(viewAt(view, all, 1000).edges[0].count, 1199);
 });
+
+test("a moment of a node that is not there is no other object's", () => {
+  for (const name of ["__proto__", "constructor"]) {
+    const end = { at: 0, kind: "end", node_id: name, task_id: `${name}:1`, status: "failed" };
+    assert.deepEqual(viewAt(emptyView(), [end], 1).nodes, {});
+  }
+  assert.equal({}.active, undefined);
+  assert.equal(Object.active, undefined);
+});

@@ -125,6 +125,20 @@ def test_hostile_words_everywhere_else_are_text(harness, is_final):
     assert_untouched(harness, before)
 
 
+@pytest.mark.parametrize("is_final", [False, True])
+def test_names_that_every_object_has_are_names_of_nodes(harness, is_final):
+    """Also where nothing is known of such a node: a record that somebody made up."""
+    names = ["__proto__", "constructor", "toString", "hasOwnProperty"]
+    nodes = [{"id": n, "label": n, "kind": "node", "path": []} for n in names]
+    harness.push({"type": "workflow_started", "graph": {"nodes": nodes}})
+    harness.push(*(scenes.update(name, 1, "running") for name in names[:2]))
+    (harness.record if is_final else harness.live)()
+    for name in names[:2]:
+        row = harness.page.locator(".kgnb-node-row", has_text=name)
+        expect(row).to_contain_text("running")
+    assert harness.js("() => ({}).status") is None
+
+
 @pytest.mark.parametrize(
     "inside",
     [

@@ -9,7 +9,7 @@
 
 import { IDLE_BAR } from "./record.js";
 import { emptyNode } from "./reduce.js";
-import { put } from "./reduce-live.js";
+import { own, put } from "./reduce-live.js";
 
 /**
  * @typedef {object} Moment
@@ -139,7 +139,7 @@ function isAlong({ source, action, target }, { via, node_id }) {
 /** @param {wire.RunView} past is changed @param {wire.RunView} now @param {Moment} moment */
 function turn(past, now, moment) {
   const id = moment.node_id ?? "";
-  const node = past.nodes[id];
+  const node = own(past.nodes, id);
   const task = moment.task_id ?? null;
   if (!node) {
     past.active_edge = null; // a break between processes: all that ran has ended with it
@@ -161,7 +161,7 @@ function turn(past, now, moment) {
     node.active = Math.max(0, node.active - 1);
     const isFailed = node.status === "failed" && task !== node.task_id; // it stays
     if (node.active && moment.status !== "failed") node.status = "running";
-    else if (!isFailed) showEnd(node, now.nodes[id], moment);
+    else if (!isFailed) showEnd(node, own(now.nodes, id), moment);
   }
   if (task !== node.task_id) return;
   if (moment.kind === "ask") node.status = "waiting";

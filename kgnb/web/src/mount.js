@@ -7,6 +7,7 @@
 
 import { recordView } from "./record.js";
 import { emptyNode, emptyView, graphSpec, isOver } from "./reduce.js";
+import { put } from "./reduce-live.js";
 import { Route } from "./route.js";
 import { Panel } from "./views/panel.js";
 import { ways } from "./ways.js";
@@ -116,7 +117,7 @@ function placeholder({ runId, name, graph }) {
   view.run_id = runId;
   view.workflow = name ?? "";
   view.graph = graphSpec(graph ?? {});
-  for (const node of view.graph.nodes) view.nodes[node.id] = emptyNode();
+  for (const node of view.graph.nodes) put(view.nodes, node.id, emptyNode());
   return view;
 }
 

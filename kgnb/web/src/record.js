@@ -8,7 +8,7 @@
 import { moments } from "./moments.js";
 import { emptyNode, emptyView, graphSpec } from "./reduce.js";
 import { approvalView } from "./reduce-approvals.js";
-import { newStream } from "./reduce-live.js";
+import { newStream, put } from "./reduce-live.js";
 
 /**
  * @typedef {object} RecordNode
@@ -195,7 +195,7 @@ export function recordView(record, metadata = {}) {
   for (const [id, node] of Object.entries(record.nodes)) {
     const duration = metadata.durations?.[id] ?? null;
     const progress = node.progress ? { ...IDLE_BAR, ...node.progress } : null;
-    view.nodes[id] = { ...emptyNode(), error: null, ...node, progress, duration };
+    put(view.nodes, id, { ...emptyNode(), error: null, ...node, progress, duration });
   }
   view.edges = record.edges;
   view.streams = record.streams.map(streamView);

@@ -27,6 +27,18 @@ export function put(record, key, value) {
 }
 
 /**
+ * What a record has under a key that came over the wire, and not what every object has
+ * under "constructor".
+ * @template T
+ * @param {Record<string, T>} record
+ * @param {string} key
+ * @returns {T | undefined}
+ */
+export function own(record, key) {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/**
  * Put a report where it belongs.
  * @param {wire.NodeView} node
  * @param {wire.Progress} event

@@ -17,7 +17,7 @@ import {
   tellVisit,
   visitOf,
 } from "./reduce-visits.js";
-import { added, dropInner, put, showMessage, showProgress, showToken } from "./reduce-live.js";
+import { added, dropInner, own, put, showMessage, showProgress, showToken } from "./reduce-live.js";
 
 const MAX_LOGS = 1000;
 const MAX_TIMELINE = 1000;
@@ -194,8 +194,7 @@ export function graphSpec(graph) {
  * @returns {wire.NodeView}
  */
 function nodeOf(view, id) {
-  const known = Object.hasOwn(view.nodes, id) ? view.nodes[id] : undefined;
-  return known ?? put(view.nodes, id, emptyNode());
+  return own(view.nodes, id) ?? put(view.nodes, id, emptyNode());
 }
 
 /** @returns {wire.NodeView} */

@@ -8,6 +8,7 @@
 import { Bar } from "./bar.js";
 import { Chip, breakable, h, scrollable, section, setText, showText } from "./elements.js";
 import { duration, told, usageOf } from "./format.js";
+import { own } from "../reduce-live.js";
 
 /** Items of a batch that have a bar each; of more, those that are under way. */
 const MOST_ITEMS = 120;
@@ -29,7 +30,7 @@ export class Nodes {
     const listed = view.graph.nodes.map((node) => node.id);
     const others = Object.keys(view.nodes).filter((id) => !listed.includes(id));
     for (const id of [...listed, ...others]) {
-      const node = view.nodes[id];
+      const node = own(view.nodes, id);
       if (!node) continue;
       let row = this.#rows.get(id);
       if (!row) {

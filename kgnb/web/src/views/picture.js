@@ -5,6 +5,7 @@
  */
 
 import { h, scrollable, setAttribute, setText } from "./elements.js";
+import { own } from "../reduce-live.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LARGEST = 4_000_000;
@@ -81,7 +82,7 @@ export class Picture {
     const source = view.graph.svg ?? "";
     if (source !== this.#source) this.#insert(source);
     for (const [id, group] of this.#nodes) {
-      const node = Object.hasOwn(view.nodes, id) ? view.nodes[id] : undefined;
+      const node = own(view.nodes, id);
       const isHeld = view.paused?.before === id;
       const status = isHeld ? "paused" : (node?.status ?? "idle");
       setAttribute(group, "data-state", status);
