@@ -68,8 +68,15 @@ class _Terminal:
                     self._is_running = False
                     return
                 execution, asked = self._waiting.popleft()
-            while not asked.future.done() and not _ask(execution, asked):
-                pass
+            try:
+                while not asked.future.done() and not _ask(execution, asked):
+                    pass
+            except Exception:
+                # The root of the thread: the next question is to be asked all the same.
+                logger.exception(
+                    "ask(%r) broke off in the terminal; answer it by run.answer(...)",
+                    asked.data.message,
+                )
 
 
 _terminal = _Terminal()

@@ -6,9 +6,14 @@ import select
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
+
+from kgnb.runtime import prompting
 
 
 class Terminal:
@@ -84,3 +89,24 @@ def test_answer_from_elsewhere_takes_the_question_back(terminal):
     )
     shell.read_until("Go? ")
     shell.read_until("value: from elsewhere")
+
+
+def test_question_that_breaks_off_leaves_the_terminal_to_the_next(monkeypatch, caplog):
+    asked = []
+
+    def ask(execution, question):
+        asked.append(question.data.message)
+        if question.data.message == "first":
+            raise UnicodeError
+        return True
+
+    monkeypatch.setattr(prompting, "_ask", ask)
+    terminal = prompting._Terminal()
+    for message in ("first", "second"):
+        data = SimpleNamespace(message=message)
+        terminal.offer(None, SimpleNamespace(future=Future(), data=data))
+        for thread in threading.enumerate():
+            if thread.name == "kgnb-prompt":
+                thread.join(20)
+    assert asked == ["first", "second"]
+    assert "ask('first') broke off in the terminal" in caplog.text
