@@ -191,7 +191,7 @@ class Orders:
             if pending.target is closed:
                 self._forget(order_id)
                 self._note(pending, Unavailable.code, now)
-                pending.refuse(Unavailable("the kernel's link ended before its answer"))
+                pending.refuse(_in_doubt(pending, "its kernel's link was cut"))
 
     def tick(self, now: float) -> None:
         """Give up on kernels that say nothing."""
@@ -200,9 +200,15 @@ class Orders:
                 self._forget(order_id)
                 self._note(pending, Unavailable.code, now)
                 seconds = self._limits.order_timeout
-                pending.refuse(
-                    Unavailable(f"the kernel did not answer within {seconds:g} s")
-                )
+                why = f"its kernel did not answer within {seconds:g} s"
+                pending.refuse(_in_doubt(pending, why))
+
+
+def _in_doubt(pending: _Pending, why: str) -> Unavailable:
+    return Unavailable(
+        f"run {pending.run_id!r}: {why}; whether the {pending.action} was carried "
+        f"out is not known: look at the run before you send it again"
+    )
 
 
 def by_of(conn: Connection, now: float) -> events.By:

@@ -52,7 +52,9 @@ def test_order_whose_link_ends_is_unavailable(host, kernel):
     client.take()
     client.send(type="cancel", run_id="r1")
     kernel.drop()
-    assert client.take()[0]["code"] == "unavailable"
+    reply = client.take()[0]
+    assert reply["code"] == "unavailable"
+    assert "is not known: look at the run" in reply["message"]
 
 
 def test_order_unanswered_for_long_is_unavailable(host, kernel):
@@ -62,7 +64,9 @@ def test_order_unanswered_for_long_is_unavailable(host, kernel):
     host.tick(9.9)
     assert client.take() == []
     host.tick(0.2)
-    assert client.take()[0]["code"] == "unavailable"
+    reply = client.take()[0]
+    assert reply["code"] == "unavailable"
+    assert "is not known: look at the run" in reply["message"]
 
 
 def test_order_to_a_run_that_ended_is_a_conflict(host, kernel):
