@@ -110,8 +110,7 @@ class LinkPort:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     async def _dial_for_ever(self) -> None:
         wait = FIRST_WAIT
