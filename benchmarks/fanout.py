@@ -118,7 +118,14 @@ class Bare:
 
 
 class Kgnb:
-    """kgnb: the clients subscribe to all of a run, a kernel's link appends to it."""
+    """kgnb: the clients subscribe to all of a run, a kernel's link appends to it.
+
+    Args:
+        settings: Options of the server, beyond what so many clients need.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = settings
 
     @contextmanager
     def serving(self) -> Iterator[tuple[psutil.Process, int]]:
@@ -127,6 +134,7 @@ class Kgnb:
             # All by the server's token, which makes them one identity.
             "--KgnbApp.max_connections_per_identity=100000",
             f"--KgnbApp.link_secret={SECRET}",
+            *self._settings,
         )
         with (
             tempfile.TemporaryDirectory() as folder,

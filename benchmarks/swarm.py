@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-PING, PONG, CLOSE = 9, 10, 8
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 _SEQ = b'{"seq":'
 _MASKED = 0x80
 _NO_MASK = b"\0\0\0\0"
@@ -51,9 +51,11 @@ class Client:
         ]
         return "\r\n".join([*lines, "", ""]).encode()
 
-    def send(self, text: str, opcode: int = 1) -> None:
-        """Send one frame; the server reads what we write at once."""
-        data = text.encode()
+    def send(self, text: str) -> None:
+        """Send one message; the server reads what we write at once."""
+        self._write(text.encode(), TEXT)
+
+    def _write(self, data: bytes, opcode: int) -> None:
         size = len(data)
         if size < 126:
             head = struct.pack("!BB", 0x80 | opcode, _MASKED | size)
@@ -118,7 +120,7 @@ class Client:
         if opcode == CLOSE:
             raise ConnectionError(payload.decode(errors="replace"))
         if opcode == PING:
-            self.send(payload.decode(), PONG)
+            self._write(payload, PONG)
         elif not self._swarm.is_reading:
             self._heard.append(payload)
 

@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
 
-from faults_harness import FaultyServer, injected, seen
+from faults_harness import FULL, FaultyServer, injected, seen
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,9 +43,10 @@ def pytest_testnodedown(node):
 def pytest_terminal_summary(terminalreporter):
     if injected:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(injected.items()))
+        which = "all schedules" if FULL else "samples of each schedule"
         terminalreporter.write_line(
             f"faults: {len(injected)} kinds, {injected.total():,} injections, "
-            f"{seen.pop('promises broken', 0):,} promises broken ({kinds})"
+            f"{seen.pop('promises broken', 0):,} promises broken, {which} ({kinds})"
         )
     if seen:
         told = ", ".join(f"{count:,} {what}" for what, count in sorted(seen.items()))
