@@ -3,7 +3,7 @@
     python -m benchmarks [--short] [--only steps,fanout] [--json FILE] [--markdown FILE]
 
 Each is a process of its own, one after the other. The short mode takes less than five
-minutes on two cores; the whole takes about an hour. Exits with 1 if a benchmark failed
+minutes on two cores, the whole some twenty. Exits with 1 if a benchmark failed
 (kgnb lost something, say); a target that is missed has its ✗ in the table.
 """
 

@@ -4,7 +4,7 @@
 
 What each part prints is kept in the folder as ``<part>.txt``, and a part that is there
 is not run again. Then the blocks between the marks of both files are written. Takes
-some three hours, ``--short`` (the bounds of CI) a quarter of that; it needs the extra
+some two hours, ``--short`` (the bounds of CI) a quarter of that; it needs the extra
 ``dev`` installed and a machine that does nothing else.
 """
 
