@@ -4,8 +4,9 @@ A real Jupyter server with its log on disk; a kernel's end that has fifty runs a
 time, each of which ends after a minute and is followed by the next; a thousand
 clients, each of one run's reader. Some percent of them leave each second and come back
 with the last ``seq`` that they saw; one of twenty reads all runs, so slowly that the
-server closes it (4009), and does the same. Every client checks that the ``seq`` of each
-event is the last one's plus one; all but those, that they saw the last one.
+server cuts it off (4009, which it does not come to read), and does the same. Every
+client checks that the ``seq`` of each event is the last one's plus one; all but those,
+that they saw the last one.
 
 Then all leave. Memory is fitted by a line over the second half of the time; file
 descriptors, threads and asyncio's tasks are counted before anybody came and after all

@@ -197,6 +197,7 @@ class Execution:
         if self._is_over:
             return
         durable, lost = self.durable, self._lost(error)
+        lost.__cause__ = error
         waits_for_log = durable is not None and durable.progress is not None
         if error.code == "conflict" or waits_for_log:
             self.control.cancel(fatal=lost)

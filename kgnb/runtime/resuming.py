@@ -233,10 +233,11 @@ def _recall(
 
 
 def await_taken(execution: Execution) -> None:
-    """Block until the log has taken a run that goes on; ends it if another was faster.
+    """Block until the log has taken a run that goes on.
 
     Raises:
         Conflict: Another process goes on with it.
+        RunLost: The log does not take it for another reason.
     """
     durable = execution.durable
     if durable is None or not durable.is_resumed:
@@ -245,7 +246,9 @@ def await_taken(execution: Execution) -> None:
         wait_blocking(durable.begun.stored, REPLY_WAIT)
     except TimeoutError:
         pass  # the log is away: the run waits for it, and shows that it does
-    except RunLost:
+    except RunLost as lost:
+        if getattr(lost.__cause__, "code", None) != Conflict.code:
+            raise
         raise Conflict(
             f"run {execution.id!r} ({execution.options.workflow}): another process "
             f"went on with it first; watch it there, or in the panel"

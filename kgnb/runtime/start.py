@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kgnb.engines import GraphCall, engine_for
 from kgnb.engines.base import SessionEngine
-from kgnb.errors import Conflict, InvalidValue, Unavailable
+from kgnb.errors import Conflict, InvalidValue, RunLost, Unavailable
 from kgnb.graph.clusters import as_executor
 from kgnb.graph.context import current_context
 from kgnb.runtime import home as homes
@@ -271,7 +271,7 @@ def _begin(
     home.open(execution, port)
     try:
         await_taken(execution)
-    except Conflict:
+    except (Conflict, RunLost):
         execution.forsake()
         raise
     handle = Run(execution)

@@ -4,8 +4,10 @@ A process is ended as the interpreter's exit ends it, and the next one is anothe
 the log: see ``reborn``. Real processes die in test_durable_scripts.py.
 """
 
+import concurrent.futures
 import functools
 import threading
+import types
 
 import durable_harness
 import msgspec
@@ -25,6 +27,7 @@ from kgnb import (
 )
 from kgnb.protocol import link
 from kgnb.runtime import conversation
+from kgnb.runtime.resuming import await_taken
 
 
 @pytest.fixture(autouse=True)
@@ -547,3 +550,25 @@ def test_each_item_has_a_key_of_its_own(journal):
 
 def test_outside_a_run_a_key_is_new_each_time():
     assert idempotency_key() != idempotency_key()
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        ("conflict", errors.Conflict, "another process went on with it first"),
+        ("gap", errors.RunLost, "no such run"),
+    ],
+)
+def test_why_the_log_does_not_take_a_resumed_run_is_told(code, error, words):
+    lost = errors.RunLost("run 'two' was given up: no such run")
+    lost.__cause__ = errors.KgnbError("no such run", code=code)
+    stored = concurrent.futures.Future()
+    stored.set_exception(lost)
+    begun = types.SimpleNamespace(stored=stored)
+    execution = types.SimpleNamespace(
+        id="r1",
+        options=types.SimpleNamespace(workflow="two"),
+        durable=types.SimpleNamespace(begun=begun, is_resumed=True),
+    )
+    with pytest.raises(error, match=words):
+        await_taken(execution)
